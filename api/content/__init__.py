@@ -1,0 +1,1 @@
+"""Seed files become a validated release, a release becomes bytes, bytes become answers."""

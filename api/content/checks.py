@@ -1,0 +1,344 @@
+"""What must hold between the entries of the seed folder, beyond the shape of each.
+
+Every check yields faults with the file and the JSON Pointer of the place to mend.
+"""
+
+import datetime
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from api.content import seed
+from api.content.catalogue import ENTRY_FILES, HEAD_FILE, Catalogue
+from api.content.loading import SeedFault
+from api.content.release import entry_key
+from api.content.vocabulary import ActivityKind, QuestionType, ReviewStatus
+from api.http.problems import pointer
+
+LANGUAGE_CODE = re.compile(r"^[a-z]{2}$")
+PLACEHOLDER = re.compile(r"\{\{([a-z0-9_]+)\}\}")
+# Apps rely on these ids: they come from the article, and the contract names them.
+CONTRACT_IDS = {
+    "exercises": ("toe-curls", "arch-rolls", "heel-raises"),
+    "massages": ("heel-massage", "inner-edge-massage", "sore-spot-massage"),
+    "warnings": ("severe-or-persistent-pain", "radiating-pain", "numbness-or-tingling"),
+    "tips": ("be-consistent", "pair-with-back-stretches", "use-essential-oils"),
+    "benefits": ("improves-posture", "releases-tension", "enhances-circulation"),
+    "routines": ("daily-15-minutes",),
+}
+PHRASE_IDS = (
+    "plan_contraindicated",
+    "plan_ask_first",
+    "plan_equipment",
+    "plan_position",
+    "plan_time",
+    "plan_hold",
+    "plan_does_not_fit",
+    "plan_shortened",
+    "plan_empty",
+    "plan_seek_help",
+)
+SIDES = ("none", "left", "right", "both", "unknown")
+# Drawings are shown by apps' own renderers, which must not be made to run or fetch anything.
+FORBIDDEN_ELEMENTS = {"script", "foreignObject", "image", "use", "style", "a", "animate", "set"}
+
+
+def _files(catalogue: Catalogue) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    for name, (field, _) in ENTRY_FILES.items():
+        yield name, field, getattr(catalogue, field)
+
+
+def _key(entry: seed.Entry) -> str:
+    return str(getattr(entry, "id", None) or getattr(entry, "code", ""))
+
+
+def check_ids(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Ids are unique, and those that the contract names are there."""
+    for name, field, entries in _files(catalogue):
+        seen: set[str] = set()
+        for index, entry in enumerate(entries):
+            key = entry_key(entry) if field == "consents" else _key(entry)
+            if key in seen:
+                yield SeedFault(name, f"/{index}", f'"{_key(entry)}" stands here twice')
+            seen.add(key)
+        for wanted in CONTRACT_IDS.get(field, ()):
+            if wanted not in seen:
+                yield SeedFault(name, "", f'"{wanted}" is missing, which the contract names')
+    activities = [activity.id for activity in catalogue.activities]
+    for index, massage in enumerate(catalogue.massages):
+        if activities.count(massage.id) > 1:
+            yield SeedFault("massages.json", f"/{index}/id", "is also the id of an exercise")
+    known = {phrase.id for phrase in catalogue.phrases}
+    for wanted in PHRASE_IDS:
+        if wanted not in known:
+            yield SeedFault("phrases.json", "", f'"{wanted}" is missing, which the code uses')
+
+
+def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict):
+        if (
+            value
+            and all(LANGUAGE_CODE.match(key) for key in value)
+            and all(isinstance(text, str) for text in value.values())
+        ):
+            yield path, value
+            return
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+
+
+def check_translations(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every text is there in every language, and in no other."""
+    codes = set(catalogue.language_codes)
+    if "en" not in codes:
+        yield SeedFault("languages.json", "", "English is missing: it answers when nothing matches")
+    documents = [
+        (name, [e.model_dump() for e in entries]) for name, _, entries in _files(catalogue)
+    ]
+    documents.append((HEAD_FILE, catalogue.head.model_dump()))  # type: ignore[arg-type]
+    for name, document in documents:
+        for path, text in _texts(document, ()):
+            for code in sorted(codes - text.keys()):
+                yield SeedFault(
+                    name, pointer((*path, code)), f'the translation "{code}" is missing'
+                )
+            for code in sorted(text.keys() - codes):
+                yield SeedFault(name, pointer((*path, code)), "is not in languages.json")
+            for code in sorted(codes & text.keys()):
+                if not text[code].strip():
+                    yield SeedFault(name, pointer((*path, code)), "the text is empty")
+
+
+# Which lists of ids point to which field of the catalogue.
+REFERENCES = {
+    "source_ids": ("sources",),
+    "media_ids": ("media",),
+    "question_ids": ("questions",),
+    "question_id": ("questions",),
+    "questions": ("questions",),
+    "tip_ids": ("tips",),
+    "activity_id": ("exercises", "massages"),
+    "applies_to": ("exercises", "massages", "tips"),
+    "condition": ("conditions",),
+    "action": ("actions",),
+    "incomplete_action": ("actions",),
+    "complete_action": ("actions",),
+}
+# The same key means something else in these files.
+NO_REFERENCE = {
+    ("triage/rules.json", "condition"),
+    ("cautions.json", "action"),
+}
+
+
+def _references(
+    value: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[str, tuple[str | int, ...], str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in REFERENCES and isinstance(inner, str):
+                yield key, (*path, key), inner
+            elif key in REFERENCES and isinstance(inner, list):
+                for index, item in enumerate(inner):
+                    yield key, (*path, key, index), item
+            else:
+                yield from _references(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _references(inner, (*path, index))
+
+
+def check_references(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every id that an entry names exists."""
+    known = {field: {_key(entry) for entry in entries} for _, field, entries in _files(catalogue)}
+    documents: list[tuple[str, Any]] = [
+        (name, [entry.model_dump(mode="json") for entry in entries])
+        for name, _, entries in _files(catalogue)
+    ]
+    documents.append((HEAD_FILE, catalogue.head.model_dump(mode="json")))
+    for name, document in documents:
+        for key, path, value in _references(document, ()):
+            if (name, key) in NO_REFERENCE or (key == "applies_to" and name != "cautions.json"):
+                continue
+            if not any(value in known[field] for field in REFERENCES[key]):
+                where = " or ".join(REFERENCES[key])
+                yield SeedFault(name, pointer(path), f'"{value}" is not in {where}')
+
+
+def _claims(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, seed.Claim):
+        yield path, value
+    elif isinstance(value, seed.Entry):
+        for key in type(value).model_fields:
+            yield from _claims(getattr(value, key), (*path, key))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _claims(inner, (*path, index))
+
+
+def check_claims(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every claim names a source, also the one that says that nothing was shown."""
+    for name, _, entries in _files(catalogue):
+        for path, claim in _claims(entries, ()):
+            if not claim.evidence.source_ids:
+                place = pointer((*path, "evidence", "source_ids"))
+                yield SeedFault(name, place, f'the claim "{claim.id}" names no source')
+
+
+def check_reviews(today: datetime.date) -> Callable[[Catalogue], Iterator[SeedFault]]:
+    """Make the check that no review is overdue on a given day."""
+
+    def check(catalogue: Catalogue) -> Iterator[SeedFault]:
+        reviews: list[tuple[str, str, seed.Review]] = [
+            (name, f"/{index}/review", entry.review)
+            for name, _, entries in _files(catalogue)
+            for index, entry in enumerate(entries)
+            if isinstance(getattr(entry, "review", None), seed.Review)
+        ]
+        reviews.append((HEAD_FILE, "/review", catalogue.head.review))
+        for name, place, review in reviews:
+            if review.due_at < today:
+                message = f"the review was due on {review.due_at}"
+                yield SeedFault(name, f"{place}/due_at", message, "overdue")
+            if review.reviewed_at > today:
+                yield SeedFault(name, f"{place}/reviewed_at", "lies in the future")
+            if review.status is ReviewStatus.CLINICALLY_REVIEWED and not review.reviewer:
+                yield SeedFault(name, f"{place}/reviewer", "a clinical review names its reviewer")
+
+    return check
+
+
+def _range_faults(name: str, value: Any, path: tuple[str | int, ...]) -> Iterator[SeedFault]:
+    if isinstance(value, seed.Range):
+        if value.min > value.max:
+            message = f"the least ({value.min}) is more than the most ({value.max})"
+            yield SeedFault(name, pointer(path), message)
+    elif isinstance(value, seed.Entry):
+        for key in type(value).model_fields:
+            yield from _range_faults(name, getattr(value, key), (*path, key))
+
+
+def check_dosages(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """A dosage can be done, and how long it takes can be computed."""
+    for name, entries in (
+        ("exercises.json", catalogue.exercises),
+        ("massages.json", catalogue.massages),
+        ("routines.json", catalogue.routines),
+    ):
+        for index, entry in enumerate(entries):
+            yield from _range_faults(name, entry, (index,))
+    for name, activities in (
+        ("exercises.json", catalogue.exercises),
+        ("massages.json", catalogue.massages),
+    ):
+        for index, activity in enumerate(activities):
+            dosage, pace, place = activity.dosage, activity.pace, f"/{index}/dosage"
+            if (dosage.sets is None) != (dosage.repetitions is None):
+                yield SeedFault(name, place, "sets and repetitions come together")
+            if dosage.repetitions is not None and dosage.repetitions.min == 0:
+                yield SeedFault(name, f"{place}/repetitions/min", "must be at least 1")
+            if dosage.seconds_per_side is not None and dosage.seconds_per_side.max == 0:
+                yield SeedFault(name, f"{place}/seconds_per_side/max", "must be at least 1")
+            if dosage.sets is not None and (pace is None or pace.seconds_per_repetition is None):
+                yield SeedFault(name, f"/{index}/pace", "repetitions need seconds_per_repetition")
+            if (
+                dosage.sets is None
+                and dosage.seconds_per_side is None
+                and (pace is None or pace.seconds_per_side is None)
+            ):
+                yield SeedFault(name, f"/{index}/pace", "no time is given, so one must be assumed")
+
+
+def check_kinds(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Exercises are exercises and massages are massages."""
+    for name, activities, kind in (
+        ("exercises.json", catalogue.exercises, ActivityKind.EXERCISE),
+        ("massages.json", catalogue.massages, ActivityKind.MASSAGE),
+    ):
+        for index, activity in enumerate(activities):
+            if activity.kind is not kind:
+                yield SeedFault(name, f"/{index}/kind", f'must be "{kind}" in this file')
+            if (activity.massage is None) == (kind is ActivityKind.MASSAGE):
+                message = "is needed" if kind is ActivityKind.MASSAGE else "must be null"
+                yield SeedFault(name, f"/{index}/massage", message)
+
+
+def check_consents(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Each consent has one current text, and both are of one version."""
+    current = [consent for consent in catalogue.consents if consent.current]
+    if sorted(consent.id for consent in current) != ["research", "storage"]:
+        yield SeedFault("consents.json", "", "needs one current text for storage and for research")
+    elif len({consent.version for consent in current}) > 1:
+        yield SeedFault("consents.json", "", "the current texts are of different versions")
+
+
+def check_drawings(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Drawings are well-formed, inert, and have a text for every placeholder."""
+    for index, media in enumerate(catalogue.media):
+        template = catalogue.drawings[media.id]
+        wanted = set(PLACEHOLDER.findall(template))
+        given = {"title", "description", *media.labels}
+        for name in sorted(wanted - given):
+            yield SeedFault(
+                "media.json", f"/{index}/labels/{name}", f"{media.file} needs this text"
+            )
+        for name in sorted(given - wanted):
+            message = f"{media.file} has no place for it"
+            yield SeedFault("media.json", f"/{index}/labels/{name}", message)
+        try:
+            elements = list(fromstring(template).iter())
+        except (ParseError, DefusedXmlException) as error:
+            yield SeedFault(media.file, "", f"not well-formed: {type(error).__name__}")
+            continue
+        for element in elements:
+            tag = element.tag.rpartition("}")[2]
+            if tag in FORBIDDEN_ELEMENTS:
+                yield SeedFault(media.file, "", f"holds <{tag}>, which drawings must not")
+            for attribute in element.attrib:
+                bare = attribute.rpartition("}")[2].lower()
+                if bare.startswith("on") or bare == "href":
+                    yield SeedFault(media.file, "", f"holds {bare}=, which drawings must not")
+
+
+def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Numbers have bounds, choices have choices, and sides have their five."""
+    for index, question in enumerate(catalogue.questions):
+        choices = [choice.id for choice in question.choices]
+        place = f"/{index}"
+        if question.type is QuestionType.INTEGER:
+            if question.minimum is None or question.maximum is None or choices:
+                message = "an integer question has a minimum and a maximum, and no choices"
+                yield SeedFault("triage/questions.json", place, message)
+        elif question.minimum is not None or question.maximum is not None or not choices:
+            message = "a question with choices has choices, and no minimum or maximum"
+            yield SeedFault("triage/questions.json", place, message)
+        if question.type is QuestionType.SIDES and choices != list(SIDES):
+            message = f"the choices must be {', '.join(SIDES)}"
+            yield SeedFault("triage/questions.json", f"{place}/choices", message)
+        if len(set(choices)) < len(choices):
+            yield SeedFault("triage/questions.json", f"{place}/choices", "a choice stands twice")
+
+
+ALL: tuple[Callable[[Catalogue], Iterable[SeedFault]], ...] = (
+    check_ids,
+    check_translations,
+    check_references,
+    check_claims,
+    check_dosages,
+    check_kinds,
+    check_consents,
+    check_drawings,
+    check_questions,
+)
+
+
+def summary(catalogue: Catalogue) -> Mapping[str, int]:
+    """Count what there is, file by file."""
+    return {name: len(entries) for name, _, entries in _files(catalogue)}

@@ -1,0 +1,45 @@
+"""What content handlers ask for: the active release, and the language to answer in."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+
+from api.content.release import Release
+from api.http.languages import choose_language
+
+
+def get_release(request: Request) -> Release:
+    """Return the release this node serves."""
+    release: Release = request.app.state.release
+    return release
+
+
+CurrentRelease = Annotated[Release, Depends(get_release)]
+Lang = Annotated[
+    str | None,
+    Query(
+        min_length=2,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        description="Language of the answer, such as `es`; before `Accept-Language`.",
+        examples=["es"],
+    ),
+]
+AcceptLanguage = Annotated[
+    str,
+    Header(
+        max_length=500,
+        description="RFC 9110; `es-MX` is served `es`, no match is served `en`.",
+        examples=["es-MX,es;q=0.9"],
+    ),
+]
+
+
+def get_language(
+    release: CurrentRelease, lang: Lang = None, accept_language: AcceptLanguage = ""
+) -> str:
+    """Choose the language of the answer."""
+    return choose_language(lang, accept_language, release.languages)
+
+
+CurrentLanguage = Annotated[str, Depends(get_language)]

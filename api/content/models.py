@@ -1,0 +1,65 @@
+"""Tables of the content: reference data, the same for everyone."""
+
+import datetime
+
+from sqlalchemy import Column, ForeignKey, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from api.core.db import JsonDocument, UtcDateTime, table_of
+
+
+class ContentRelease(SQLModel, table=True):
+    """One validated state of the seed folder, named by its hash; never changed."""
+
+    __tablename__ = "content_release"
+
+    hash: str = Field(primary_key=True, max_length=64)
+    stored_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    previous_hash: str | None = Field(default=None, max_length=64)
+    rule_set_hash: str = Field(max_length=64)
+    document: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    deleted: list[dict[str, str]] = Field(sa_column=Column(JsonDocument, nullable=False))
+
+
+class ContentBody(SQLModel, table=True):
+    """One prepared answer of a release, in every coding; null where a coding saves nothing."""
+
+    __tablename__ = "content_body"
+
+    release_hash: str = Field(
+        sa_column=Column(ForeignKey("content_release.hash"), primary_key=True)
+    )
+    path: str = Field(primary_key=True, max_length=200, index=True)
+    # Empty for what is the same in every language.
+    language: str = Field(primary_key=True, max_length=2)
+    media_type: str = Field(max_length=64)
+    tag: str = Field(max_length=100)
+    identity: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    gzip: bytes | None = Field(sa_column=Column(LargeBinary))
+    br: bytes | None = Field(sa_column=Column(LargeBinary))
+    zstd: bytes | None = Field(sa_column=Column(LargeBinary))
+
+
+class ActiveRelease(SQLModel, table=True):
+    """The release that every node serves: one row."""
+
+    __tablename__ = "active_release"
+
+    id: int = Field(primary_key=True)
+    release_hash: str = Field(sa_column=Column(ForeignKey("content_release.hash"), nullable=False))
+    activated_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class KnownActivity(SQLModel, table=True):
+    """An activity that any release ever held: an old phone's session is never refused for it."""
+
+    __tablename__ = "known_activity"
+
+    activity_id: str = Field(primary_key=True, max_length=64)
+    kind: str = Field(max_length=16)
+
+
+RELEASES = table_of(ContentRelease)
+BODIES = table_of(ContentBody)
+ACTIVE = table_of(ActiveRelease)
+KNOWN_ACTIVITIES = table_of(KnownActivity)

@@ -1,0 +1,166 @@
+"""A release: one validated state of the seed folder as bytes that are ready to be served."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from api.content import rule_set, schemas
+from api.content.catalogue import ENTRY_FILES, Catalogue
+from api.content.rendering import SVG, Renderer
+from api.content.seed import RuleSetHead
+from api.core.canonical import canonical, content_hash, sha256
+from api.http.conditional import JSON, Body, make_body
+
+# The lists that are served, with the renderer of their items and the field of the bundle.
+LISTS: Mapping[str, Callable[[Renderer], Callable[[Any], BaseModel]]] = {
+    "exercises": lambda renderer: renderer.exercise,
+    "massages": lambda renderer: renderer.massage,
+    "warnings": lambda renderer: renderer.warning,
+    "routines": lambda renderer: renderer.routine,
+    "tips": lambda renderer: renderer.tip,
+    "benefits": lambda renderer: renderer.benefit,
+    "sources": lambda renderer: renderer.source,
+    "consents": lambda renderer: renderer.consent,
+}
+# What a phone forgets when a later release no longer holds it.
+FORGETTABLE = ("exercises", "massages", "warnings", "routines", "tips", "benefits", "sources")
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a node serves; `language` in a key is empty for what is the same in every one."""
+
+    hash: str
+    rule_set_hash: str
+    catalogue: Catalogue
+    deleted: Sequence[Mapping[str, str]]
+    bodies: Mapping[Key, Body]
+    # Filtered and paged lists, made on first use: filters are closed vocabularies and ids.
+    assembled: dict[tuple[str, ...], Body] = field(default_factory=dict)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of this release."""
+        return self.catalogue.language_codes
+
+
+def dump(model: BaseModel) -> bytes:
+    """Serialise an answer."""
+    return model.model_dump_json().encode()
+
+
+def entry_key(entry: Any) -> str:
+    """Name an entry within its list; consents stay listed in every version."""
+    version = getattr(entry, "version", None)
+    return f"{entry.id}-{version}" if version else str(entry.id)
+
+
+def list_bytes(items: Iterable[bytes], next_cursor: str | None = None) -> bytes:
+    """Join serialised items into a page."""
+    cursor = json.dumps(next_cursor).encode()
+    return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + cursor + b"}"
+
+
+def document_of(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the whole validated state as JSON."""
+    document: dict[str, Any] = {
+        name: [entry.model_dump(mode="json") for entry in getattr(catalogue, name)]
+        for name, _ in ENTRY_FILES.values()
+    }
+    document["head"] = catalogue.head.model_dump(mode="json")
+    document["drawings"] = catalogue.drawings
+    return document
+
+
+def catalogue_of(document: Mapping[str, Any]) -> Catalogue:
+    """Read a stored state back."""
+    fields: dict[str, Any] = {
+        name: TypeAdapter(tuple[shape, ...]).validate_python(document[name])  # type: ignore[valid-type]
+        for name, shape in ENTRY_FILES.values()
+    }
+    return Catalogue(
+        **fields,
+        head=RuleSetHead.model_validate(document["head"]),
+        drawings=document["drawings"],
+    )
+
+
+def _prepare(catalogue: Catalogue) -> dict[Key, tuple[bytes, str, str | None]]:
+    """Render every answer but the bundle: bytes, media type, and the stem of the ETag if set."""
+    answers: dict[Key, tuple[bytes, str, str | None]] = {}
+    for language in catalogue.language_codes:
+        renderer = Renderer(catalogue, language)
+        for name, render_of in LISTS.items():
+            render = render_of(renderer)
+            items = [dump(render(entry)) for entry in getattr(catalogue, name)]
+            answers[name, language] = (list_bytes(items), JSON, None)
+            for entry, data in zip(getattr(catalogue, name), items, strict=True):
+                answers[f"{name}/{entry_key(entry)}", language] = (data, JSON, None)
+        for media_id, drawing in renderer.drawings.items():
+            answers[f"media/{renderer.drawing_name(media_id)}", ""] = (drawing, SVG, None)
+    document = rule_set.reviewed_document(catalogue)
+    data = canonical(document)
+    # The hash names what decides; a review that changes must still change the ETag.
+    tag = f"{document['hash']}-{sha256(data)[:8]}"
+    answers["triage/rule-set", ""] = (data, JSON, tag)
+    answers[f"triage/rule-sets/{document['hash']}", ""] = (
+        canonical({"hash": document["hash"], **rule_set.rule_set_document(catalogue)}),
+        JSON,
+        document["hash"],
+    )
+    return answers
+
+
+def _deleted(catalogue: Catalogue, previous: Release | None) -> list[dict[str, str]]:
+    if previous is None:
+        return []
+    gone = list(previous.deleted)
+    for name in FORGETTABLE:
+        kept = {entry.id for entry in getattr(catalogue, name)}
+        gone = [dict(entry) for entry in gone if entry["kind"] != name or entry["id"] not in kept]
+        gone.extend(
+            {"kind": name, "id": entry.id}
+            for entry in getattr(previous.catalogue, name)
+            if entry.id not in kept
+        )
+    return [dict(entry) for entry in gone]
+
+
+def build(catalogue: Catalogue, previous: Release | None = None) -> Release:
+    """Make a release, named by the hash of the seed's state, its answers and its deletion log.
+
+    The deletion log grows from the release before it, so that a phone that skipped some releases
+    still learns what to forget.
+    """
+    answers = _prepare(catalogue)
+    deleted = _deleted(catalogue, previous)
+    name = content_hash(
+        {
+            "document": content_hash(document_of(catalogue)),
+            "deleted": deleted,
+            "answers": {f"{path} {lang}": sha256(answers[path, lang][0]) for path, lang in answers},
+        }
+    )
+    document_hash = rule_set.rule_set_hash(rule_set.rule_set_document(catalogue))
+    for language in catalogue.language_codes:
+        content = Renderer(catalogue, language).bundle()
+        bundle = schemas.ContentBundle(
+            version=name,
+            hash=content_hash(content.model_dump(mode="json")),
+            language=language,
+            languages=list(catalogue.language_codes),
+            rule_set_hash=document_hash,
+            deleted=[schemas.DeletedContent(**entry) for entry in deleted],
+            content=content,
+        )
+        answers["content", language] = (dump(bundle), JSON, None)
+    bodies = {
+        (path, language): make_body(data, media_type=media_type, language=language or None, tag=tag)
+        for (path, language), (data, media_type, tag) in answers.items()
+    }
+    return Release(name, document_hash, catalogue, deleted, bodies)

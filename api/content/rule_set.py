@@ -1,0 +1,39 @@
+"""The rule set as one document, named by the hash of its canonical bytes."""
+
+from typing import Any
+
+from api.content.catalogue import Catalogue
+from api.core.canonical import content_hash
+
+# The meaning of facts, conditions and decisions; docs/triage-spec.md describes it. A phone that
+# does not know this engine must not use the rule set.
+ENGINE = "footing-triage/1"
+# What stands in the document without being part of what the hash names.
+UNHASHED = frozenset({"hash", "review"})
+
+
+def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
+    """Return everything that decides, without the review: signing it changes no decision."""
+    head = catalogue.head.model_dump(mode="json", exclude={"review"})
+    return {
+        **head,
+        "engine": ENGINE,
+        "languages": list(catalogue.language_codes),
+        "questions": [entry.model_dump(mode="json") for entry in catalogue.questions],
+        "facts": [entry.model_dump(mode="json") for entry in catalogue.facts],
+        "rules": [entry.model_dump(mode="json") for entry in catalogue.rules],
+        "levels": [entry.model_dump(mode="json") for entry in catalogue.levels],
+        "actions": [entry.model_dump(mode="json") for entry in catalogue.actions],
+    }
+
+
+def rule_set_hash(document: dict[str, Any]) -> str:
+    """Name a rule set by its hashed part."""
+    return content_hash({key: value for key, value in document.items() if key not in UNHASHED})
+
+
+def reviewed_document(catalogue: Catalogue) -> dict[str, Any]:
+    """Return the document with its name and its review, as it is served."""
+    document = rule_set_document(catalogue)
+    review = catalogue.head.review.model_dump(mode="json", exclude={"due_at"})
+    return {"hash": rule_set_hash(document), "review": review, **document}

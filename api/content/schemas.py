@@ -1,0 +1,450 @@
+"""What the content calls answer. Every field is always present; null where there is nothing."""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.content.vocabulary import (
+    ActivityKind,
+    CareLevel,
+    CautionAction,
+    Directness,
+    Equipment,
+    EvidenceGrade,
+    FootZone,
+    Origin,
+    Position,
+    Pressure,
+    ReviewStatus,
+    SideHandling,
+    SpineRegion,
+    Stroke,
+    Target,
+    WarningLevel,
+)
+from api.http.fields import RequestModel, ResponseModel, Whole
+
+Slug = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Name = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$")]
+Hash = Annotated[str, Field(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$")]
+Sentence = Annotated[str, Field(max_length=2000)]
+SourceIds = Annotated[list[Slug], Field(max_length=50, description="See `GET /v1/sources`.")]
+Seconds = Annotated[int, Field(ge=0, le=100_000, json_schema_extra={"format": "int32"})]
+Count = Annotated[int, Field(ge=0, le=100_000, json_schema_extra={"format": "int32"})]
+NextCursor = Annotated[str | None, Field(max_length=512, description="Null on the last page.")]
+
+
+class NullableRange(ResponseModel):
+    """Least and most, exactly as the source gives them; null where it gives none."""
+
+    model_config = {
+        **ResponseModel.model_config,
+        "json_schema_extra": {"type": ["object", "null"], "additionalProperties": False},
+    }
+
+    min: Count
+    max: Count
+
+
+class SecondsRange(ResponseModel):
+    """A duration in seconds: at least and at most."""
+
+    min: Seconds
+    max: Seconds
+
+
+class TextReview(ResponseModel):
+    """Who has checked a text. Until a clinician has, `reviewer` is null."""
+
+    status: ReviewStatus
+    reviewer: Annotated[str | None, Field(max_length=200)]
+    reviewed_at: datetime.date
+
+
+class ClaimEvidence(ResponseModel):
+    """How well a claim is supported, in GRADE words."""
+
+    grade: Annotated[
+        EvidenceGrade,
+        Field(description="Show an unknown value as `not_established`."),
+    ]
+    applies_to: Annotated[Name, Field(description="What the grade is about, such as back_pain.")]
+    directness: Directness
+    statement: Sentence
+    source_ids: SourceIds
+
+
+class ContentClaim(ResponseModel):
+    """What is said to be so, with its evidence."""
+
+    id: Slug
+    text: Sentence
+    evidence: ClaimEvidence
+
+
+class ActivityDosage(ResponseModel):
+    """How much: `source` is `seed` where the article says it, null fields where it says nothing."""
+
+    text: Sentence
+    seconds_per_side: NullableRange | None
+    sets: Annotated[int | None, Field(ge=1, le=20, json_schema_extra={"format": "int32"})]
+    repetitions: NullableRange | None
+    per_day: Annotated[int | None, Field(ge=1, le=24, json_schema_extra={"format": "int32"})]
+    source: Origin
+
+
+class EquipmentItem(ResponseModel):
+    """One thing to have at hand; any one of `any_of` will do."""
+
+    any_of: Annotated[list[Equipment], Field(max_length=10)]
+    required: bool
+    text: Sentence
+
+
+class ContentCaution(ResponseModel):
+    """What a condition means for this activity."""
+
+    id: Annotated[str, Field(max_length=8)]
+    condition: Annotated[Name, Field(description="See `conditions` in `GET /v1/content`.")]
+    condition_title: Sentence
+    action: Annotated[CautionAction, Field(description="Treat an unknown value as `stop`.")]
+    text: Sentence
+    care_level: Annotated[
+        CareLevel | None,
+        Field(description="The help to seek for the condition itself; null: none by itself."),
+    ]
+    source_ids: SourceIds
+    needs_clinician: Annotated[
+        bool, Field(description="No source at hand: a clinician has to confirm it.")
+    ]
+
+
+class ContentMedia(ResponseModel):
+    """A picture; its address holds its hash and never changes what it shows."""
+
+    id: Slug
+    url: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="Path on this server.",
+            json_schema_extra={"format": "uri-reference"},
+        ),
+    ]
+    media_type: Annotated[str, Field(max_length=64)]
+    kind: Literal["drawing", "map"]
+    title: Sentence
+    description: Annotated[str, Field(max_length=2000, description="For screen readers.")]
+    licence: Annotated[str, Field(max_length=64, description="SPDX identifier.")]
+    credit: Annotated[str, Field(max_length=100)]
+
+
+class ContentBase(ResponseModel):
+    """What every piece of content carries."""
+
+    id: Slug
+    title: Sentence
+    licence: Annotated[str, Field(max_length=64, description="SPDX identifier.")]
+    reviewed_at: datetime.date
+    review: TextReview
+    translation_review: TextReview
+
+
+class ActivityBase(ContentBase):
+    """What exercises, massages and tips share."""
+
+    summary: Sentence
+    steps: Annotated[list[Sentence], Field(max_length=20)]
+    why: ContentClaim
+    cautions: Annotated[list[ContentCaution], Field(max_length=60)]
+    stop_criteria: Annotated[list[Sentence], Field(max_length=20)]
+    media: Annotated[list[ContentMedia], Field(max_length=10)]
+
+
+class Exercise(ActivityBase):
+    """An exercise for the feet."""
+
+    kind: ActivityKind
+    equipment: Annotated[list[EquipmentItem], Field(max_length=10)]
+    position: Position
+    position_text: Sentence
+    targets: Annotated[list[Target], Field(max_length=10)]
+    side_handling: SideHandling
+    side_text: Sentence
+    dosage: ActivityDosage
+
+
+class Massage(Exercise):
+    """A massage technique for the feet; what it claims of the spine is traditional use."""
+
+    foot_zone: FootZone
+    foot_zone_text: Sentence
+    spine_region: Annotated[
+        SpineRegion, Field(description="As traditional reflexology claims; not established.")
+    ]
+    spine_region_text: Sentence
+    stroke: Stroke
+    stroke_text: Sentence
+    tool_text: Sentence
+    pressure: Pressure
+    pressure_text: Sentence
+
+
+class Tip(ActivityBase):
+    """Advice that goes with the activities."""
+
+
+class Benefit(ContentBase):
+    """How the whole is said to help, with what is known of it."""
+
+    why: ContentClaim
+
+
+class HealthWarning(ContentBase):
+    """When to stop and seek help."""
+
+    text: Sentence
+    level: Annotated[WarningLevel, Field(description="Treat an unknown value as `emergency`.")]
+    what_to_do: Sentence
+    question_ids: Annotated[
+        list[Name], Field(max_length=20, description="The triage questions that ask for it.")
+    ]
+    source_ids: SourceIds
+    origin: Origin
+
+
+class RoutineItem(ResponseModel):
+    """One activity of a routine, in its place."""
+
+    activity_id: Slug
+    kind: ActivityKind
+    title: Sentence
+    required: bool
+    side_handling: SideHandling
+    dosage: ActivityDosage
+    estimated_seconds: SecondsRange
+    assumptions: Annotated[list[Sentence], Field(max_length=10)]
+
+
+class Routine(ContentBase):
+    """Activities to do in order."""
+
+    summary: Sentence
+    intended_for: Sentence
+    items: Annotated[list[RoutineItem], Field(max_length=20)]
+    tip_ids: Annotated[list[Slug], Field(max_length=10)]
+    per_day: Count
+    estimated_seconds: SecondsRange
+    assumptions: Annotated[list[Sentence], Field(max_length=30)]
+    claimed_seconds: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=100_000,
+            description="The time the article names; null where it names none.",
+            json_schema_extra={"format": "int32"},
+        ),
+    ]
+    claim_holds: Annotated[
+        Literal["always", "low_end_only", "never", "no_claim"],
+        Field(description="Whether the computed time keeps within the claimed one."),
+    ]
+    claims: Annotated[list[ContentClaim], Field(max_length=20)]
+    origin: Origin
+
+
+class ContentSource(ResponseModel):
+    """A citation."""
+
+    id: Slug
+    title: Annotated[str, Field(max_length=300)]
+    publisher: Annotated[str, Field(max_length=200)]
+    year: Annotated[int | None, Field(ge=1900, le=2100, json_schema_extra={"format": "int32"})]
+    kind: Name
+    doi: Annotated[str | None, Field(max_length=120)]
+    url: Annotated[str | None, Field(max_length=300, json_schema_extra={"format": "uri"})]
+    note: Annotated[str | None, Field(max_length=2000)]
+
+
+class ConsentText(ResponseModel):
+    """What a participant agrees to, word for word, in one version."""
+
+    id: Literal["storage", "research"]
+    version: Annotated[str, Field(max_length=10)]
+    current: bool
+    required: bool
+    title: Sentence
+    text: Sentence
+
+
+class ContentCondition(ResponseModel):
+    """A condition that cautions hang on; a person may say that it is theirs."""
+
+    id: Name
+    title: Sentence
+    question_id: Annotated[str | None, Field(max_length=64)]
+    care_level: CareLevel | None
+
+
+class ExerciseList(ResponseModel):
+    """A page of exercises."""
+
+    items: Annotated[list[Exercise], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class MassageList(ResponseModel):
+    """A page of massage techniques."""
+
+    items: Annotated[list[Massage], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class WarningList(ResponseModel):
+    """A page of warnings, the article's three first."""
+
+    items: Annotated[list[HealthWarning], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class RoutineList(ResponseModel):
+    """A page of routines."""
+
+    items: Annotated[list[Routine], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class TipList(ResponseModel):
+    """A page of tips."""
+
+    items: Annotated[list[Tip], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class BenefitList(ResponseModel):
+    """A page of benefits."""
+
+    items: Annotated[list[Benefit], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class SourceList(ResponseModel):
+    """A page of sources."""
+
+    items: Annotated[list[ContentSource], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class ConsentList(ResponseModel):
+    """The consent texts, current ones first."""
+
+    items: Annotated[list[ConsentText], Field(max_length=200)]
+    next_cursor: NextCursor
+
+
+class DeletedContent(ResponseModel):
+    """A piece of content that an earlier release held and this one does not."""
+
+    kind: Name
+    id: Slug
+
+
+class ContentBundle(ResponseModel):
+    """All content in one language, for use offline."""
+
+    version: Annotated[Hash, Field(description="The release, named by its hash.")]
+    hash: Annotated[Hash, Field(description="SHA-256 over `content` in canonical JSON (RFC 8785).")]
+    language: Annotated[str, Field(max_length=2)]
+    languages: Annotated[list[Annotated[str, Field(max_length=2)]], Field(max_length=50)]
+    rule_set_hash: Hash
+    deleted: Annotated[
+        list[DeletedContent],
+        Field(max_length=1000, description="What to forget of the release before this one."),
+    ]
+    content: "BundledContent"
+
+
+class BundledContent(ResponseModel):
+    """Everything the article teaches."""
+
+    exercises: Annotated[list[Exercise], Field(max_length=200)]
+    massages: Annotated[list[Massage], Field(max_length=200)]
+    warnings: Annotated[list[HealthWarning], Field(max_length=200)]
+    routines: Annotated[list[Routine], Field(max_length=200)]
+    tips: Annotated[list[Tip], Field(max_length=200)]
+    benefits: Annotated[list[Benefit], Field(max_length=200)]
+    sources: Annotated[list[ContentSource], Field(max_length=500)]
+    consents: Annotated[list[ConsentText], Field(max_length=200)]
+    conditions: Annotated[list[ContentCondition], Field(max_length=200)]
+
+
+class PlanRequest(RequestModel):
+    """What a person has: time, things, and conditions of their own."""
+
+    minutes: Annotated[
+        Whole, Field(ge=1, le=240, json_schema_extra={"format": "int32"}, examples=[15])
+    ]
+    equipment: Annotated[list[Equipment], Field(max_length=20, description="What is at hand.")]
+    positions: Annotated[
+        list[Position], Field(min_length=1, max_length=5, description="What is possible.")
+    ]
+    conditions: Annotated[
+        list[Name],
+        Field(max_length=50, description="Ids of conditions that are the person's own."),
+    ] = []
+
+
+class PlanItem(RoutineItem):
+    """One activity of a plan: how much of it, and the cautions of the person's conditions.
+
+    The planned figures lie within the dosage; null where the dosage has no such figure.
+    """
+
+    planned_seconds: Annotated[Seconds, Field(description="Both feet and rests included.")]
+    planned_seconds_per_side: Annotated[
+        int | None, Field(ge=0, le=100_000, json_schema_extra={"format": "int32"})
+    ]
+    planned_sets: Annotated[int | None, Field(ge=1, le=20, json_schema_extra={"format": "int32"})]
+    planned_repetitions: Annotated[
+        int | None, Field(ge=1, le=100_000, json_schema_extra={"format": "int32"})
+    ]
+    cautions: Annotated[list[ContentCaution], Field(max_length=60)]
+
+
+class LeftOut(ResponseModel):
+    """An activity that the plan does not hold, and why."""
+
+    activity_id: Slug
+    title: Sentence
+    reason: Annotated[
+        Literal["contraindicated", "ask_first", "equipment", "position", "time", "hold"],
+        Field(description="Treat an unknown value as `contraindicated`."),
+    ]
+    text: Sentence
+    caution_ids: Annotated[list[Annotated[str, Field(max_length=8)]], Field(max_length=60)]
+    care_level: Annotated[
+        CareLevel | None, Field(description="The help to seek; treat unknown as `emergency`.")
+    ]
+
+
+class Plan(ResponseModel):
+    """A routine composed for one person, now. It is not stored."""
+
+    fits: Annotated[
+        bool,
+        Field(description="Whether there is a plan that keeps within the time asked for."),
+    ]
+    requested_seconds: Seconds
+    planned_seconds: Annotated[Seconds, Field(description="With time to change over.")]
+    estimated_seconds: Annotated[
+        SecondsRange, Field(description="The least and the most that the dosages allow.")
+    ]
+    items: Annotated[list[PlanItem], Field(max_length=20)]
+    left_out: Annotated[list[LeftOut], Field(max_length=20)]
+    assumptions: Annotated[list[Sentence], Field(max_length=30)]
+    messages: Annotated[list[Sentence], Field(max_length=10)]
+    see_professional: bool
+    care_level: CareLevel | None
+    release: Hash
+    language: Annotated[str, Field(max_length=2)]

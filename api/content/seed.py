@@ -1,0 +1,418 @@
+"""The shape of every file in the seed folder.
+
+One class per kind of entry, strict and closed: an unknown key or a wrong type is a fault that
+`footing check` reports with its file and JSON Pointer. Texts hold every language side by side, so
+that a changed sentence and its missing translation are seen in the same diff.
+"""
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from api.content.vocabulary import (
+    ActivityKind,
+    CareLevel,
+    CautionAction,
+    Directness,
+    Equipment,
+    EvidenceGrade,
+    FootZone,
+    Origin,
+    Position,
+    Pressure,
+    QuestionType,
+    ReviewStatus,
+    SideHandling,
+    SpineRegion,
+    Stroke,
+    Target,
+    WarningLevel,
+)
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+Identifier = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=64)
+]
+RuleId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{1,2}[0-9]{1,2}[a-z]?$", max_length=8)]
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+Text = Annotated[
+    dict[LanguageCode, Annotated[str, StringConstraints(min_length=1, max_length=2000)]],
+    Field(min_length=1),
+]
+
+
+class Entry(BaseModel):
+    """Base of everything read from the seed folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Range(Entry):
+    """A closed interval as the source gives it."""
+
+    min: Annotated[int, Field(ge=0, le=100_000)]
+    max: Annotated[int, Field(ge=0, le=100_000)]
+
+
+class Review(Entry):
+    """Who has looked at a text, when, and when it is due again."""
+
+    status: ReviewStatus
+    reviewer: Annotated[str, StringConstraints(max_length=200)] | None
+    reviewed_at: datetime.date
+    due_at: datetime.date
+
+
+class Language(Entry):
+    """A language that every text is complete in."""
+
+    code: LanguageCode
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    review: Review
+
+
+class Source(Entry):
+    """A citation."""
+
+    id: Slug
+    title: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    publisher: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    year: Annotated[int, Field(ge=1900, le=2100)] | None
+    kind: Literal[
+        "article",
+        "guideline",
+        "health_service",
+        "trial",
+        "review",
+        "cohort",
+        "consensus",
+        "regulator",
+        "trade_body",
+        "textbook",
+        "project",
+    ]
+    doi: Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/\S+$", max_length=120)] | None
+    url: Annotated[str, StringConstraints(pattern=r"^https://\S+$", max_length=300)] | None
+    note: Text | None
+
+
+class Evidence(Entry):
+    """How well a claim is supported, in GRADE words."""
+
+    grade: EvidenceGrade
+    applies_to: Identifier
+    directness: Directness
+    statement: Text
+    source_ids: list[Slug]
+
+
+class Claim(Entry):
+    """What is said to be so, and how well that is supported."""
+
+    id: Slug
+    text: Text
+    evidence: Evidence
+
+
+class Dosage(Entry):
+    """How much, exactly as the source gives it; null where it gives none."""
+
+    seconds_per_side: Range | None
+    sets: Annotated[int, Field(ge=1, le=20)] | None
+    repetitions: Range | None
+    per_day: Annotated[int, Field(ge=1, le=24)] | None
+    source: Origin
+
+
+class Pace(Entry):
+    """What is assumed where the dosage gives no time, so that a duration can be computed."""
+
+    seconds_per_side: Range | None
+    seconds_per_repetition: Annotated[int, Field(ge=1, le=60)] | None
+    rest_seconds: Annotated[int, Field(ge=0, le=600)] | None
+    assumption: Text
+    source_ids: list[Slug]
+
+
+class EquipmentNeed(Entry):
+    """One thing to have at hand; any one of the alternatives will do."""
+
+    any_of: Annotated[list[Equipment], Field(min_length=1)]
+    required: bool
+    text: Text
+
+
+class Zone(Entry):
+    """The part of the foot a massage works on, and the spine region that tradition links to it."""
+
+    foot_zone: FootZone
+    foot_zone_text: Text
+    spine_region: SpineRegion
+    spine_region_text: Text
+
+
+class Massage(Entry):
+    """What an exercise has not: zone, stroke, tool and pressure."""
+
+    zone: Zone
+    stroke: Stroke
+    stroke_text: Text
+    tool_text: Text
+    pressure: Pressure
+    pressure_text: Text
+
+
+class Activity(Entry):
+    """An exercise or a massage technique."""
+
+    id: Slug
+    kind: ActivityKind
+    title: Text
+    summary: Text
+    steps: Annotated[list[Text], Field(min_length=1)]
+    equipment: list[EquipmentNeed]
+    position: Position
+    position_text: Text
+    targets: Annotated[list[Target], Field(min_length=1)]
+    side_handling: SideHandling
+    side_text: Text
+    dosage: Dosage
+    dosage_text: Text
+    pace: Pace | None
+    why: Claim
+    stop_criteria: Annotated[list[Text], Field(min_length=1)]
+    media_ids: Annotated[list[Slug], Field(min_length=1)]
+    massage: Massage | None
+    review: Review
+
+
+class Tip(Entry):
+    """Advice that goes with the activities."""
+
+    id: Slug
+    title: Text
+    summary: Text
+    steps: list[Text]
+    why: Claim
+    stop_criteria: list[Text]
+    media_ids: list[Slug]
+    review: Review
+
+
+class Benefit(Entry):
+    """How the whole is said to help."""
+
+    id: Slug
+    title: Text
+    why: Claim
+    review: Review
+
+
+class HealthWarning(Entry):
+    """When to stop and seek help."""
+
+    id: Slug
+    title: Text
+    text: Text
+    level: WarningLevel
+    what_to_do: Text
+    question_ids: list[Identifier]
+    source_ids: Annotated[list[Slug], Field(min_length=1)]
+    origin: Origin
+    review: Review
+
+
+class Condition(Entry):
+    """Something a person has or has not that a caution can hang on.
+
+    `question_id` names the triage question that asks for the same thing; `care_level` is the help
+    to seek when it is so, whatever the activity.
+    """
+
+    id: Identifier
+    title: Text
+    question_id: Identifier | None
+    care_level: CareLevel | None
+
+
+class Caution(Entry):
+    """What a condition means for some of the activities or tips."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[CO][0-9]{1,2}[a-z]?$")]
+    condition: Identifier
+    applies_to: Annotated[list[Slug], Field(min_length=1)]
+    action: CautionAction
+    text: Text
+    source_ids: list[Slug]
+    design_choice: bool
+    needs_clinician: bool
+
+
+class RoutineItem(Entry):
+    """One activity of a routine, in its place; its dosage is the activity's own."""
+
+    activity_id: Slug
+    required: bool
+
+
+class Routine(Entry):
+    """A set of activities to do in order."""
+
+    id: Slug
+    title: Text
+    summary: Text
+    intended_for: Text
+    items: Annotated[list[RoutineItem], Field(min_length=1)]
+    tip_ids: list[Slug]
+    claimed_minutes: Annotated[int, Field(ge=1, le=240)] | None
+    per_day: Annotated[int, Field(ge=1, le=24)]
+    change_over_seconds: Range
+    change_over_assumption: Text
+    claims: list[Claim]
+    origin: Origin
+    review: Review
+
+
+class Consent(Entry):
+    """One consent text in one version."""
+
+    id: Literal["storage", "research"]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    current: bool
+    required: bool
+    title: Text
+    text: Text
+
+
+class Media(Entry):
+    """A picture; its file is a template whose placeholders are filled for every language."""
+
+    id: Slug
+    file: Annotated[str, StringConstraints(pattern=r"^media/[a-z0-9-]+\.svg$")]
+    kind: Literal["drawing", "map"]
+    licence: Literal["Apache-2.0"]
+    credit: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    title: Text
+    description: Text
+    labels: dict[Identifier, Text]
+
+
+class Phrase(Entry):
+    """A sentence that the server builds its own answers with; {names} are filled in."""
+
+    id: Identifier
+    text: Text
+
+
+class Choice(Entry):
+    """One answer a question can have."""
+
+    id: Identifier
+    text: Text
+
+
+class Question(Entry):
+    """Something triage asks; an integer question has bounds, any other has choices."""
+
+    id: Identifier
+    type: QuestionType
+    text: Text
+    help: Text | None
+    choices: list[Choice]
+    minimum: int | None
+    maximum: int | None
+    must_ask: bool
+    asked_of: Literal["everyone", "pregnant"]
+
+
+class Fact(Entry):
+    """A fact that rules read, defined over answers or over facts that stand before it.
+
+    kind           reads                 certain when                      possible when
+    answer         question, choices     the answer is one of them         so, or not answered
+    at_least       question, value       the number is given and >= value  so, or not answered
+    at_most        question, value       the number is given and <= value  so, or not answered
+    both_sides     questions             their sides together are both     so, unknown as both
+    any, all       facts                 any / all are certain             any / all are possible
+    not_given      facts (one)           it is not certain                 the same
+    """
+
+    id: Identifier
+    kind: Literal["answer", "at_least", "at_most", "both_sides", "any", "all", "not_given"]
+    questions: list[Identifier] = []
+    choices: list[Identifier] = []
+    value: int | None = None
+    facts: list[Identifier] = []
+
+
+class RuleExample(Entry):
+    """A report's answers, in short form, that must or must not make a rule fire."""
+
+    answers: dict[Identifier, int | str]
+    fires: bool
+
+
+class Rule(Entry):
+    """A red-flag rule: a monotone JsonLogic condition over facts."""
+
+    id: RuleId
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    level: WarningLevel
+    action: Identifier
+    reads: Annotated[list[Identifier], Field(min_length=1)]
+    condition: JsonValue
+    text: Text
+    source_ids: list[Slug]
+    design_choice: bool
+    needs_clinician: bool
+    examples: Annotated[list[RuleExample], Field(min_length=2)]
+
+
+class Level(Entry):
+    """What an outcome means and the words that go with it."""
+
+    id: CareLevel
+    rank: Annotated[int, Field(ge=0, le=9)]
+    title: Text
+    message: Text
+
+
+class Action(Entry):
+    """What to do, how soon and where, and what that means for the activities."""
+
+    code: Identifier
+    text: Text
+    timeframe: Literal["now", "today", "soon", "before_activity", "when_convenient"]
+    care_setting: Literal[
+        "emergency_department", "urgent_care", "maternity_unit", "professional", "self"
+    ]
+    activities: Literal["continue", "caution", "pause", "stop"]
+
+
+class ActivityStatusText(Entry):
+    """The words for one activity status."""
+
+    status: Literal["continue", "caution", "pause", "stop"]
+    text: Text
+
+
+class Phrases(Entry):
+    """Sentences that every decision is built with."""
+
+    safety_net: Text
+    disclaimer: Text
+    answer_first: Text
+    late_report: Text
+
+
+class RuleSetHead(Entry):
+    """What names a rule set; the review lies outside the hash."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
+    max_offline_age_seconds: Annotated[int, Field(ge=3600, le=31_536_000)]
+    incomplete_action: Identifier
+    complete_action: Identifier
+    activity_status: list[ActivityStatusText]
+    phrases: Phrases
+    review: Review

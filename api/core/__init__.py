@@ -1,0 +1,1 @@
+"""What every floor stands on: settings, clock, errors, database and logs."""

@@ -1,0 +1,175 @@
+"""The database: engines, transactions and the types that both databases share."""
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, Table, TypeDecorator, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import SQLModel
+
+from api.core.config import Settings
+
+# Named constraints can be altered and dropped by later migrations, on both databases alike.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+
+# What a driver raises when the database is away, starting, stopping or locked. Anything else is a
+# fault of ours and stays an error.
+OUTAGES = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    ConnectionError,
+    asyncio.TimeoutError,
+)
+AWAY_SQLSTATES = ("08", "53", "57P", "55P03", "40001", "40P01")
+
+SQLITE_PRAGMAS = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime.datetime]):
+    """An instant, in UTC on both databases (SQLite itself keeps no offset)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: datetime.datetime | None, dialect: Dialect
+    ) -> datetime.datetime | None:
+        """Refuse a naive time: drivers would store it in silence."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a naive datetime can't be stored"
+            raise ValueError(message)
+        value = value.astimezone(datetime.UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self, value: datetime.datetime | None, dialect: Dialect
+    ) -> datetime.datetime | None:
+        """Give back an aware time."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return value.replace(tzinfo=datetime.UTC)
+        return value.astimezone(datetime.UTC)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether an error means "try again later" and not "this is broken"."""
+    if isinstance(error, DBAPIError):
+        sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
+        if sqlstate:
+            return sqlstate.startswith(AWAY_SQLSTATES)
+        if error.connection_invalidated:
+            return True
+    if isinstance(error, OperationalError) and "no such" in str(error.orig):
+        return False
+    return isinstance(error, OUTAGES)
+
+
+def create_engine(settings: Settings, *, writer: bool) -> AsyncEngine:
+    """Make an engine whose every connection is set up the same way."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=settings.database_timeout_seconds,
+            pool_pre_ping=True,
+            connect_args={"timeout": settings.database_timeout_seconds},
+        )
+    # SQLite takes one writer at a time. A pool of one connection queues the writers in the
+    # process, where waiting is fair; several would wait in busy_timeout, which is not.
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=1 if writer else settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=settings.database_timeout_seconds,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={int(settings.database_timeout_seconds * 1000)}")
+        for name, value in SQLITE_PRAGMAS.items():
+            cursor.execute(f"PRAGMA {name}={value}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """The engines of one process: one to write, one to read (the same on PostgreSQL)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.writer = create_engine(settings, writer=True)
+        self.dialect = self.writer.dialect.name
+        self.reader = (
+            create_engine(settings, writer=False) if self.dialect == "sqlite" else self.writer
+        )
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that is committed at the end, or rolled back by an exception."""
+        async with AsyncSession(self.writer, expire_on_commit=False) as db, db.begin():
+            yield db
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that only reads."""
+        async with AsyncSession(self.reader, expire_on_commit=False) as db, db.begin():
+            yield db
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.writer.dispose()
+        if self.reader is not self.writer:
+            await self.reader.dispose()
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table of a model, for queries that name columns."""
+    return metadata.tables[str(model.__tablename__)]
+
+
+async def insert_once(db: AsyncSession, table: Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless its key is taken; tell whether it was inserted.
+
+    The database's own uniqueness decides, so that any number of concurrent repeats store one row.
+    """
+    dialect = db.get_bind().dialect.name
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    key = table.primary_key.columns.values()[-1]
+    statement = insert(table).values(values).on_conflict_do_nothing().returning(key)
+    return (await db.execute(statement)).first() is not None

@@ -1,0 +1,113 @@
+"""Errors by meaning. Each carries the status and the stable code of its problem document.
+
+Every subclass of `Problem` is listed in docs/problems.md; a test holds the two together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, and where: `pointer` is a JSON Pointer (RFC 6901)."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """Base of every error that a client is told about (RFC 9457)."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        faults: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+
+
+class InvalidRequest(Problem):
+    """The request is understood, but something in it is not as the contract says."""
+
+    status = 422
+    code = "invalid_request"
+    title = "The request is not valid"
+
+
+class MalformedJson(Problem):
+    """The body is not JSON at all."""
+
+    status = 422
+    code = "malformed_json"
+    title = "The body is not JSON"
+
+
+class NotFound(Problem):
+    """There is no such resource, or it is somebody else's."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+
+class BodyTooLarge(Problem):
+    """The body is larger than this call takes."""
+
+    status = 413
+    code = "body_too_large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    """The body's media type is not application/json."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class RateLimited(Problem):
+    """Too many calls in too short a time."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+
+class InternalError(Problem):
+    """A fault of ours; nothing of the request was stored."""
+
+    status = 500
+    code = "internal_error"
+    title = "Something went wrong on our side"
+
+
+class Unavailable(Problem):
+    """The database is away or busy; the same request may be sent again."""
+
+    status = 503
+    code = "unavailable"
+    title = "Temporarily unavailable"
+
+
+class NotReady(Exception):
+    """The server can't start; the message says what to run."""

@@ -1,0 +1,1 @@
+"""Mechanics that every router shares; knows no domain."""

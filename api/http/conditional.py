@@ -1,0 +1,108 @@
+"""Prepared bodies, and the answer that a request's headers ask for.
+
+A body is compressed once, when the release that holds it is stored. Each coding has its own strong
+ETag, `"<hash of the identity bytes>.<coding>"`; any of them matches any coding of the same body.
+"""
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+import brotli
+import zstandard
+from starlette.requests import Request
+from starlette.responses import Response
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header, parse_etags
+
+from api.core.canonical import sha256
+
+IDENTITY = "identity"
+# Best first, where a client likes several equally.
+CODINGS = ("br", "zstd", "gzip")
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One answer's bytes in every coding that is smaller than the bytes themselves."""
+
+    media_type: str
+    language: str | None
+    tag: str
+    codings: Mapping[str, bytes]
+
+
+def compress(data: bytes, *, quick: bool = False) -> dict[str, bytes]:
+    """Return the bytes in every coding that makes them smaller, and as they are.
+
+    `quick` is for what is compressed while somebody waits.
+    """
+    packed = {
+        "br": brotli.compress(data, quality=5 if quick else 11),
+        "zstd": zstandard.ZstdCompressor(level=6 if quick else 19).compress(data),
+        # No time stamp: the same bytes must make the same release on every machine.
+        "gzip": gzip.compress(data, compresslevel=6 if quick else 9, mtime=0),
+    }
+    smaller = {coding: packed[coding] for coding in CODINGS if len(packed[coding]) < len(data)}
+    return {IDENTITY: data, **smaller}
+
+
+def make_body(
+    data: bytes,
+    *,
+    media_type: str = JSON,
+    language: str | None = None,
+    tag: str | None = None,
+    quick: bool = False,
+) -> Body:
+    """Prepare some bytes to be served; `tag` replaces their hash as the stem of the ETag."""
+    return Body(
+        media_type,
+        language,
+        tag or sha256(data)[:32],
+        MappingProxyType(compress(data, quick=quick)),
+    )
+
+
+@lru_cache(maxsize=512)
+def choose_coding(accept_encoding: str, available: tuple[str, ...]) -> str:
+    """Pick the coding that the client likes best (RFC 9110, 12.5.3)."""
+    accepted = parse_accept_header(accept_encoding, Accept)
+    best = IDENTITY
+    best_quality = accepted.quality(IDENTITY) if IDENTITY in accepted.values() else 0.0
+    for coding in CODINGS:
+        if coding in available and accepted.quality(coding) > best_quality:
+            best, best_quality = coding, accepted.quality(coding)
+    return best
+
+
+@lru_cache(maxsize=2048)
+def matches(if_none_match: str, tag: str) -> bool:
+    """Tell whether a client already holds this body, in whichever coding it got it."""
+    etags = parse_etags(if_none_match)
+    if etags.star_tag:
+        return True
+    return any(
+        etag.rpartition(".")[0] == tag
+        for etag in (*etags.as_set(), *etags._weak)  # noqa: SLF001
+    )
+
+
+def respond(request: Request, body: Body, *, max_age: int, immutable: bool = False) -> Response:
+    """Answer with a prepared body, or with 304 when the client has it."""
+    headers = request.headers
+    coding = choose_coding(headers.get("accept-encoding", ""), tuple(body.codings))
+    vary = "Accept-Encoding" if body.language is None else "Accept-Language, Accept-Encoding"
+    cache = f"public, max-age={max_age}" + (", immutable" if immutable else "")
+    answer = {"ETag": f'"{body.tag}.{coding}"', "Vary": vary, "Cache-Control": cache}
+    if body.language is not None:
+        answer["Content-Language"] = body.language
+    if_none_match = headers.get("if-none-match")
+    if if_none_match is not None and matches(if_none_match, body.tag):
+        return Response(status_code=304, headers=answer)
+    if coding != IDENTITY:
+        answer["Content-Encoding"] = coding
+    return Response(body.codings[coding], headers=answer, media_type=body.media_type)

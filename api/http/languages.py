@@ -1,0 +1,29 @@
+"""Which language an answer is in: `?lang=` first, then `Accept-Language`, then English."""
+
+from functools import lru_cache
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from api.core.errors import Fault, InvalidRequest
+
+DEFAULT = "en"
+
+
+@lru_cache(maxsize=1024)
+def negotiate(accept_language: str, available: tuple[str, ...]) -> str:
+    """Pick the best of the available languages; `es-MX` is served `es`, no match English."""
+    accepted = parse_accept_header(accept_language, LanguageAccept)
+    return accepted.best_match(available, DEFAULT) or DEFAULT
+
+
+def choose_language(asked: str | None, accept_language: str, available: tuple[str, ...]) -> str:
+    """Return the language to answer in; an unknown `?lang=` is refused with what there is."""
+    if asked is None:
+        return negotiate(accept_language, available)
+    primary = asked.lower().partition("-")[0]
+    if primary in available:
+        return primary
+    known = ", ".join(available)
+    message = f"There is no such language here; there is {known}."
+    raise InvalidRequest(message, faults=[Fault("/query/lang", "unknown_language", message)])

@@ -1,0 +1,67 @@
+"""Rate limits: who may call how often, told in headers before it hurts."""
+
+import time
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from limits import RateLimitItem, parse
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.storage import storage_from_string
+
+from api.core.config import Settings
+from api.core.errors import RateLimited
+
+
+class Limiter:
+    """Counts calls in memory (one worker) or in Redis (several)."""
+
+    def __init__(self, settings: Settings) -> None:
+        uri = settings.rate_limit_storage
+        storage = storage_from_string(uri if uri.startswith("async+") else f"async+{uri}")
+        if not isinstance(storage, Storage):
+            message = "FOOTING_RATE_LIMIT_STORAGE is not a storage that limits supports"
+            raise TypeError(message)
+        self.strategy = FixedWindowRateLimiter(storage)
+        self.enrolment = parse(settings.rate_limit_enrolment)
+        self.public = parse(settings.rate_limit_public)
+        self.participant = parse(settings.rate_limit_participant)
+
+    async def hit(self, item: RateLimitItem, name: str, caller: str) -> dict[str, str]:
+        """Count one call; return the headers that say what is left, or refuse it."""
+        admitted = await self.strategy.hit(item, name, caller)
+        window = await self.strategy.get_window_stats(item, name, caller)
+        wait = max(1, int(window.reset_time - time.time()) + 1)
+        headers = {
+            "RateLimit-Policy": f'"{name}";q={item.amount};w={item.get_expiry()}',
+            "RateLimit": f'"{name}";r={window.remaining};t={wait}',
+        }
+        if not admitted:
+            raise RateLimited(
+                f"Too many calls; try again in {wait} seconds.",
+                headers={**headers, "Retry-After": str(wait)},
+            )
+        return headers
+
+
+def caller_address(request: Request) -> str:
+    """Name the caller of a call without a token by its network address."""
+    return request.client.host if request.client else "unknown"
+
+
+async def limit_public(request: Request, response: Response) -> None:
+    """Limit calls that compute something and need no token, by address."""
+    limiter: Limiter = request.app.state.limiter
+    headers = await limiter.hit(limiter.public, "public", caller_address(request))
+    response.headers.update(headers)
+
+
+async def limit_enrolment(request: Request, response: Response) -> None:
+    """Limit enrolments, by address."""
+    limiter: Limiter = request.app.state.limiter
+    headers = await limiter.hit(limiter.enrolment, "enrolment", caller_address(request))
+    response.headers.update(headers)
+
+
+PublicLimit = Annotated[None, Depends(limit_public)]
+EnrolmentLimit = Annotated[None, Depends(limit_enrolment)]

@@ -1,0 +1,172 @@
+"""Every error leaves as a problem document (RFC 9457), through one handler."""
+
+import json
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from api.core import errors
+from api.core.db import is_outage
+from api.core.errors import Fault, Problem
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_BASE = "urn:footing:problem:"
+RETRY_AFTER_SECONDS = 2
+MAX_FAULTS = 50
+
+log = structlog.get_logger(__name__)
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong: where (a JSON Pointer), which code, and in words."""
+
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+    pointer: Annotated[
+        str,
+        Field(
+            max_length=500,
+            description="JSON Pointer (RFC 6901) into the body, or /query/…, /path/…, /header/….",
+        ),
+    ]
+    code: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")]
+    message: Annotated[str, Field(max_length=500)]
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong (RFC 9457). Act on `code`: it is stable; the words may change."""
+
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
+
+    type: Annotated[str, Field(max_length=200, json_schema_extra={"format": "uri"})]
+    title: Annotated[str, Field(max_length=200)]
+    status: Annotated[int, Field(ge=400, le=599, json_schema_extra={"format": "int32"})]
+    detail: Annotated[str, Field(max_length=1000)]
+    instance: Annotated[str, Field(max_length=2000, description="The request's path.")]
+    code: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")]
+    request_id: Annotated[str, Field(max_length=64, description="Quote it in a bug report.")]
+    errors: Annotated[list[ProblemError], Field(max_length=MAX_FAULTS)]
+
+
+def problem_response(scope: Mapping[str, Any], problem: Problem) -> Response:
+    """Build the problem document for one request."""
+    request_id = scope.get("state", {}).get("request_id", "")
+    document = {
+        "type": TYPE_BASE + problem.code.replace("_", "-"),
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail[:1000],
+        "instance": scope["path"][:2000],
+        "code": problem.code,
+        "request_id": request_id,
+        "errors": [
+            {
+                "pointer": fault.pointer[:500],
+                "code": fault.code,
+                "message": fault.message[:500],
+            }
+            for fault in problem.faults[:MAX_FAULTS]
+        ],
+    }
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(body, problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def pointer(parts: Iterable[str | int]) -> str:
+    """Write a path of keys and indexes as a JSON Pointer."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def fault_of(error: ErrorDetails) -> Fault:
+    """Turn one of pydantic's errors into ours; the offending value is never repeated."""
+    place, *path = error["loc"]
+    if place != "body":
+        path = [place, *path]
+    code = {"missing": "missing_field", "extra_forbidden": "unknown_field"}.get(
+        error["type"], error["type"]
+    )
+    message = error["msg"].removeprefix("Value error, ")
+    return Fault(pointer(path), code, message)
+
+
+def from_validation(raised: RequestValidationError) -> Problem:
+    """Say what pydantic found, place by place."""
+    found = raised.errors()
+    if any(error["type"] == "json_invalid" for error in found):
+        position = next(iter(found))["loc"][-1]
+        return errors.MalformedJson(f"The body is not JSON (at character {position}).")
+    faults = [fault_of(error) for error in found]
+    # The body itself missing or of another type: there is no field to point to.
+    detail = "; ".join(f"{fault.pointer or 'body'}: {fault.message}" for fault in faults[:3])
+    more = len(faults) - 3
+    return errors.InvalidRequest(detail + (f"; and {more} more" if more > 0 else ""), faults=faults)
+
+
+def allowed_methods(request: Request) -> str:
+    """Name every method of a path: Starlette names those of its first route alone."""
+    methods = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods))
+
+
+def from_http_exception(request: Request, raised: HTTPException) -> Problem:
+    """Give what the framework itself raises the shape of ours."""
+    match raised.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return errors.NotFound("There is nothing at this address.")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allow = allowed_methods(request)
+            return errors.MethodNotAllowed(
+                f"{request.method} is not possible here; {allow} is.", headers={"Allow": allow}
+            )
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return errors.BodyTooLarge("The body is larger than this call takes.")
+        case HTTPStatus.BAD_REQUEST:
+            return errors.MalformedJson("The body is not JSON.")
+        case _:
+            return errors.InternalError("The request could not be handled.")
+
+
+def from_exception(raised: Exception) -> Problem:
+    """Tell an outage, which a client retries, from a fault of ours, which is logged."""
+    if is_outage(raised):
+        log.warning("database unavailable", exc_info=raised)
+        return errors.Unavailable(
+            "The database can't be reached just now. Nothing was stored; send it again.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    log.error("unhandled error", exc_info=raised)
+    return errors.InternalError("Nothing was stored. The request's id finds it in our logs.")
+
+
+def install(app: FastAPI) -> None:
+    """Make problem documents of everything that is raised under this app."""
+
+    @app.exception_handler(Problem)
+    async def on_problem(request: Request, raised: Problem) -> Response:
+        return problem_response(request.scope, raised)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation(request: Request, raised: RequestValidationError) -> Response:
+        return problem_response(request.scope, from_validation(raised))
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(request: Request, raised: HTTPException) -> Response:
+        return problem_response(request.scope, from_http_exception(request, raised))

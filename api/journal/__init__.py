@@ -1,0 +1,1 @@
+"""Sessions, symptom reports and the decisions on them."""

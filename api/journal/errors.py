@@ -1,0 +1,11 @@
+"""What can be wrong with a record."""
+
+from api.core.errors import Problem
+
+
+class IdConflict(Problem):
+    """The same id was sent before with other content."""
+
+    status = 409
+    code = "id_conflict"
+    title = "This id is taken by other content"

@@ -1,0 +1,99 @@
+"""Tables of the journal. Every key starts with the participant: one person, one shard."""
+
+import datetime
+import uuid
+from typing import Any
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index
+from sqlmodel import Field, SQLModel
+
+from api.core.db import JsonDocument, UtcDateTime, table_of
+
+
+def _belongs_to_participant() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+    )
+
+
+class ExerciseSession(SQLModel, table=True):
+    """A logged session, as the phone sent it."""
+
+    __tablename__ = "exercise_session"
+    __table_args__ = (
+        _belongs_to_participant(),
+        Index("ix_exercise_session_newest", "participant_id", "started_at", "id"),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    id: uuid.UUID = Field(primary_key=True)
+    content_hash: str = Field(max_length=64)
+    received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    replaces: uuid.UUID | None = Field(nullable=True)
+    routine_id: str | None = Field(max_length=64, nullable=True)
+    started_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    ended_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    local_date: datetime.date
+    time_zone: str = Field(max_length=64)
+    status: str = Field(max_length=16)
+    items: list[dict[str, Any]] = Field(sa_column=Column(JsonDocument, nullable=False))
+    pain_before: int | None = Field(nullable=True)
+    pain_after: int | None = Field(nullable=True)
+    effort: int | None = Field(nullable=True)
+    note: str | None = Field(max_length=500, nullable=True)
+
+
+class SymptomReport(SQLModel, table=True):
+    """A symptom report, as the phone sent it."""
+
+    __tablename__ = "symptom_report"
+    __table_args__ = (
+        _belongs_to_participant(),
+        Index("ix_symptom_report_newest", "participant_id", "reported_at", "id"),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    id: uuid.UUID = Field(primary_key=True)
+    content_hash: str = Field(max_length=64)
+    received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    reported_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    local_date: datetime.date
+    time_zone: str = Field(max_length=64)
+    pain_score: int | None = Field(nullable=True)
+    weeks: int | None = Field(nullable=True)
+    trend: str | None = Field(max_length=16, nullable=True)
+    age_years: int | None = Field(nullable=True)
+    country: str | None = Field(max_length=2, nullable=True)
+    answers: dict[str, str] = Field(sa_column=Column(JsonDocument, nullable=False))
+    note: str | None = Field(max_length=500, nullable=True)
+
+
+class StoredDecision(SQLModel, table=True):
+    """What triage answered to a report, with all that it takes to compute it again."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id", "report_id"],
+            ["symptom_report.participant_id", "symptom_report.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_decision_report", "participant_id", "report_id"),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    id: uuid.UUID = Field(primary_key=True)
+    report_id: uuid.UUID
+    rule_set_hash: str = Field(max_length=64)
+    engine: str = Field(max_length=64)
+    level: str = Field(max_length=32)
+    activity_status: str = Field(max_length=16)
+    evaluated_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    language: str = Field(max_length=2)
+    facts: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
+    document: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
+
+
+SESSIONS = table_of(ExerciseSession)
+REPORTS = table_of(SymptomReport)
+DECISIONS = table_of(StoredDecision)

@@ -1,0 +1,113 @@
+"""Session logs and symptom reports: one's own, stored once."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.content.deps import AcceptLanguage, CurrentRelease, Lang
+from api.http.deps import CurrentClock, Db, ReadDb
+from api.http.fields import RecordId
+from api.http.languages import choose_language
+from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
+from api.journal import service
+from api.journal.schemas import (
+    LoggedSession,
+    NewSession,
+    NewSymptomReport,
+    SessionList,
+    StoredSymptomReport,
+    SymptomReportList,
+)
+from api.participants.deps import ReadingCaller, WritingCaller
+from api.participants.service import language_of
+from api.triage.deps import CurrentRules
+
+router = APIRouter(tags=["journal"])
+# 201 the first time, 200 when the same was stored before, 409 when something else was.
+REPEATABLE: dict[int | str, dict[str, object]] = {
+    200: {"description": "Stored before; the same answer again."},
+    409: {},
+}
+OwnId = Annotated[RecordId, Path(examples=["01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"])]
+PageLimit = Annotated[Limit, Query()]
+PageCursor = Annotated[Cursor, Query()]
+
+
+@router.post("/sessions", status_code=201, responses=REPEATABLE | {200: {"model": LoggedSession}})
+async def log_session(
+    caller: WritingCaller, session: NewSession, clock: CurrentClock, db: Db, response: Response
+) -> LoggedSession:
+    """Log a finished session; send it again as often as you like."""
+    stored, created = await service.log_session(db, caller.participant_id, session, clock)
+    answer_created(response, f"/v1/sessions/{stored.id}", created=created)
+    return stored
+
+
+@router.get("/sessions")
+async def list_sessions(
+    caller: ReadingCaller,
+    db: ReadDb,
+    limit: PageLimit = DEFAULT_LIMIT,
+    cursor: PageCursor = None,
+) -> SessionList:
+    """List one's own sessions, newest first."""
+    return await service.list_sessions(db, caller.participant_id, limit=limit, cursor=cursor)
+
+
+@router.get("/sessions/{session_id}")
+async def get_session(caller: ReadingCaller, db: ReadDb, session_id: OwnId) -> LoggedSession:
+    """Get one of one's own sessions."""
+    return await service.get_session(db, caller.participant_id, session_id)
+
+
+@router.post(
+    "/symptom-reports",
+    status_code=201,
+    responses=REPEATABLE | {200: {"model": StoredSymptomReport}},
+)
+async def file_symptom_report(
+    caller: WritingCaller,
+    report: NewSymptomReport,
+    release: CurrentRelease,
+    rule_set: CurrentRules,
+    clock: CurrentClock,
+    db: Db,
+    response: Response,
+    lang: Lang = None,
+    accept_language: AcceptLanguage = "",
+) -> StoredSymptomReport:
+    """File a symptom report and get its decision; sent again, the first decision comes back."""
+    if not lang and not accept_language:
+        accept_language = await language_of(db, caller.participant_id)
+    language = choose_language(lang, accept_language, release.languages)
+    stored, created = await service.file_report(
+        db, caller.participant_id, report, rule_set, language, clock
+    )
+    response.headers["Content-Language"] = stored.decision.language
+    answer_created(response, f"/v1/symptom-reports/{stored.id}", created=created)
+    return stored
+
+
+@router.get("/symptom-reports")
+async def list_symptom_reports(
+    caller: ReadingCaller,
+    db: ReadDb,
+    limit: PageLimit = DEFAULT_LIMIT,
+    cursor: PageCursor = None,
+) -> SymptomReportList:
+    """List one's own symptom reports with their decisions, newest first."""
+    return await service.list_reports(db, caller.participant_id, limit=limit, cursor=cursor)
+
+
+@router.get("/symptom-reports/{report_id}")
+async def get_symptom_report(
+    caller: ReadingCaller, db: ReadDb, report_id: OwnId
+) -> StoredSymptomReport:
+    """Get one of one's own symptom reports with its decision."""
+    return await service.get_report(db, caller.participant_id, report_id)
+
+
+def answer_created(response: Response, location: str, *, created: bool) -> None:
+    """Tell a first upload (201) from a repeated one (200)."""
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = location

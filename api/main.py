@@ -1,0 +1,140 @@
+"""The app: everything is built here, from the settings and the clock it is given."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.middleware import Middleware
+
+from api.content.router import router as content_router
+from api.content.service import active_hash, load_release
+from api.core.clock import Clock, SystemClock
+from api.core.config import Settings
+from api.core.db import Database
+from api.core.errors import NotReady
+from api.http import docs_page, openapi, problems
+from api.http.limits import Limiter
+from api.http.middleware import RequestMiddleware
+from api.http.operations import router as operations_router
+from api.journal.plans import router as plans_router
+from api.journal.router import router as journal_router
+from api.migrations import require_head
+from api.participants.router import router as participants_router
+from api.triage.deps import RuleSets
+from api.triage.router import router as triage_router
+
+DESCRIPTION = """
+The open backend for mobile apps that help people with back pain through their feet: exercises,
+reflex-point massage, a daily set, and an honest word when it is time to see a professional.
+
+Footing does not diagnose. Everything about reflex points is traditional use and not shown to treat
+back pain.
+"""
+TAGS = [
+    {"name": "content", "description": "What the article teaches; no token."},
+    {"name": "triage", "description": "The red-flag rule set and its evaluation; no token."},
+    {"name": "participants", "description": "Enrolment and one's own profile."},
+    {"name": "journal", "description": "One's own sessions, symptom reports and plans."},
+    {"name": "operations", "description": "Is it alive, can it serve."},
+]
+log = structlog.get_logger(__name__)
+
+
+async def take_up(app: FastAPI, database: Database) -> None:
+    """Serve the active release, if another one became active."""
+    async with database.read() as db:
+        active = await active_hash(db)
+        if active is None:
+            message = "There is no content in the database yet. Run: footing seed"
+            raise NotReady(message)
+        serving = getattr(app.state, "release", None)
+        if serving is not None and serving.hash == active:
+            return
+        release = await load_release(db, active)
+    # Compiled before it is served: a rule set that can't be compiled is not taken up.
+    app.state.rule_sets.of(release)
+    app.state.release = release
+    log.info("release taken up", release=release.hash, rule_set=release.rule_set_hash)
+
+
+async def watch_releases(app: FastAPI, database: Database, seconds: float) -> None:
+    """Look for a new release every few seconds, for as long as the app runs."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await take_up(app, database)
+        except Exception as error:  # what is being served stays, and we try again
+            log.warning("can't look for a new release", exc_info=error)
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """Make the app. Nothing is opened before its lifespan starts."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings)
+        app.state.database = database
+        try:
+            await require_head(database)
+            await take_up(app, database)
+            watcher = asyncio.create_task(
+                watch_releases(app, database, settings.release_poll_seconds)
+            )
+            yield
+            watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
+        finally:
+            await database.close()
+
+    middleware = [Middleware(RequestMiddleware)]
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.cors_origins),
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+            )
+        )
+    app = FastAPI(
+        title="Footing",
+        version=version("footing"),
+        summary="Foot exercises, massage and honest triage for people with back pain.",
+        description=DESCRIPTION.strip(),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        contact={"name": "Footing contributors"},
+        openapi_tags=TAGS,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": "/", "description": "This server."}],
+        generate_unique_id_function=openapi.operation_id,
+        separate_input_output_schemas=False,
+        redirect_slashes=False,
+        max_body_size=settings.max_body_bytes,
+        middleware=middleware,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.clock = clock or SystemClock()
+    app.state.limiter = Limiter(settings)
+    app.state.rule_sets = RuleSets()
+    problems.install(app)
+    openapi.install(app)
+    docs_page.install(app)
+    for router in (
+        content_router,
+        triage_router,
+        participants_router,
+        journal_router,
+        plans_router,
+    ):
+        app.include_router(router, prefix="/v1")
+    app.include_router(operations_router)
+    return app

@@ -1,0 +1,1 @@
+"""Enrolment, devices, tokens and consent."""

@@ -1,0 +1,77 @@
+"""Who is calling: the participant and the device behind a bearer token."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.http.deps import Db, ReadDb
+from api.http.limits import Limiter
+from api.participants import service
+from api.participants.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
+from api.participants.tokens import CLINICIAN_PREFIX, DeviceToken, read_token
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="deviceToken",
+    description="A participant's device token, from `POST /v1/participants`.",
+    bearerFormat="fp_…",
+)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The participant who calls, and the device they call from."""
+
+    participant_id: uuid.UUID
+    device_id: uuid.UUID
+
+
+def read_credentials(credentials: Credentials) -> DeviceToken:
+    """Read the token of a request, without looking it up."""
+    if credentials is None:
+        message = "Send the device token as Authorization: Bearer …"
+        raise NotAuthenticated(message, headers=CHALLENGE)
+    text = credentials.credentials
+    if text.startswith(f"{CLINICIAN_PREFIX}_"):
+        message = "A clinician's key opens aggregates, never a participant's calls."
+        raise WrongTokenKind(message)
+    token = read_token(text)
+    if token is None:
+        raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
+    return token
+
+
+Token = Annotated[DeviceToken, Depends(read_credentials)]
+
+
+async def limit_participant(request: Request, response: Response, token: Token) -> None:
+    """Limit a participant's calls; one phone in a loop must not slow down the others."""
+    limiter: Limiter = request.app.state.limiter
+    caller = token.participant_id.hex
+    headers = await limiter.hit(limiter.participant, "participant", caller)
+    response.headers.update(headers)
+
+
+async def authenticate_for_writing(
+    db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
+) -> Caller:
+    """Look the token up in the transaction that will write."""
+    await service.verify(db, token)
+    return Caller(token.participant_id, token.device_id)
+
+
+async def authenticate_for_reading(
+    db: ReadDb, token: Token, _: Annotated[None, Depends(limit_participant)]
+) -> Caller:
+    """Look the token up in the transaction that will read."""
+    await service.verify(db, token)
+    return Caller(token.participant_id, token.device_id)
+
+
+# There is no cache of tokens: revoking one takes effect at once.
+WritingCaller = Annotated[Caller, Depends(authenticate_for_writing, scope="function")]
+ReadingCaller = Annotated[Caller, Depends(authenticate_for_reading, scope="function")]

@@ -1,0 +1,21 @@
+"""What can be wrong with a caller."""
+
+from api.core.errors import Problem
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footing"'}
+
+
+class NotAuthenticated(Problem):
+    """No token, or one that is not (or no longer) valid."""
+
+    status = 401
+    code = "not_authenticated"
+    title = "Not authenticated"
+
+
+class WrongTokenKind(Problem):
+    """A token of another kind: a clinician's key on a participant's call, or the reverse."""
+
+    status = 403
+    code = "wrong_token_kind"
+    title = "This token is for other calls"

@@ -1,0 +1,63 @@
+"""Tables of participants. Every key starts with the participant: one person, one shard."""
+
+import datetime
+import uuid
+
+from sqlalchemy import Column, ForeignKeyConstraint
+from sqlmodel import Field, SQLModel
+
+from api.core.db import JsonDocument, UtcDateTime, table_of
+
+
+class Participant(SQLModel, table=True):
+    """A person we know by a random id alone."""
+
+    __tablename__ = "participant"
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    enrolled_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    time_zone: str = Field(max_length=64)
+    language: str = Field(max_length=35)
+    age_band: str = Field(max_length=16)
+    region: str = Field(max_length=64)
+    conditions: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
+
+
+class Device(SQLModel, table=True):
+    """A phone of a participant; its secret is kept as a hash."""
+
+    __tablename__ = "device"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+        ),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    device_id: uuid.UUID = Field(primary_key=True)
+    secret_hash: str = Field(max_length=64)
+    created_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    revoked_at: datetime.datetime | None = Field(sa_column=Column(UtcDateTime, nullable=True))
+
+
+class ConsentRecord(SQLModel, table=True):
+    """What a participant agreed to, and when; the newest counts, the older stay as history."""
+
+    __tablename__ = "consent_record"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+        ),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    consent_id: uuid.UUID = Field(primary_key=True)
+    version: str = Field(max_length=32)
+    storage: bool
+    research: bool
+    given_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+PARTICIPANTS = table_of(Participant)
+DEVICES = table_of(Device)
+CONSENTS = table_of(ConsentRecord)

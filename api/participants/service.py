@@ -1,0 +1,131 @@
+"""Enrols participants and verifies their tokens."""
+
+import uuid
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.content.catalogue import Catalogue
+from api.core.clock import Clock
+from api.core.config import Settings
+from api.core.errors import Fault, InvalidRequest
+from api.participants.errors import CHALLENGE, NotAuthenticated
+from api.participants.models import CONSENTS, DEVICES, PARTICIPANTS
+from api.participants.schemas import (
+    AgeBand,
+    ConsentState,
+    Enrolled,
+    Enrolment,
+    Profile,
+)
+from api.participants.tokens import DeviceToken, hash_secret, make_token
+
+
+def check_enrolment(settings: Settings, catalogue: Catalogue, enrolment: Enrolment) -> None:
+    """Refuse what can't be enrolled, naming every place."""
+    faults = []
+    versions = {consent.version for consent in catalogue.consents}
+    if enrolment.consent.version not in versions:
+        message = f"Unknown version; there is {', '.join(sorted(versions))}."
+        faults.append(Fault("/consent/version", "unknown_consent_version", message))
+    if settings.adults_only and enrolment.age_band is AgeBand.UNDER_18:
+        message = "This service is for adults. A child's back pain needs a doctor."
+        faults.append(Fault("/age_band", "adults_only", message))
+    regions = {*settings.regions, "unknown"}
+    if enrolment.region not in regions:
+        message = f"Unknown region; there is {', '.join(sorted(regions))}."
+        faults.append(Fault("/region", "unknown_region", message))
+    conditions = {condition.id for condition in catalogue.conditions}
+    faults.extend(
+        Fault(f"/conditions/{index}", "unknown_condition", "There is no such condition.")
+        for index, name in enumerate(enrolment.conditions)
+        if name not in conditions
+    )
+    if faults:
+        detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults[:3])
+        raise InvalidRequest(detail, faults=faults)
+
+
+async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolled:
+    """Make a participant with one device, and record the consent."""
+    participant_id, device_id = uuid.uuid4(), uuid.uuid4()
+    token = make_token(participant_id, device_id)
+    now = clock.now()
+    await db.execute(
+        insert(PARTICIPANTS).values(
+            participant_id=participant_id,
+            enrolled_at=now,
+            time_zone=enrolment.time_zone,
+            language=enrolment.language,
+            age_band=enrolment.age_band.value,
+            region=enrolment.region,
+            conditions=sorted(set(enrolment.conditions)),
+        )
+    )
+    await db.execute(
+        insert(DEVICES).values(
+            participant_id=participant_id,
+            device_id=device_id,
+            secret_hash=hash_secret(token.secret),
+            created_at=now,
+            revoked_at=None,
+        )
+    )
+    await db.execute(
+        insert(CONSENTS).values(
+            participant_id=participant_id,
+            consent_id=uuid.uuid4(),
+            version=enrolment.consent.version,
+            storage=enrolment.consent.storage,
+            research=enrolment.consent.research,
+            given_at=now,
+        )
+    )
+    return Enrolled(participant_id=participant_id, device_id=device_id, device_token=str(token))
+
+
+async def verify(db: AsyncSession, token: DeviceToken) -> None:
+    """Let a token pass that names a device and holds its secret."""
+    statement = select(DEVICES.c.secret_hash, DEVICES.c.revoked_at).where(
+        DEVICES.c.participant_id == token.participant_id, DEVICES.c.device_id == token.device_id
+    )
+    row = (await db.execute(statement)).first()
+    # The same answer for all that fails: it tells nobody which ids exist.
+    if row is None or row.revoked_at is not None or not token.matches(row.secret_hash):
+        raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
+
+
+async def language_of(db: AsyncSession, participant_id: uuid.UUID) -> str:
+    """Return the language a participant enrolled with."""
+    statement = select(PARTICIPANTS.c.language).where(
+        PARTICIPANTS.c.participant_id == participant_id
+    )
+    return str((await db.execute(statement)).scalar_one())
+
+
+async def profile(db: AsyncSession, participant_id: uuid.UUID) -> Profile:
+    """Return what is known about a participant."""
+    people = select(PARTICIPANTS).where(PARTICIPANTS.c.participant_id == participant_id)
+    person = (await db.execute(people)).one()
+    newest = (
+        select(CONSENTS)
+        .where(CONSENTS.c.participant_id == participant_id)
+        .order_by(CONSENTS.c.given_at.desc(), CONSENTS.c.consent_id)
+        .limit(1)
+    )
+    consent = (await db.execute(newest)).one()
+    return Profile(
+        participant_id=person.participant_id,
+        enrolled_at=person.enrolled_at,
+        time_zone=person.time_zone,
+        language=person.language,
+        age_band=AgeBand(person.age_band),
+        region=person.region,
+        conditions=person.conditions,
+        consent=ConsentState(
+            version=consent.version,
+            storage=consent.storage,
+            research=consent.research,
+            given_at=consent.given_at,
+        ),
+    )

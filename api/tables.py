@@ -1,0 +1,21 @@
+"""Every table, for migrations and for tests that read them all."""
+
+from api.content import models as content
+from api.journal import models as journal
+from api.participants import models as participants
+
+REFERENCE_TABLES = (
+    content.ContentRelease,
+    content.ContentBody,
+    content.ActiveRelease,
+    content.KnownActivity,
+)
+PERSONAL_TABLES = (
+    participants.Participant,
+    participants.Device,
+    participants.ConsentRecord,
+    journal.ExerciseSession,
+    journal.SymptomReport,
+    journal.StoredDecision,
+)
+ALL_TABLES = (*REFERENCE_TABLES, *PERSONAL_TABLES)

@@ -1,0 +1,1 @@
+"""The red-flag rule set and its evaluation."""

@@ -1,0 +1,205 @@
+"""The decision: a pure function of rule set, report, language and clock.
+
+Doubt escalates: a rule that can't be evaluated counts as undecided, and a rule that is undecided
+shows in `possible_level` and in the questions to ask; must-ask questions left open never give
+self care.
+"""
+
+import datetime
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.core.canonical import content_hash
+from api.triage import facts as fact_module
+from api.triage.facts import Answers, Facts, is_open
+from api.triage.rules import RuleSet, fired
+
+SELF_CARE = "self_care"
+INCOMPLETE = "screening_incomplete"
+SEE_PROFESSIONAL = "see_professional"
+STATUS_ORDER = ("continue", "caution", "pause", "stop")
+DECISION_NAMESPACE = uuid.UUID("5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is judged: the answers, and whose report of which moment they are."""
+
+    answers: Answers
+    language: str
+    evaluated_at: datetime.datetime
+    # Null for a stateless evaluation.
+    report_id: uuid.UUID | None = None
+    reported_at: datetime.datetime | None = None
+    local_date: datetime.date | None = None
+    history_facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Which rules fired, which are undecided, and the facts behind them."""
+
+    facts: Facts
+    fired: Sequence[Mapping[str, Any]]
+    undecided: Sequence[Mapping[str, Any]]
+    # Rules that could not be evaluated at all.
+    broken: Sequence[Mapping[str, Any]]
+    open_must_ask: Sequence[str]
+
+
+def judge(rule_set: RuleSet, answers: Answers) -> Outcome:
+    """Evaluate every rule over the certain and over the possible facts."""
+    facts = fact_module.derive(rule_set.document["facts"], answers)
+    certain = fired(rule_set, facts.certain)
+    possible = fired(rule_set, facts.possible)
+    rules = rule_set.rules
+    return Outcome(
+        facts=facts,
+        fired=[rule for rule, value in zip(rules, certain, strict=True) if value],
+        undecided=[
+            rule
+            for rule, now, maybe in zip(rules, certain, possible, strict=True)
+            if not now and (maybe or maybe is None or now is None)
+        ],
+        broken=[
+            rule
+            for rule, now, maybe in zip(rules, certain, possible, strict=True)
+            if now is None or maybe is None
+        ],
+        open_must_ask=[name for name in rule_set.must_ask if is_open(answers.get(name))],
+    )
+
+
+def level_of(rule_set: RuleSet, outcome: Outcome) -> str:
+    """Return the level: the highest that fired, and what the gaps make of it.
+
+    A rule that can't be evaluated is our fault and not the person's: its level is taken as fired.
+    """
+    rank = ranks(rule_set)
+    levels = [rule["level"] for rule in (*outcome.fired, *outcome.broken)]
+    if outcome.open_must_ask:
+        levels.append(INCOMPLETE)
+    return max(levels, key=rank.__getitem__, default=SELF_CARE)
+
+
+def ranks(rule_set: RuleSet) -> dict[str, int]:
+    """Return the rank of every level; higher is more serious."""
+    return {level["id"]: level["rank"] for level in rule_set.document["levels"]}
+
+
+def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[Json]:
+    reasons = [
+        {
+            "rule_id": rule["id"],
+            "level": rule["level"],
+            "text": rule["text"][language],
+            "facts": [name for name in rule["reads"] if outcome.facts.certain[name]],
+            "source_ids": list(rule["source_ids"]),
+        }
+        for rule in outcome.fired
+    ]
+    # Stable: within a level, in the order of the rule set.
+    return sorted(reasons, key=lambda reason: -rank[reason["level"]])
+
+
+def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json]:
+    rank = ranks(rule_set)
+    could: dict[str, str | None] = dict.fromkeys(outcome.open_must_ask)
+    for rule in outcome.undecided:
+        for fact in rule["reads"]:
+            for question in outcome.facts.open_questions[fact]:
+                known = could.get(question)
+                if known is None or rank[rule["level"]] > rank[known]:
+                    could[question] = rule["level"]
+    return [
+        {
+            "question_id": name,
+            "text": question["text"][language],
+            "could_raise_to": could[name],
+        }
+        for name, question in rule_set.questions.items()
+        if name in could
+    ]
+
+
+def _actions(rule_set: RuleSet, outcome: Outcome) -> list[Mapping[str, Any]]:
+    codes = {rule["action"] for rule in (*outcome.fired, *outcome.broken)}
+    if outcome.open_must_ask:
+        codes.add(rule_set.document["incomplete_action"])
+    if not codes:
+        codes.add(rule_set.document["complete_action"])
+    return [action for action in rule_set.document["actions"] if action["code"] in codes]
+
+
+def _message(rule_set: RuleSet, level: Mapping[str, Any], case: Case, *, ask_first: bool) -> str:
+    phrases = rule_set.document["phrases"]
+    parts = []
+    if case.reported_at is not None and case.local_date is not None:
+        age = case.evaluated_at - case.reported_at
+        if age >= datetime.timedelta(days=1):
+            late = phrases["late_report"][case.language]
+            parts.append(late.replace("{date}", case.local_date.isoformat()))
+    if ask_first:
+        parts.append(phrases["answer_first"][case.language])
+    parts.append(level["message"][case.language])
+    return " ".join(parts)
+
+
+def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
+    """Name the facts that a decision rests on."""
+    return content_hash(
+        {
+            "certain": outcome.facts.certain,
+            "possible": outcome.facts.possible,
+            "history": list(history_facts),
+        }
+    )
+
+
+def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
+    """Return the decision document, and the outcome it was made from."""
+    language, document = case.language, rule_set.document
+    outcome = judge(rule_set, case.answers)
+    rank = ranks(rule_set)
+    levels = {level["id"]: level for level in document["levels"]}
+    level = level_of(rule_set, outcome)
+    possible = max([level, *(rule["level"] for rule in outcome.undecided)], key=rank.__getitem__)
+    actions = _actions(rule_set, outcome)
+    status = max((action["activities"] for action in actions), key=STATUS_ORDER.index)
+    texts = {entry["status"]: entry["text"] for entry in document["activity_status"]}
+    decision_id = None
+    if case.report_id is not None:
+        name = f"{case.report_id}/{rule_set.hash}/{facts_hash(outcome, case.history_facts)}"
+        decision_id = str(uuid.uuid5(DECISION_NAMESPACE, name))
+    evaluated_at = case.evaluated_at.astimezone(datetime.UTC)
+    decision = {
+        "id": decision_id,
+        "level": level,
+        "possible_level": possible,
+        "screening_complete": not outcome.open_must_ask,
+        "see_professional": rank[level] >= rank[SEE_PROFESSIONAL],
+        "title": levels[level]["title"][language],
+        "message": _message(rule_set, levels[level], case, ask_first=rank[possible] > rank[level]),
+        "actions": [
+            {
+                "code": action["code"],
+                "text": action["text"][language],
+                "timeframe": action["timeframe"],
+                "care_setting": action["care_setting"],
+            }
+            for action in actions
+        ],
+        "reasons": _reasons(outcome, language, rank),
+        "unanswered": _unanswered(rule_set, outcome, language),
+        "activities": {"status": status, "text": texts[status][language]},
+        "safety_net": document["phrases"]["safety_net"][language],
+        "disclaimer": document["phrases"]["disclaimer"][language],
+        "rule_set": {"version": document["version"], "hash": rule_set.hash},
+        "history_facts": list(case.history_facts),
+        "evaluated_at": evaluated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "language": language,
+    }
+    return decision, outcome

@@ -1,0 +1,62 @@
+"""Triage: the rule set for phones, and an evaluation that stores nothing."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from api.content import service
+from api.content.deps import CurrentLanguage, CurrentRelease
+from api.content.router import IMMUTABLE_MAX_AGE, SAFETY_MAX_AGE
+from api.core.canonical import canonical
+from api.core.errors import NotFound
+from api.http.conditional import JSON, respond
+from api.http.deps import CurrentClock, ReadDb
+from api.http.limits import PublicLimit
+from api.http.openapi import content_responses
+from api.triage import schemas
+from api.triage.deps import CurrentRules
+from api.triage.evaluation import Case, decide
+from api.triage.reports import read_answers
+
+router = APIRouter(prefix="/triage", tags=["triage"])
+
+RuleSetHash = Annotated[
+    str, Path(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])
+]
+
+
+@router.get("/rule-set", responses=content_responses(schemas.CurrentRuleSet))
+async def get_rule_set(request: Request, release: CurrentRelease) -> Response:
+    """Get the rule set in force; its ETag starts with its hash."""
+    return respond(request, release.bodies["triage/rule-set", ""], max_age=SAFETY_MAX_AGE)
+
+
+@router.get("/rule-sets/{rule_set_hash}", responses=content_responses(schemas.StoredRuleSet))
+async def get_stored_rule_set(
+    request: Request, release: CurrentRelease, db: ReadDb, rule_set_hash: RuleSetHash
+) -> Response:
+    """Get any rule set ever used."""
+    path = f"triage/rule-sets/{rule_set_hash}"
+    body = release.bodies.get((path, "")) or await service.find_body(db, path)
+    if body is None:
+        message = "No rule set has this hash."
+        raise NotFound(message)
+    return respond(request, body, max_age=IMMUTABLE_MAX_AGE, immutable=True)
+
+
+@router.post("/evaluations", response_model=schemas.Decision)
+async def evaluate_report(
+    rule_set: CurrentRules,
+    language: CurrentLanguage,
+    clock: CurrentClock,
+    report: schemas.TriageReport,
+    response: Response,
+    _: PublicLimit,
+) -> Response:
+    """Get a decision for a report. Nothing is stored, and no token is needed."""
+    answers = read_answers(rule_set, report)
+    decision, _outcome = decide(rule_set, Case(answers, language, clock.now()))
+    # The canonical bytes: what a phone with the same rule set computes offline.
+    headers = {**response.headers, "Content-Language": language}
+    headers.pop("content-length", None)
+    return Response(canonical(decision), headers=headers, media_type=JSON)

@@ -1,0 +1,97 @@
+"""A rule set, compiled: the whole of it as one array, and each rule by itself to fall back on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from datalogic_py import DataLogicError, Engine, Rule
+
+from api.content.rule_set import ENGINE
+
+# Monotone operators alone: more or worse answers can then never silence a rule. No arithmetic
+# (libraries disagree on it) and no clock.
+OPERATORS = frozenset({"var", "and", "or", "===", "in"})
+
+log = structlog.get_logger(__name__)
+
+
+class UnknownEngine(Exception):
+    """The rule set was made for an evaluator that this one is not."""
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """A rule set that can be evaluated."""
+
+    hash: str
+    document: Mapping[str, Any]
+    questions: Mapping[str, Mapping[str, Any]]
+    together: Rule | None
+    one_by_one: Sequence[Rule | None]
+
+    @property
+    def rules(self) -> Sequence[Mapping[str, Any]]:
+        """The rules, in their order."""
+        rules: Sequence[Mapping[str, Any]] = self.document["rules"]
+        return rules
+
+    @property
+    def must_ask(self) -> tuple[str, ...]:
+        """The questions without which screening is not complete."""
+        return tuple(name for name, question in self.questions.items() if question["must_ask"])
+
+
+def compile_rule(engine: Engine, condition: Any) -> Rule | None:
+    """Compile one condition; None when it can't be, which counts as undecidable."""
+    try:
+        return engine.compile(condition)
+    except DataLogicError:
+        log.exception("rule does not compile")
+        return None
+
+
+def compile_rule_set(document: Mapping[str, Any]) -> RuleSet:
+    """Compile a rule-set document."""
+    if document["engine"] != ENGINE:
+        message = f"the rule set needs {document['engine']}, this is {ENGINE}"
+        raise UnknownEngine(message)
+    engine = Engine(strict_operator_names=True)
+    conditions = [rule["condition"] for rule in document["rules"]]
+    return RuleSet(
+        hash=document["hash"],
+        document=document,
+        questions={question["id"]: question for question in document["questions"]},
+        together=compile_rule(engine, conditions),
+        one_by_one=[compile_rule(engine, condition) for condition in conditions],
+    )
+
+
+def _one(rule: Rule | None, facts: Mapping[str, bool]) -> bool | None:
+    if rule is None:
+        return None
+    try:
+        outcome = rule.evaluate(dict(facts))
+    except DataLogicError:
+        log.exception("rule does not evaluate")
+        return None
+    return outcome if isinstance(outcome, bool) else None
+
+
+def fired(rule_set: RuleSet, facts: Mapping[str, bool]) -> list[bool | None]:
+    """Tell for every rule whether it is true of these facts; None where it can't be told.
+
+    One evaluation of the whole array costs a tenth of as many single ones; when it errors, each
+    rule is asked by itself, so that one bad rule can't silence the others.
+    """
+    if rule_set.together is not None:
+        try:
+            outcome = rule_set.together.evaluate(dict(facts))
+        except DataLogicError:
+            log.exception("rule set does not evaluate as one")
+        else:
+            if len(outcome) == len(rule_set.rules) and all(
+                isinstance(value, bool) for value in outcome
+            ):
+                return list(outcome)
+    return [_one(rule, facts) for rule in rule_set.one_by_one]
