@@ -134,7 +134,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         participants_router,
         journal_router,
         plans_router,
+        operations_router,
     ):
-        app.include_router(router, prefix="/v1")
-    app.include_router(operations_router)
+        app.include_router(router)
     return app

@@ -22,7 +22,7 @@ from api.http.pages import (
     unreadable_cursor,
 )
 
-router = APIRouter(tags=["content"])
+router = APIRouter(prefix="/v1", tags=["content"])
 
 CONTENT_MAX_AGE = 3600
 # What a person must not miss is asked for again soon.

@@ -76,9 +76,12 @@ def _uuid(value: Any) -> Any:
     return value
 
 
-def _no_nul(value: str) -> str:
+def _storable(value: str) -> str:
     if "\x00" in value:
         message = "must not hold the character NUL"
+        raise ValueError(message)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        message = "must not hold half of a surrogate pair"
         raise ValueError(message)
     return value
 
@@ -100,7 +103,7 @@ RecordId = Annotated[
     BeforeValidator(_uuid),
     Field(json_schema_extra={"maxLength": 36, "minLength": 36}),
 ]
-PlainText = Annotated[str, AfterValidator(_no_nul)]
+PlainText = Annotated[str, AfterValidator(_storable)]
 TimeZoneName = Annotated[
     str,
     Field(

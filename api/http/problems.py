@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from api.core import errors
 from api.core.db import is_outage
@@ -23,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:footing:problem:"
 RETRY_AFTER_SECONDS = 2
 MAX_FAULTS = 50
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
 
@@ -115,14 +116,16 @@ def from_validation(raised: RequestValidationError) -> Problem:
 
 def allowed_methods(request: Request) -> str:
     """Name every method of a path: Starlette names those of its first route alone."""
-    methods = {
+    methods = [
         method
-        for route in request.app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
     if "GET" in methods:
-        methods.add("HEAD")
+        methods.append("HEAD")
     return ", ".join(sorted(methods))
 
 

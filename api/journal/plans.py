@@ -8,7 +8,7 @@ from api.content.rendering import Renderer
 from api.content.schemas import Plan, PlanRequest
 from api.http.limits import PublicLimit
 
-router = APIRouter(tags=["journal"])
+router = APIRouter(prefix="/v1", tags=["journal"])
 
 
 @router.post("/plans")

@@ -22,7 +22,7 @@ from api.participants.deps import ReadingCaller, WritingCaller
 from api.participants.service import language_of
 from api.triage.deps import CurrentRules
 
-router = APIRouter(tags=["journal"])
+router = APIRouter(prefix="/v1", tags=["journal"])
 # 201 the first time, 200 when the same was stored before, 409 when something else was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
     200: {"description": "Stored before; the same answer again."},

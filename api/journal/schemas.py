@@ -48,9 +48,8 @@ Effort = Annotated[
 Seconds = Annotated[Whole | None, Field(ge=0, le=86_400, json_schema_extra=Int32, examples=[150])]
 Amount = Annotated[Whole | None, Field(ge=0, le=10_000, json_schema_extra=Int32, examples=[15])]
 Note = Annotated[
-    PlainText | None,
+    Annotated[PlainText, Field(max_length=NOTE_LENGTH)] | None,
     Field(
-        max_length=NOTE_LENGTH,
         description="The participant's own words; nobody else reads them.",
         examples=["Easier than yesterday."],
     ),

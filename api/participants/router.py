@@ -9,7 +9,7 @@ from api.participants import service
 from api.participants.deps import ReadingCaller
 from api.participants.schemas import Enrolled, Enrolment, Profile
 
-router = APIRouter(tags=["participants"])
+router = APIRouter(prefix="/v1", tags=["participants"])
 
 
 @router.post("/participants", status_code=201)

@@ -18,7 +18,7 @@ from api.triage.deps import CurrentRules
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
 
-router = APIRouter(prefix="/triage", tags=["triage"])
+router = APIRouter(prefix="/v1/triage", tags=["triage"])
 
 RuleSetHash = Annotated[
     str, Path(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])

@@ -1,0 +1,109 @@
+"""Every test runs the real app over HTTP, on a real SQLite and on a real PostgreSQL."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from starlette.testclient import TestClient
+
+from api.core.config import Settings
+from api.main import create_app
+from tests.support import databases, postgres
+from tests.support.clock import FakeClock
+from tests.support.phone import Phone
+
+AppMaker = Callable[..., TestClient]
+cluster = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one PostgreSQL for the whole run, before the workers are."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    given = os.environ.get("TEST_DATABASE_URL")
+    url = given or cluster.enter_context(postgres.running_cluster())
+    os.environ[databases.POSTGRES_URL] = url
+    # A developer's own settings must not reach the tests.
+    for name in [name for name in os.environ if name.startswith("FOOTING_")]:
+        if name != databases.POSTGRES_URL:
+            del os.environ[name]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        cluster.close()
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The seeded databases that every test gets a copy of; the first worker makes them."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base if worker_id == "master" else base.parent
+    with FileLock(folder / "templates.lock"):
+        if not (folder / "templates.done").exists():
+            databases.make_templates(folder)
+            (folder / "templates.done").touch()
+    return folder
+
+
+@pytest.fixture(params=databases.KINDS)
+def database_url(
+    request: pytest.FixtureRequest, templates: Path, tmp_path: Path
+) -> Iterator[str]:
+    """A migrated and seeded database of the test's own."""
+    with databases.fresh_database(request.param, templates, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(params=databases.KINDS)
+def empty_database_url(
+    request: pytest.FixtureRequest, templates: Path, tmp_path: Path
+) -> Iterator[str]:
+    """A database without a single table."""
+    with databases.empty_database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def make_client(clock: FakeClock) -> Iterator[AppMaker]:
+    """Make clients of apps with settings of the test's own."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**settings: Any) -> TestClient:
+            app = create_app(Settings(**settings), clock)
+            return stack.enter_context(TestClient(app, raise_server_exceptions=False))
+
+        yield make
+
+
+@pytest.fixture
+def client(database_url: str, make_client: AppMaker) -> TestClient:
+    """The app on a database of the test's own."""
+    return make_client(database_url=database_url)
+
+
+@pytest.fixture(scope="module")
+def content_client(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The app for tests that only read content, which comes from memory and not from a database."""
+    folder = tmp_path_factory.mktemp("content")
+    with databases.fresh_database("sqlite", templates, folder) as url:
+        app = create_app(Settings(database_url=url), FakeClock())
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield client
+
+
+@pytest.fixture
+def phone(client: TestClient) -> Phone:
+    """A phone that has enrolled."""
+    phone = Phone(client)
+    phone.enrol()
+    return phone
