@@ -22,6 +22,9 @@ ENTRY_FILES: dict[str, tuple[str, type[seed.Entry]]] = {
     "triage/questions.json": ("questions", seed.Question),
     "triage/facts.json": ("facts", seed.Fact),
     "triage/rules.json": ("rules", seed.Rule),
+    "triage/session-facts.json": ("session_facts", seed.Fact),
+    "triage/session-rules.json": ("session_rules", seed.Rule),
+    "triage/countries.json": ("countries", seed.Country),
     "triage/levels.json": ("levels", seed.Level),
     "triage/actions.json": ("actions", seed.Action),
 }
@@ -48,6 +51,9 @@ class Catalogue:
     questions: tuple[seed.Question, ...]
     facts: tuple[seed.Fact, ...]
     rules: tuple[seed.Rule, ...]
+    session_facts: tuple[seed.Fact, ...]
+    session_rules: tuple[seed.Rule, ...]
+    countries: tuple[seed.Country, ...]
     levels: tuple[seed.Level, ...]
     actions: tuple[seed.Action, ...]
     head: seed.RuleSetHead

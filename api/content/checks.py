@@ -53,7 +53,8 @@ def _files(catalogue: Catalogue) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
 
 
 def _key(entry: seed.Entry) -> str:
-    return str(getattr(entry, "id", None) or getattr(entry, "code", ""))
+    names = (getattr(entry, name, None) for name in ("id", "code", "country"))
+    return str(next(name for name in names if name))
 
 
 def check_ids(catalogue: Catalogue) -> Iterator[SeedFault]:
@@ -133,6 +134,9 @@ REFERENCES = {
 }
 # The same key means something else in these files.
 NO_REFERENCE = {
+    ("triage/session-rules.json", "condition"),
+    # These facts are about a session's figures, which nobody is asked for.
+    ("triage/session-facts.json", "questions"),
     ("triage/rules.json", "condition"),
     ("cautions.json", "action"),
 }

@@ -22,6 +22,9 @@ def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
         "questions": [entry.model_dump(mode="json") for entry in catalogue.questions],
         "facts": [entry.model_dump(mode="json") for entry in catalogue.facts],
         "rules": [entry.model_dump(mode="json") for entry in catalogue.rules],
+        "session_facts": [entry.model_dump(mode="json") for entry in catalogue.session_facts],
+        "session_rules": [entry.model_dump(mode="json") for entry in catalogue.session_rules],
+        "countries": [entry.model_dump(mode="json") for entry in catalogue.countries],
         "levels": [entry.model_dump(mode="json") for entry in catalogue.levels],
         "actions": [entry.model_dump(mode="json") for entry in catalogue.actions],
     }

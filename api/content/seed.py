@@ -336,10 +336,13 @@ class Fact(Entry):
     both_sides     questions             their sides together are both     so, unknown as both
     any, all       facts                 any / all are certain             any / all are possible
     not_given      facts (one)           it is not certain                 the same
+    history        nothing               earlier reports say so            the same
     """
 
     id: Identifier
-    kind: Literal["answer", "at_least", "at_most", "both_sides", "any", "all", "not_given"]
+    kind: Literal[
+        "answer", "at_least", "at_most", "both_sides", "any", "all", "not_given", "history"
+    ]
     questions: list[Identifier] = []
     choices: list[Identifier] = []
     value: int | None = None
@@ -390,6 +393,17 @@ class Action(Entry):
     activities: Literal["continue", "caution", "pause", "stop"]
 
 
+class Country(Entry):
+    """Whom to call where; `{emergency_number}` in texts is filled from it."""
+
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    emergency_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,6}$")]
+    urgent_service: Text | None
+    source_ids: list[Slug]
+    checked_at: datetime.date
+    needs_clinician: bool
+
+
 class ActivityStatusText(Entry):
     """The words for one activity status."""
 
@@ -404,6 +418,8 @@ class Phrases(Entry):
     disclaimer: Text
     answer_first: Text
     late_report: Text
+    emergency_number: Text
+    urgent_service: Text
 
 
 class RuleSetHead(Entry):

@@ -1,6 +1,7 @@
 """What must hold of a rule set before it can be seeded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -12,19 +13,81 @@ from api.content.rule_set import reviewed_document
 from api.content.seed import Fact, Question, Rule
 from api.content.vocabulary import CareLevel, QuestionType
 from api.triage.evaluation import STATUS_ORDER, judge
-from api.triage.facts import variables
-from api.triage.rules import OPERATORS, compile_rule_set
+from api.triage.facts import derive, variables
+from api.triage.rules import OPERATORS, RuleSet, compile_rule_set
 
-FACTS_FILE = "triage/facts.json"
-RULES_FILE = "triage/rules.json"
+SESSION_RULES_FILE = "triage/session-rules.json"
 MAX_READS = 16
 
 
-def _fact_faults(fact: Fact, questions: dict[str, Question], earlier: set[str]) -> Iterator[str]:
-    reads_questions = fact.kind in {"answer", "at_least", "at_most", "both_sides"}
-    if reads_questions != bool(fact.questions) or reads_questions == bool(fact.facts):
-        yield f"a fact of kind {fact.kind} reads " + ("questions" if reads_questions else "facts")
-    if fact.kind in {"answer", "at_least", "at_most"} and len(fact.questions) != 1:
+def _figure(name: str, minimum: int) -> Question:
+    return Question(
+        id=name,
+        type=QuestionType.INTEGER,
+        text={"en": name},
+        help=None,
+        choices=[],
+        minimum=minimum,
+        maximum=10,
+        must_ask=False,
+        asked_of="everyone",
+    )
+
+
+# What the rules for sessions read: figures of the log, which nobody is asked for.
+SESSION_FIGURES = {"pain_rise": _figure("pain_rise", -10), "pain_after": _figure("pain_after", 0)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Facts and the rules over them: those for reports, or those for sessions."""
+
+    facts_file: str
+    rules_file: str
+    questions: Mapping[str, Question]
+    facts: Sequence[Fact]
+    rules: Sequence[Rule]
+
+
+def parts(catalogue: Catalogue) -> tuple[Part, Part]:
+    """Return both parts of the rule set."""
+    questions = {question.id: question for question in catalogue.questions}
+    return (
+        Part(
+            "triage/facts.json",
+            "triage/rules.json",
+            questions,
+            catalogue.facts,
+            catalogue.rules,
+        ),
+        Part(
+            "triage/session-facts.json",
+            SESSION_RULES_FILE,
+            SESSION_FIGURES,
+            catalogue.session_facts,
+            catalogue.session_rules,
+        ),
+    )
+
+
+# What a fact of each kind reads; a history fact reads nothing of its own.
+READS = {
+    "answer": "questions",
+    "at_least": "questions",
+    "at_most": "questions",
+    "both_sides": "questions",
+    "any": "facts",
+    "all": "facts",
+    "not_given": "facts",
+    "history": "nothing",
+}
+
+
+def _fact_faults(fact: Fact, questions: Mapping[str, Question], earlier: set[str]) -> Iterator[str]:
+    given = {name for name in ("questions", "facts") if getattr(fact, name)}
+    if given != {READS[fact.kind]} - {"nothing"}:
+        yield f"a fact of kind {fact.kind} reads {READS[fact.kind]}"
+    if fact.kind in {"answer", "at_least", "at_most"} and len(fact.questions) > 1:
         yield f"a fact of kind {fact.kind} reads one question"
     if (fact.kind in {"at_least", "at_most"}) != (fact.value is not None):
         yield "value belongs to at_least and at_most, and to them alone"
@@ -36,6 +99,8 @@ def _fact_faults(fact: Fact, questions: dict[str, Question], earlier: set[str]) 
     for name in fact.questions:
         if name in questions:
             yield from _question_faults(fact, questions[name])
+        else:
+            yield f'"{name}" is not a question'
 
 
 def _question_faults(fact: Fact, question: Question) -> Iterator[str]:
@@ -50,14 +115,18 @@ def _question_faults(fact: Fact, question: Question) -> Iterator[str]:
         yield "unknown is no answer that a fact could rest on"
 
 
+def _facts_faults(part: Part) -> Iterator[SeedFault]:
+    earlier: set[str] = set()
+    for index, fact in enumerate(part.facts):
+        for message in _fact_faults(fact, part.questions, earlier):
+            yield SeedFault(part.facts_file, f"/{index}", message)
+        earlier.add(fact.id)
+
+
 def check_facts(catalogue: Catalogue) -> Iterator[SeedFault]:
     """Every fact is well made from questions, or from facts that stand before it."""
-    questions = {question.id: question for question in catalogue.questions}
-    earlier: set[str] = set()
-    for index, fact in enumerate(catalogue.facts):
-        for message in _fact_faults(fact, questions, earlier):
-            yield SeedFault(FACTS_FILE, f"/{index}", message)
-        earlier.add(fact.id)
+    for part in parts(catalogue):
+        yield from _facts_faults(part)
 
 
 def _operators(condition: Any) -> Iterator[str]:
@@ -101,43 +170,54 @@ def _rule_faults(rule: Rule, facts: set[str]) -> Iterator[tuple[str, str]]:
 
 def check_rules(catalogue: Catalogue) -> Iterator[SeedFault]:
     """Every rule reads known facts, is monotone, and its own examples come out as they say."""
-    facts = {fact.id for fact in catalogue.facts}
-    well_made = not list(check_facts(catalogue))
-    for index, rule in enumerate(catalogue.rules):
+    well_made = True
+    for part in parts(catalogue):
+        faults = [*_facts_faults(part), *_condition_faults(part)]
+        well_made = well_made and not faults
+        # The faults of the facts are reported by their own check.
+        yield from (fault for fault in faults if fault.file == part.rules_file)
+    if well_made:
+        rule_set = compile_rule_set(reviewed_document(catalogue))
+        for part in parts(catalogue):
+            yield from _example_faults(part, rule_set)
+
+
+def _condition_faults(part: Part) -> Iterator[SeedFault]:
+    facts = {fact.id for fact in part.facts}
+    for index, rule in enumerate(part.rules):
         found = list(_rule_faults(rule, facts))
         for place, message in found:
-            yield SeedFault(RULES_FILE, f"/{index}{place}", message)
+            yield SeedFault(part.rules_file, f"/{index}{place}", message)
         if found:
-            well_made = False
             continue
         try:
-            if not _monotone(rule.condition, rule.reads):
-                message = "is not monotone: a worse answer could silence it"
-                yield SeedFault(RULES_FILE, f"/{index}/condition", message)
+            monotone = _monotone(rule.condition, rule.reads)
         except DataLogicError as error:
             message = f"does not evaluate: {error.error_type}"
-            yield SeedFault(RULES_FILE, f"/{index}/condition", message)
-            well_made = False
-    if well_made:
-        yield from _check_examples(catalogue)
+            yield SeedFault(part.rules_file, f"/{index}/condition", message)
+            continue
+        if not monotone:
+            message = "is not monotone: a worse answer could silence it"
+            yield SeedFault(part.rules_file, f"/{index}/condition", message)
 
 
-def _check_examples(catalogue: Catalogue) -> Iterator[SeedFault]:
-    rule_set = compile_rule_set(reviewed_document(catalogue))
-    for index, rule in enumerate(catalogue.rules):
+def _example_faults(part: Part, rule_set: RuleSet) -> Iterator[SeedFault]:
+    compiled = rule_set.sessions if part.rules_file == SESSION_RULES_FILE else rule_set.reports
+    facts = [fact.model_dump(mode="json") for fact in part.facts]
+    for index, rule in enumerate(part.rules):
         for number, example in enumerate(rule.examples):
             place = f"/{index}/examples/{number}"
-            for message in answer_faults(catalogue, dict(example.answers)):
-                yield SeedFault(RULES_FILE, f"{place}/answers", message)
-            outcome = judge(rule_set, example.answers)
+            for message in _answer_faults(part.questions, example.answers):
+                yield SeedFault(part.rules_file, f"{place}/answers", message)
+            outcome = judge(compiled, derive(facts, example.answers))
             if any(found["id"] == rule.id for found in outcome.fired) != example.fires:
                 message = "fires" if not example.fires else "does not fire"
-                yield SeedFault(RULES_FILE, place, f"{rule.id} {message}, against its example")
+                yield SeedFault(part.rules_file, place, f"{rule.id} {message}, against its example")
 
 
-def answer_faults(catalogue: Catalogue, answers: dict[str, int | str]) -> Iterator[str]:
-    """Say which of some answers the questions do not allow."""
-    questions = {question.id: question for question in catalogue.questions}
+def _answer_faults(
+    questions: Mapping[str, Question], answers: Mapping[str, int | str]
+) -> Iterator[str]:
     for name, value in answers.items():
         question = questions.get(name)
         if question is None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.core.canonical import content_hash
-from api.triage import facts as fact_module
-from api.triage.facts import Answers, Facts, is_open
-from api.triage.rules import RuleSet, fired
+from api.triage.facts import Answers, Facts, derive, is_open
+from api.triage.rules import CompiledRules, RuleSet, fired
 
 SELF_CARE = "self_care"
 INCOMPLETE = "screening_incomplete"
 SEE_PROFESSIONAL = "see_professional"
+TODAY = "today"
 STATUS_ORDER = ("continue", "caution", "pause", "stop")
 DECISION_NAMESPACE = uuid.UUID("5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11")
 Json = dict[str, Any]
@@ -35,6 +35,7 @@ class Case:
     report_id: uuid.UUID | None = None
     reported_at: datetime.datetime | None = None
     local_date: datetime.date | None = None
+    country: str | None = None
     history_facts: tuple[str, ...] = ()
 
 
@@ -50,27 +51,30 @@ class Outcome:
     open_must_ask: Sequence[str]
 
 
-def judge(rule_set: RuleSet, answers: Answers) -> Outcome:
+def judge(compiled: CompiledRules, facts: Facts, open_must_ask: Sequence[str] = ()) -> Outcome:
     """Evaluate every rule over the certain and over the possible facts."""
-    facts = fact_module.derive(rule_set.document["facts"], answers)
-    certain = fired(rule_set, facts.certain)
-    possible = fired(rule_set, facts.possible)
-    rules = rule_set.rules
+    outcomes = list(
+        zip(
+            compiled.rules,
+            fired(compiled, facts.certain),
+            fired(compiled, facts.possible),
+            strict=True,
+        )
+    )
     return Outcome(
         facts=facts,
-        fired=[rule for rule, value in zip(rules, certain, strict=True) if value],
-        undecided=[
-            rule
-            for rule, now, maybe in zip(rules, certain, possible, strict=True)
-            if not now and (maybe or maybe is None or now is None)
-        ],
-        broken=[
-            rule
-            for rule, now, maybe in zip(rules, certain, possible, strict=True)
-            if now is None or maybe is None
-        ],
-        open_must_ask=[name for name in rule_set.must_ask if is_open(answers.get(name))],
+        fired=[rule for rule, now, _ in outcomes if now],
+        undecided=[rule for rule, now, maybe in outcomes if not now and (maybe or maybe is None)],
+        broken=[rule for rule, now, maybe in outcomes if now is None or maybe is None],
+        open_must_ask=list(open_must_ask),
     )
+
+
+def judge_report(rule_set: RuleSet, answers: Answers, history_facts: Sequence[str] = ()) -> Outcome:
+    """Evaluate the rules for reports."""
+    facts = derive(rule_set.document["facts"], answers, history_facts)
+    open_must_ask = [name for name in rule_set.must_ask if is_open(answers.get(name))]
+    return judge(rule_set.reports, facts, open_must_ask)
 
 
 def level_of(rule_set: RuleSet, outcome: Outcome) -> str:
@@ -134,6 +138,27 @@ def _actions(rule_set: RuleSet, outcome: Outcome) -> list[Mapping[str, Any]]:
     return [action for action in rule_set.document["actions"] if action["code"] in codes]
 
 
+def _localise(rule_set: RuleSet, text: str, case: Case) -> str:
+    """Fill in whom to call, in the person's country or in general."""
+    number = rule_set.document["phrases"]["emergency_number"][case.language]
+    for country in rule_set.document["countries"]:
+        if country["country"] == case.country:
+            number = country["emergency_number"]
+    return text.replace("{emergency_number}", number)
+
+
+def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> str:
+    text = _localise(rule_set, action["text"][case.language], case)
+    if action["timeframe"] != TODAY:
+        return text
+    for country in rule_set.document["countries"]:
+        if country["country"] == case.country and country["urgent_service"]:
+            service = country["urgent_service"][case.language]
+            phrase = rule_set.document["phrases"]["urgent_service"][case.language]
+            text += " " + phrase.replace("{service}", service)
+    return text
+
+
 def _message(rule_set: RuleSet, level: Mapping[str, Any], case: Case, *, ask_first: bool) -> str:
     phrases = rule_set.document["phrases"]
     parts = []
@@ -144,7 +169,7 @@ def _message(rule_set: RuleSet, level: Mapping[str, Any], case: Case, *, ask_fir
             parts.append(late.replace("{date}", case.local_date.isoformat()))
     if ask_first:
         parts.append(phrases["answer_first"][case.language])
-    parts.append(level["message"][case.language])
+    parts.append(_localise(rule_set, level["message"][case.language], case))
     return " ".join(parts)
 
 
@@ -162,7 +187,7 @@ def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
 def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
     """Return the decision document, and the outcome it was made from."""
     language, document = case.language, rule_set.document
-    outcome = judge(rule_set, case.answers)
+    outcome = judge_report(rule_set, case.answers, case.history_facts)
     rank = ranks(rule_set)
     levels = {level["id"]: level for level in document["levels"]}
     level = level_of(rule_set, outcome)
@@ -186,7 +211,7 @@ def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
         "actions": [
             {
                 "code": action["code"],
-                "text": action["text"][language],
+                "text": _action_text(rule_set, action, case),
                 "timeframe": action["timeframe"],
                 "care_setting": action["care_setting"],
             }
@@ -203,3 +228,30 @@ def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
         "language": language,
     }
     return decision, outcome
+
+
+def advise(
+    rule_set: RuleSet, pain_before: int | None, pain_after: int | None, language: str
+) -> list[Json]:
+    """Return what the rules say about a session's pain; a rise needs both scores to be given."""
+    rise = None if pain_before is None or pain_after is None else pain_after - pain_before
+    answers = {"pain_rise": rise, "pain_after": pain_after}
+    facts = derive(rule_set.document["session_facts"], answers)
+    outcome = judge(rule_set.sessions, facts)
+    actions = {action["code"]: action for action in rule_set.document["actions"]}
+    return [
+        {
+            "rule_id": rule["id"],
+            "level": rule["level"],
+            "text": rule["text"][language],
+            "action": {
+                "code": rule["action"],
+                "text": actions[rule["action"]]["text"][language],
+                "timeframe": actions[rule["action"]]["timeframe"],
+                "care_setting": actions[rule["action"]]["care_setting"],
+            },
+            "source_ids": list(rule["source_ids"]),
+        }
+        for rule in rule_set.sessions.rules
+        if rule in outcome.fired or rule in outcome.broken
+    ]

@@ -5,7 +5,7 @@ given (`not_given` reads the certain half alone, in both passes), so that silenc
 docs/triage-spec.md describes the same for evaluators in other languages.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,10 @@ def _from_answers(fact: Mapping[str, Any], answers: Answers) -> tuple[bool, bool
     return holds, holds
 
 
-def derive(definitions: Sequence[Mapping[str, Any]], answers: Answers) -> Facts:
-    """Compute every fact of the rule set from the answers of a report."""
+def derive(
+    definitions: Sequence[Mapping[str, Any]], answers: Answers, history: Iterable[str] = ()
+) -> Facts:
+    """Compute every fact from the answers of a report, and from what earlier reports say."""
     certain: dict[str, bool] = {}
     possible: dict[str, bool] = {}
     open_questions: dict[str, frozenset[str]] = {}
@@ -69,6 +71,8 @@ def derive(definitions: Sequence[Mapping[str, Any]], answers: Answers) -> Facts:
         elif kind == "all":
             certain[name] = all(certain[part] for part in parts)
             possible[name] = all(possible[part] for part in parts)
+        elif kind == "history":
+            certain[name] = possible[name] = name in history
         elif kind == "not_given":
             certain[name] = possible[name] = not any(certain[part] for part in parts)
         else:

@@ -21,20 +21,23 @@ class UnknownEngine(Exception):
 
 
 @dataclass(frozen=True)
+class CompiledRules:
+    """A list of rules: as one array, and each by itself."""
+
+    rules: Sequence[Mapping[str, Any]]
+    together: Rule | None
+    one_by_one: Sequence[Rule | None]
+
+
+@dataclass(frozen=True)
 class RuleSet:
     """A rule set that can be evaluated."""
 
     hash: str
     document: Mapping[str, Any]
     questions: Mapping[str, Mapping[str, Any]]
-    together: Rule | None
-    one_by_one: Sequence[Rule | None]
-
-    @property
-    def rules(self) -> Sequence[Mapping[str, Any]]:
-        """The rules, in their order."""
-        rules: Sequence[Mapping[str, Any]] = self.document["rules"]
-        return rules
+    reports: CompiledRules
+    sessions: CompiledRules
 
     @property
     def must_ask(self) -> tuple[str, ...]:
@@ -51,19 +54,28 @@ def compile_rule(engine: Engine, condition: Any) -> Rule | None:
         return None
 
 
+def compile_rules(engine: Engine, rules: Sequence[Mapping[str, Any]]) -> CompiledRules:
+    """Compile a list of rules."""
+    conditions = [rule["condition"] for rule in rules]
+    return CompiledRules(
+        rules=rules,
+        together=compile_rule(engine, conditions),
+        one_by_one=[compile_rule(engine, condition) for condition in conditions],
+    )
+
+
 def compile_rule_set(document: Mapping[str, Any]) -> RuleSet:
     """Compile a rule-set document."""
     if document["engine"] != ENGINE:
         message = f"the rule set needs {document['engine']}, this is {ENGINE}"
         raise UnknownEngine(message)
     engine = Engine(strict_operator_names=True)
-    conditions = [rule["condition"] for rule in document["rules"]]
     return RuleSet(
         hash=document["hash"],
         document=document,
         questions={question["id"]: question for question in document["questions"]},
-        together=compile_rule(engine, conditions),
-        one_by_one=[compile_rule(engine, condition) for condition in conditions],
+        reports=compile_rules(engine, document["rules"]),
+        sessions=compile_rules(engine, document["session_rules"]),
     )
 
 
@@ -78,20 +90,20 @@ def _one(rule: Rule | None, facts: Mapping[str, bool]) -> bool | None:
     return outcome if isinstance(outcome, bool) else None
 
 
-def fired(rule_set: RuleSet, facts: Mapping[str, bool]) -> list[bool | None]:
+def fired(compiled: CompiledRules, facts: Mapping[str, bool]) -> list[bool | None]:
     """Tell for every rule whether it is true of these facts; None where it can't be told.
 
     One evaluation of the whole array costs a tenth of as many single ones; when it errors, each
     rule is asked by itself, so that one bad rule can't silence the others.
     """
-    if rule_set.together is not None:
+    if compiled.together is not None:
         try:
-            outcome = rule_set.together.evaluate(dict(facts))
+            outcome = compiled.together.evaluate(dict(facts))
         except DataLogicError:
             log.exception("rule set does not evaluate as one")
         else:
-            if len(outcome) == len(rule_set.rules) and all(
+            if len(outcome) == len(compiled.rules) and all(
                 isinstance(value, bool) for value in outcome
             ):
                 return list(outcome)
-    return [_one(rule, facts) for rule in rule_set.one_by_one]
+    return [_one(rule, facts) for rule in compiled.one_by_one]

@@ -186,7 +186,9 @@ class RuleSetFact(ResponseModel):
     """How a fact is derived; see docs/triage-spec.md."""
 
     id: Name
-    kind: Literal["answer", "at_least", "at_most", "both_sides", "any", "all", "not_given"]
+    kind: Literal[
+        "answer", "at_least", "at_most", "both_sides", "any", "all", "not_given", "history"
+    ]
     questions: Annotated[list[Name], Field(max_length=100)]
     choices: Annotated[list[Name], Field(max_length=20)]
     value: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
@@ -252,6 +254,19 @@ class RuleSetPhrases(ResponseModel):
     disclaimer: Texts
     answer_first: Texts
     late_report: Texts
+    emergency_number: Texts
+    urgent_service: Texts
+
+
+class RuleSetCountry(ResponseModel):
+    """Whom to call in one country; where none is listed, the phrase `emergency_number` is used."""
+
+    country: Annotated[str, Field(min_length=2, max_length=2, pattern=r"^[A-Z]{2}$")]
+    emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
+    urgent_service: Texts | None
+    source_ids: SourceIds
+    checked_at: datetime.date
+    needs_clinician: bool
 
 
 class RuleSetReview(ResponseModel):
@@ -275,6 +290,9 @@ class StoredRuleSet(ResponseModel):
     questions: Annotated[list[RuleSetQuestion], Field(max_length=200)]
     facts: Annotated[list[RuleSetFact], Field(max_length=500)]
     rules: Annotated[list[RuleSetRule], Field(max_length=200)]
+    session_facts: Annotated[list[RuleSetFact], Field(max_length=100)]
+    session_rules: Annotated[list[RuleSetRule], Field(max_length=100)]
+    countries: Annotated[list[RuleSetCountry], Field(max_length=300)]
     levels: Annotated[list[RuleSetLevel], Field(max_length=9)]
     actions: Annotated[list[RuleSetAction], Field(max_length=50)]
     activity_status: Annotated[list[RuleSetStatus], Field(max_length=4)]
