@@ -24,8 +24,8 @@ from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
 from api.migrations import require_head
 from api.participants.router import router as participants_router
-from api.triage.deps import RuleSets
 from api.triage.router import router as triage_router
+from api.triage.service import RuleSets
 
 DESCRIPTION = """
 The open backend for mobile apps that help people with back pain through their feet: exercises,

@@ -17,5 +17,7 @@ PERSONAL_TABLES = (
     journal.ExerciseSession,
     journal.SymptomReport,
     journal.StoredDecision,
+    journal.ActivityHold,
+    journal.Clearance,
 )
 ALL_TABLES = (*REFERENCE_TABLES, *PERSONAL_TABLES)

@@ -51,18 +51,14 @@ def templates(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture(params=databases.KINDS)
-def database_url(
-    request: pytest.FixtureRequest, templates: Path, tmp_path: Path
-) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, templates: Path, tmp_path: Path) -> Iterator[str]:
     """A migrated and seeded database of the test's own."""
     with databases.fresh_database(request.param, templates, tmp_path) as url:
         yield url
 
 
 @pytest.fixture(params=databases.KINDS)
-def empty_database_url(
-    request: pytest.FixtureRequest, templates: Path, tmp_path: Path
-) -> Iterator[str]:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without a single table."""
     with databases.empty_database(request.param, tmp_path) as url:
         yield url
@@ -92,7 +88,9 @@ def client(database_url: str, make_client: AppMaker) -> TestClient:
 
 
 @pytest.fixture(scope="module")
-def content_client(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def content_client(
+    templates: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
     """The app for tests that only read content, which comes from memory and not from a database."""
     folder = tmp_path_factory.mktemp("content")
     with databases.fresh_database("sqlite", templates, folder) as url:

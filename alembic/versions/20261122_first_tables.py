@@ -58,6 +58,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_active_release")),
     )
     op.create_table(
+        "activity_hold",
+        sa.Column("participant_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "rules", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participant.participant_id"],
+            name=op.f("fk_activity_hold_participant_id_participant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("participant_id", "decision_id", name=op.f("pk_activity_hold")),
+    )
+    op.create_table(
+        "clearance",
+        sa.Column("participant_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("content_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participant.participant_id"],
+            name=op.f("fk_clearance_participant_id_participant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("participant_id", "id", name=op.f("pk_clearance")),
+    )
+    op.create_table(
         "consent_record",
         sa.Column("participant_id", sa.Uuid(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=False),
@@ -160,6 +191,12 @@ def upgrade() -> None:
             "answers", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("note", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=True),
+        sa.Column("device_level", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=True),
+        sa.Column(
+            "device_rule_set_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True
+        ),
+        sa.Column("device_agrees", sa.Boolean(), nullable=True),
+        sa.Column("decision_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
             ["participant_id"],
             ["participant.participant_id"],
@@ -184,8 +221,20 @@ def upgrade() -> None:
         sa.Column("activity_status", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
         sa.Column("evaluated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(length=2), nullable=False),
+        sa.Column("supersedes", sa.Uuid(), nullable=True),
+        sa.Column(
+            "history_facts",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=False,
+        ),
         sa.Column(
             "facts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "fired", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "undecided", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column(
             "document", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
@@ -225,6 +274,8 @@ def downgrade() -> None:
 
     op.drop_table("content_body")
     op.drop_table("consent_record")
+    op.drop_table("clearance")
+    op.drop_table("activity_hold")
     op.drop_table("active_release")
     op.drop_table("participant")
     op.drop_table("known_activity")

@@ -6,6 +6,7 @@ Every check yields faults with the file and the JSON Pointer of the place to men
 import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from string import Formatter
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -30,18 +31,20 @@ CONTRACT_IDS = {
     "benefits": ("improves-posture", "releases-tension", "enhances-circulation"),
     "routines": ("daily-15-minutes",),
 }
-PHRASE_IDS = (
-    "plan_contraindicated",
-    "plan_ask_first",
-    "plan_equipment",
-    "plan_position",
-    "plan_time",
-    "plan_hold",
-    "plan_does_not_fit",
-    "plan_shortened",
-    "plan_empty",
-    "plan_seek_help",
-)
+# The sentences that the code builds answers with, and what it fills in.
+PHRASES: Mapping[str, set[str]] = {
+    "plan_contraindicated": {"conditions"},
+    "plan_ask_first": {"conditions"},
+    "plan_equipment": {"equipment"},
+    "plan_position": set(),
+    "plan_time": set(),
+    "plan_hold": set(),
+    "plan_caution": set(),
+    "plan_does_not_fit": {"minutes", "seconds"},
+    "plan_shortened": set(),
+    "plan_empty": set(),
+    "plan_seek_help": {"conditions"},
+}
 SIDES = ("none", "left", "right", "both", "unknown")
 # Drawings are shown by apps' own renderers, which must not be made to run or fetch anything.
 FORBIDDEN_ELEMENTS = {"script", "foreignObject", "image", "use", "style", "a", "animate", "set"}
@@ -74,9 +77,24 @@ def check_ids(catalogue: Catalogue) -> Iterator[SeedFault]:
         if activities.count(massage.id) > 1:
             yield SeedFault("massages.json", f"/{index}/id", "is also the id of an exercise")
     known = {phrase.id for phrase in catalogue.phrases}
-    for wanted in PHRASE_IDS:
+    for wanted in PHRASES:
         if wanted not in known:
             yield SeedFault("phrases.json", "", f'"{wanted}" is missing, which the code uses')
+
+
+def check_phrases(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """The code's sentences have a place for what it fills in, and for nothing else."""
+    for index, phrase in enumerate(catalogue.phrases):
+        wanted = PHRASES.get(phrase.id, set())
+        for language, text in phrase.text.items():
+            try:
+                found = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+            except ValueError:
+                found = None
+            if found != wanted:
+                places = " and ".join(f"{{{name}}}" for name in sorted(wanted))
+                message = f"must have the places to fill in: {places or 'none'}"
+                yield SeedFault("phrases.json", pointer((index, "text", language)), message)
 
 
 def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -294,8 +312,11 @@ def check_drawings(catalogue: Catalogue) -> Iterator[SeedFault]:
                 "media.json", f"/{index}/labels/{name}", f"{media.file} needs this text"
             )
         for name in sorted(given - wanted):
+            place = f"labels/{name}" if name in media.labels else name
             message = f"{media.file} has no place for it"
-            yield SeedFault("media.json", f"/{index}/labels/{name}", message)
+            yield SeedFault("media.json", f"/{index}/{place}", message)
+        if "{{" in PLACEHOLDER.sub("", template):
+            yield SeedFault(media.file, "", 'holds "{{", which is no place for a text')
         try:
             elements = list(fromstring(template).iter())
         except (ParseError, DefusedXmlException) as error:
@@ -332,6 +353,7 @@ def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
 
 ALL: tuple[Callable[[Catalogue], Iterable[SeedFault]], ...] = (
     check_ids,
+    check_phrases,
     check_translations,
     check_references,
     check_claims,

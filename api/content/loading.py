@@ -81,7 +81,9 @@ def _shape_faults(name: str, error: ValidationError) -> Iterator[SeedFault]:
 def _load(folder: Path, name: str, shape: type[Entry]) -> list[Entry]:
     raw = _read(folder, name)
     try:
-        return TypeAdapter(list[shape]).validate_python(raw)  # type: ignore[valid-type]
+        # Read as JSON, where strict still lets a string be a date or a word of a vocabulary.
+        adapter = TypeAdapter(list[shape])  # type: ignore[valid-type]
+        return adapter.validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         raise SeedInvalid(_shape_faults(name, error)) from None
 
@@ -96,7 +98,8 @@ def load_catalogue(folder: Path) -> Catalogue:
         except SeedInvalid as invalid:
             faults.extend(invalid.faults)
     try:
-        fields["head"] = RuleSetHead.model_validate(_read(folder, HEAD_FILE))
+        head = json.dumps(_read(folder, HEAD_FILE))
+        fields["head"] = RuleSetHead.model_validate_json(head, strict=True)
     except ValidationError as error:
         faults.extend(_shape_faults(HEAD_FILE, error))
     except SeedInvalid as invalid:

@@ -86,10 +86,19 @@ class _Composer:
             care_level=highest(c.care_level for c in self.own if c.id in conditions),
         )
 
+    def held(self, activity: seed.Activity) -> str | None:
+        """Say what holds an activity: a pause or stop holds all, a caution what is not seated."""
+        if self.wishes.hold in {"pause", "stop"}:
+            return self.phrase("plan_hold")
+        if self.wishes.hold == "caution" and activity.position is not Position.SEATED:
+            return self.phrase("plan_caution")
+        return None
+
     def obstacle(self, activity: seed.Activity) -> schemas.LeftOut | None:
         """Say why an activity can't be in the plan, the gravest reason first."""
-        if self.wishes.hold in {"pause", "stop"}:
-            return self.left_out(activity, "hold", self.phrase("plan_hold"), [])
+        held = self.held(activity)
+        if held:
+            return self.left_out(activity, "hold", held, [])
         stops = self.cautions(activity, CautionAction.STOP)
         if stops:
             names = self.titles(caution.condition for caution in stops)

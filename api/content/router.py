@@ -28,6 +28,8 @@ CONTENT_MAX_AGE = 3600
 # What a person must not miss is asked for again soon.
 SAFETY_MAX_AGE = 60
 IMMUTABLE_MAX_AGE = 31_536_000
+# Pages kept in memory; there are many more combinations of limit, cursor and filters.
+MAX_ASSEMBLED = 512
 
 ContentId = Annotated[
     str, Path(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["toe-curls"])
@@ -84,6 +86,8 @@ def _page(
             (release.bodies[f"{name}/{item}", language].codings[IDENTITY] for item in page),
             encode_cursor(page[-1]) if more else None,
         )
+        if len(release.assembled) >= MAX_ASSEMBLED:
+            release.assembled.pop(next(iter(release.assembled)))
         release.assembled[key] = make_body(data, language=language, quick=True)
     return release.assembled[key]
 

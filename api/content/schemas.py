@@ -1,6 +1,5 @@
 """What the content calls answer. Every field is always present; null where there is nothing."""
 
-import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,16 +22,53 @@ from api.content.vocabulary import (
     Target,
     WarningLevel,
 )
-from api.http.fields import RequestModel, ResponseModel, Whole
+from api.http.fields import INT32, WHOLE, LocalDate, RequestModel, ResponseModel
+from api.http.pages import NextCursor
 
 Slug = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Name = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$")]
 Hash = Annotated[str, Field(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$")]
 Sentence = Annotated[str, Field(max_length=2000)]
 SourceIds = Annotated[list[Slug], Field(max_length=50, description="See `GET /v1/sources`.")]
-Seconds = Annotated[int, Field(ge=0, le=100_000, json_schema_extra={"format": "int32"})]
-Count = Annotated[int, Field(ge=0, le=100_000, json_schema_extra={"format": "int32"})]
-NextCursor = Annotated[str | None, Field(max_length=512, description="Null on the last page.")]
+LanguageCode = Annotated[
+    str, Field(min_length=2, max_length=2, pattern=r"^[a-z]{2}$", examples=["en"])
+]
+Licence = Annotated[
+    str,
+    Field(
+        max_length=64,
+        pattern=r"^[A-Za-z0-9.+-]+$",
+        description="SPDX identifier.",
+        examples=["Apache-2.0"],
+    ),
+]
+CautionId = Annotated[str, Field(max_length=8, pattern=r"^[CO][0-9]{1,2}[a-z]?$")]
+Count = Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+Seconds = Count
+Sets = Annotated[int, Field(ge=1, le=20, json_schema_extra=INT32)]
+PerDay = Annotated[int, Field(ge=1, le=24, json_schema_extra=INT32)]
+# Vocabularies may grow. Where a text says the same in words, an unknown value loses nothing.
+AnyActivityKind = Annotated[
+    ActivityKind, Field(description="Don't offer an activity of an unknown value.")
+]
+AnyEquipment = Annotated[
+    Equipment, Field(description="Show an unknown value by the `text` beside it.")
+]
+AnyPosition = Annotated[
+    Position, Field(description="Show an unknown value by its `position_text`.")
+]
+AnyTarget = Annotated[Target, Field(description="Ignore an unknown value.")]
+AnySideHandling = Annotated[
+    SideHandling, Field(description="Treat an unknown value as `each_foot`.")
+]
+AnyOrigin = Annotated[Origin, Field(description="Treat an unknown value as `added`.")]
+AnyReviewStatus = Annotated[
+    ReviewStatus, Field(description="Treat an unknown value as `engineering_draft`.")
+]
+HelpLevel = Annotated[
+    CareLevel | None,
+    Field(description="The help to seek; null: none. Treat an unknown value as `emergency`."),
+]
 
 
 class NullableRange(ResponseModel):
@@ -57,9 +93,9 @@ class SecondsRange(ResponseModel):
 class TextReview(ResponseModel):
     """Who has checked a text. Until a clinician has, `reviewer` is null."""
 
-    status: ReviewStatus
+    status: AnyReviewStatus
     reviewer: Annotated[str | None, Field(max_length=200)]
-    reviewed_at: datetime.date
+    reviewed_at: LocalDate
 
 
 class ClaimEvidence(ResponseModel):
@@ -67,10 +103,10 @@ class ClaimEvidence(ResponseModel):
 
     grade: Annotated[
         EvidenceGrade,
-        Field(description="Show an unknown value as `not_established`."),
+        Field(description="Treat an unknown value as `not_established`."),
     ]
     applies_to: Annotated[Name, Field(description="What the grade is about, such as back_pain.")]
-    directness: Directness
+    directness: Annotated[Directness, Field(description="Treat an unknown value as `none`.")]
     statement: Sentence
     source_ids: SourceIds
 
@@ -88,16 +124,16 @@ class ActivityDosage(ResponseModel):
 
     text: Sentence
     seconds_per_side: NullableRange | None
-    sets: Annotated[int | None, Field(ge=1, le=20, json_schema_extra={"format": "int32"})]
+    sets: Sets | None
     repetitions: NullableRange | None
-    per_day: Annotated[int | None, Field(ge=1, le=24, json_schema_extra={"format": "int32"})]
-    source: Origin
+    per_day: PerDay | None
+    source: AnyOrigin
 
 
 class EquipmentItem(ResponseModel):
     """One thing to have at hand; any one of `any_of` will do."""
 
-    any_of: Annotated[list[Equipment], Field(max_length=10)]
+    any_of: Annotated[list[AnyEquipment], Field(max_length=10)]
     required: bool
     text: Sentence
 
@@ -105,14 +141,17 @@ class EquipmentItem(ResponseModel):
 class ContentCaution(ResponseModel):
     """What a condition means for this activity."""
 
-    id: Annotated[str, Field(max_length=8)]
+    id: CautionId
     condition: Annotated[Name, Field(description="See `conditions` in `GET /v1/content`.")]
     condition_title: Sentence
     action: Annotated[CautionAction, Field(description="Treat an unknown value as `stop`.")]
     text: Sentence
     care_level: Annotated[
         CareLevel | None,
-        Field(description="The help to seek for the condition itself; null: none by itself."),
+        Field(
+            description="The help to seek for the condition itself; null: none by itself. "
+            "Treat an unknown value as `emergency`."
+        ),
     ]
     source_ids: SourceIds
     needs_clinician: Annotated[
@@ -132,11 +171,16 @@ class ContentMedia(ResponseModel):
             json_schema_extra={"format": "uri-reference"},
         ),
     ]
-    media_type: Annotated[str, Field(max_length=64)]
-    kind: Literal["drawing", "map"]
+    media_type: Annotated[
+        str,
+        Field(max_length=64, pattern=r"^[a-z]+/[a-z0-9.+-]+$", examples=["image/svg+xml"]),
+    ]
+    kind: Annotated[
+        Literal["drawing", "map"], Field(description="Show an unknown value as a `drawing`.")
+    ]
     title: Sentence
     description: Annotated[str, Field(max_length=2000, description="For screen readers.")]
-    licence: Annotated[str, Field(max_length=64, description="SPDX identifier.")]
+    licence: Licence
     credit: Annotated[str, Field(max_length=100)]
 
 
@@ -145,8 +189,8 @@ class ContentBase(ResponseModel):
 
     id: Slug
     title: Sentence
-    licence: Annotated[str, Field(max_length=64, description="SPDX identifier.")]
-    reviewed_at: datetime.date
+    licence: Licence
+    reviewed_at: LocalDate
     review: TextReview
     translation_review: TextReview
 
@@ -165,12 +209,12 @@ class ActivityBase(ContentBase):
 class Exercise(ActivityBase):
     """An exercise for the feet."""
 
-    kind: ActivityKind
+    kind: AnyActivityKind
     equipment: Annotated[list[EquipmentItem], Field(max_length=10)]
-    position: Position
+    position: AnyPosition
     position_text: Sentence
-    targets: Annotated[list[Target], Field(max_length=10)]
-    side_handling: SideHandling
+    targets: Annotated[list[AnyTarget], Field(max_length=10)]
+    side_handling: AnySideHandling
     side_text: Sentence
     dosage: ActivityDosage
 
@@ -178,16 +222,24 @@ class Exercise(ActivityBase):
 class Massage(Exercise):
     """A massage technique for the feet; what it claims of the spine is traditional use."""
 
-    foot_zone: FootZone
+    foot_zone: Annotated[
+        FootZone, Field(description="Show an unknown value by its `foot_zone_text`.")
+    ]
     foot_zone_text: Sentence
     spine_region: Annotated[
-        SpineRegion, Field(description="As traditional reflexology claims; not established.")
+        SpineRegion,
+        Field(
+            description="As traditional reflexology claims; not established. "
+            "Show an unknown value by its `spine_region_text`."
+        ),
     ]
     spine_region_text: Sentence
-    stroke: Stroke
+    stroke: Annotated[Stroke, Field(description="Show an unknown value by its `stroke_text`.")]
     stroke_text: Sentence
     tool_text: Sentence
-    pressure: Pressure
+    pressure: Annotated[
+        Pressure, Field(description="Show an unknown value by its `pressure_text`.")
+    ]
     pressure_text: Sentence
 
 
@@ -211,17 +263,17 @@ class HealthWarning(ContentBase):
         list[Name], Field(max_length=20, description="The triage questions that ask for it.")
     ]
     source_ids: SourceIds
-    origin: Origin
+    origin: AnyOrigin
 
 
 class RoutineItem(ResponseModel):
     """One activity of a routine, in its place."""
 
     activity_id: Slug
-    kind: ActivityKind
+    kind: AnyActivityKind
     title: Sentence
     required: bool
-    side_handling: SideHandling
+    side_handling: AnySideHandling
     dosage: ActivityDosage
     estimated_seconds: SecondsRange
     assumptions: Annotated[list[Sentence], Field(max_length=10)]
@@ -234,24 +286,21 @@ class Routine(ContentBase):
     intended_for: Sentence
     items: Annotated[list[RoutineItem], Field(max_length=20)]
     tip_ids: Annotated[list[Slug], Field(max_length=10)]
-    per_day: Count
+    per_day: PerDay
     estimated_seconds: SecondsRange
     assumptions: Annotated[list[Sentence], Field(max_length=30)]
     claimed_seconds: Annotated[
-        int | None,
-        Field(
-            ge=0,
-            le=100_000,
-            description="The time the article names; null where it names none.",
-            json_schema_extra={"format": "int32"},
-        ),
+        Seconds | None, Field(description="The time the article names; null where it names none.")
     ]
     claim_holds: Annotated[
         Literal["always", "low_end_only", "never", "no_claim"],
-        Field(description="Whether the computed time keeps within the claimed one."),
+        Field(
+            description="Whether the computed time keeps within the claimed one. "
+            "Treat an unknown value as `never`."
+        ),
     ]
     claims: Annotated[list[ContentClaim], Field(max_length=20)]
-    origin: Origin
+    origin: AnyOrigin
 
 
 class ContentSource(ResponseModel):
@@ -260,18 +309,27 @@ class ContentSource(ResponseModel):
     id: Slug
     title: Annotated[str, Field(max_length=300)]
     publisher: Annotated[str, Field(max_length=200)]
-    year: Annotated[int | None, Field(ge=1900, le=2100, json_schema_extra={"format": "int32"})]
+    year: Annotated[int, Field(ge=1900, le=2100, json_schema_extra=INT32)] | None
     kind: Name
-    doi: Annotated[str | None, Field(max_length=120)]
+    doi: Annotated[str | None, Field(max_length=120, pattern=r"^10\.[0-9]{4,9}/\S+$")]
     url: Annotated[str | None, Field(max_length=300, json_schema_extra={"format": "uri"})]
     note: Annotated[str | None, Field(max_length=2000)]
+
+
+ConsentVersion = Annotated[
+    str,
+    Field(max_length=10, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", examples=["2026-11-22"]),
+]
 
 
 class ConsentText(ResponseModel):
     """What a participant agrees to, word for word, in one version."""
 
-    id: Literal["storage", "research"]
-    version: Annotated[str, Field(max_length=10)]
+    id: Annotated[
+        Literal["storage", "research"],
+        Field(description="Ask for no consent of an unknown value."),
+    ]
+    version: ConsentVersion
     current: bool
     required: bool
     title: Sentence
@@ -283,8 +341,8 @@ class ContentCondition(ResponseModel):
 
     id: Name
     title: Sentence
-    question_id: Annotated[str | None, Field(max_length=64)]
-    care_level: CareLevel | None
+    question_id: Name | None
+    care_level: HelpLevel
 
 
 class ExerciseList(ResponseModel):
@@ -355,8 +413,8 @@ class ContentBundle(ResponseModel):
 
     version: Annotated[Hash, Field(description="The release, named by its hash.")]
     hash: Annotated[Hash, Field(description="SHA-256 over `content` in canonical JSON (RFC 8785).")]
-    language: Annotated[str, Field(max_length=2)]
-    languages: Annotated[list[Annotated[str, Field(max_length=2)]], Field(max_length=50)]
+    language: LanguageCode
+    languages: Annotated[list[LanguageCode], Field(max_length=50)]
     rule_set_hash: Hash
     deleted: Annotated[
         list[DeletedContent],
@@ -382,16 +440,22 @@ class BundledContent(ResponseModel):
 class PlanRequest(RequestModel):
     """What a person has: time, things, and conditions of their own."""
 
-    minutes: Annotated[
-        Whole, Field(ge=1, le=240, json_schema_extra={"format": "int32"}, examples=[15])
+    minutes: Annotated[int, Field(ge=1, le=240, json_schema_extra=INT32, examples=[15]), WHOLE]
+    equipment: Annotated[
+        list[Equipment],
+        Field(max_length=20, description="What is at hand.", examples=[["chair", "towel"]]),
     ]
-    equipment: Annotated[list[Equipment], Field(max_length=20, description="What is at hand.")]
     positions: Annotated[
-        list[Position], Field(min_length=1, max_length=5, description="What is possible.")
+        list[Position],
+        Field(min_length=1, max_length=5, description="What is possible.", examples=[["seated"]]),
     ]
     conditions: Annotated[
         list[Name],
-        Field(max_length=50, description="Ids of conditions that are the person's own."),
+        Field(
+            max_length=50,
+            description="Ids of conditions that are the person's own.",
+            examples=[["diabetes"]],
+        ),
     ] = []
 
 
@@ -402,13 +466,9 @@ class PlanItem(RoutineItem):
     """
 
     planned_seconds: Annotated[Seconds, Field(description="Both feet and rests included.")]
-    planned_seconds_per_side: Annotated[
-        int | None, Field(ge=0, le=100_000, json_schema_extra={"format": "int32"})
-    ]
-    planned_sets: Annotated[int | None, Field(ge=1, le=20, json_schema_extra={"format": "int32"})]
-    planned_repetitions: Annotated[
-        int | None, Field(ge=1, le=100_000, json_schema_extra={"format": "int32"})
-    ]
+    planned_seconds_per_side: Seconds | None
+    planned_sets: Sets | None
+    planned_repetitions: Count | None
     cautions: Annotated[list[ContentCaution], Field(max_length=60)]
 
 
@@ -422,10 +482,8 @@ class LeftOut(ResponseModel):
         Field(description="Treat an unknown value as `contraindicated`."),
     ]
     text: Sentence
-    caution_ids: Annotated[list[Annotated[str, Field(max_length=8)]], Field(max_length=60)]
-    care_level: Annotated[
-        CareLevel | None, Field(description="The help to seek; treat unknown as `emergency`.")
-    ]
+    caution_ids: Annotated[list[CautionId], Field(max_length=60)]
+    care_level: HelpLevel
 
 
 class Plan(ResponseModel):
@@ -445,6 +503,6 @@ class Plan(ResponseModel):
     assumptions: Annotated[list[Sentence], Field(max_length=30)]
     messages: Annotated[list[Sentence], Field(max_length=10)]
     see_professional: bool
-    care_level: CareLevel | None
+    care_level: HelpLevel
     release: Hash
-    language: Annotated[str, Field(max_length=2)]
+    language: LanguageCode

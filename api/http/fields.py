@@ -18,6 +18,7 @@ UUID_TEXT = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 EARLIEST_YEAR = 2000
 LATEST_YEAR = 2200
 FRACTION = re.compile(r"\.\d+")
+INT32 = {"format": "int32"}
 
 
 class RequestModel(BaseModel):
@@ -86,7 +87,8 @@ def _storable(value: str) -> str:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+# A bound stands next to its `int`, before this: around a validator JSON Schema can't say it.
+WHOLE = BeforeValidator(_whole)
 Instant = Annotated[
     datetime.datetime,
     AfterValidator(_utc),
@@ -101,9 +103,13 @@ LocalDate = Annotated[
 RecordId = Annotated[
     uuid.UUID,
     BeforeValidator(_uuid),
-    Field(json_schema_extra={"maxLength": 36, "minLength": 36}),
+    Field(
+        json_schema_extra={"maxLength": 36, "minLength": 36},
+        examples=["01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"],
+    ),
 ]
-PlainText = Annotated[str, AfterValidator(_storable)]
+# Beside any text that people write: neither database nor canonical JSON takes what it refuses.
+STORABLE = AfterValidator(_storable)
 TimeZoneName = Annotated[
     str,
     Field(

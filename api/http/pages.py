@@ -8,12 +8,20 @@ from typing import Annotated
 from pydantic import Field
 
 from api.core.errors import Fault, InvalidRequest
+from api.http.fields import INT32
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
 Limit = Annotated[
-    int, Field(ge=1, le=MAX_LIMIT, description="How many items at most.", examples=[50])
+    int,
+    Field(
+        ge=1,
+        le=MAX_LIMIT,
+        description="How many items at most.",
+        json_schema_extra=INT32,
+        examples=[DEFAULT_LIMIT],
+    ),
 ]
 Cursor = Annotated[
     str | None,
@@ -21,6 +29,14 @@ Cursor = Annotated[
         max_length=512,
         description="`next_cursor` of the page before; opaque.",
         examples=["WyJoZWVsLXJhaXNlcyJd"],
+    ),
+]
+NextCursor = Annotated[
+    str | None,
+    Field(
+        max_length=512,
+        description="Where the next page starts; null on the last page.",
+        examples=[None],
     ),
 ]
 

@@ -66,6 +66,12 @@ class SymptomReport(SQLModel, table=True):
     country: str | None = Field(max_length=2, nullable=True)
     answers: dict[str, str] = Field(sa_column=Column(JsonDocument, nullable=False))
     note: str | None = Field(max_length=500, nullable=True)
+    # What the phone showed while it was offline, and whether the server says the same.
+    device_level: str | None = Field(max_length=32, nullable=True)
+    device_rule_set_hash: str | None = Field(max_length=64, nullable=True)
+    device_agrees: bool | None = Field(nullable=True)
+    # The decision that counts now; those before it stay, linked by `supersedes`.
+    decision_id: uuid.UUID
 
 
 class StoredDecision(SQLModel, table=True):
@@ -90,10 +96,43 @@ class StoredDecision(SQLModel, table=True):
     activity_status: str = Field(max_length=16)
     evaluated_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     language: str = Field(max_length=2)
+    # A late report can change a decision: the new one names the old one, and neither is edited.
+    supersedes: uuid.UUID | None = Field(nullable=True)
+    history_facts: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
     facts: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
+    fired: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
+    undecided: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
     document: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
+
+
+class ActivityHold(SQLModel, table=True):
+    """A pause or a stop that a decision asked for. It outlives its report: see `holds`."""
+
+    __tablename__ = "activity_hold"
+    __table_args__ = (_belongs_to_participant(),)
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    decision_id: uuid.UUID = Field(primary_key=True)
+    # Each rule that fired with the activity status it asked for.
+    rules: dict[str, str] = Field(sa_column=Column(JsonDocument, nullable=False))
+    reported_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class Clearance(SQLModel, table=True):
+    """A professional has seen the person and said it is fine."""
+
+    __tablename__ = "clearance"
+    __table_args__ = (_belongs_to_participant(),)
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    id: uuid.UUID = Field(primary_key=True)
+    content_hash: str = Field(max_length=64)
+    received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    cleared_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 SESSIONS = table_of(ExerciseSession)
 REPORTS = table_of(SymptomReport)
 DECISIONS = table_of(StoredDecision)
+HOLDS = table_of(ActivityHold)
+CLEARANCES = table_of(Clearance)

@@ -1,25 +1,50 @@
 """The plan: composed for one person, now, and never stored."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
 
 from api.content import plans
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.content.rendering import Renderer
 from api.content.schemas import Plan, PlanRequest
+from api.http.deps import ReadDb
 from api.http.limits import PublicLimit
+from api.journal import service
+from api.participants.deps import Credentials, read_credentials
+from api.participants.service import verify
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 
 
-@router.post("/plans")
+async def get_own_limits(
+    credentials: Credentials, release: CurrentRelease, db: ReadDb
+) -> service.OwnLimits:
+    """Return what a participant's own records say of a plan; nothing without a token."""
+    if credentials is None:
+        return service.OwnLimits()
+    token = read_credentials(credentials)
+    await verify(db, token)
+    return await service.own_limits(db, token.participant_id, release.catalogue)
+
+
+OwnLimits = Annotated[service.OwnLimits, Depends(get_own_limits, scope="function")]
+
+
+@router.post("/plans", openapi_extra={"security": [{}, {"deviceToken": []}]})
 async def compose_plan(
     wishes: PlanRequest,
+    own: OwnLimits,
     release: CurrentRelease,
     language: CurrentLanguage,
     response: Response,
     _: PublicLimit,
 ) -> Plan:
-    """Compose a routine for the time, the things and the conditions of one person."""
+    """Compose a routine for the time, the things and the conditions of one person.
+
+    With a token it also honours the pause or stop in force, and the conditions of the profile and
+    of the newest symptom report.
+    """
     renderer = Renderer(release.catalogue, language)
     plans.check_conditions(renderer, wishes.conditions)
     response.headers["Content-Language"] = language
@@ -29,7 +54,8 @@ async def compose_plan(
             minutes=wishes.minutes,
             equipment=frozenset(wishes.equipment),
             positions=frozenset(wishes.positions),
-            conditions=tuple(wishes.conditions),
+            conditions=(*wishes.conditions, *own.conditions),
+            hold=own.status,
         ),
         release.hash,
     )

@@ -4,23 +4,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.content.deps import AcceptLanguage, CurrentRelease, Lang
+from api.content.deps import CurrentLanguage
 from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.fields import RecordId
-from api.http.languages import choose_language
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
-from api.journal import service
+from api.journal import decisions, service
+from api.journal.deps import OwnLanguage
 from api.journal.schemas import (
     LoggedSession,
+    NewClearance,
     NewSession,
     NewSymptomReport,
+    ReplayedDecision,
     SessionList,
+    StoredClearance,
+    StoredDecisionDetails,
     StoredSymptomReport,
     SymptomReportList,
 )
 from api.participants.deps import ReadingCaller, WritingCaller
-from api.participants.service import language_of
-from api.triage.deps import CurrentRules
+from api.triage.deps import CurrentRules, KnownRuleSets
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 # 201 the first time, 200 when the same was stored before, 409 when something else was.
@@ -35,10 +38,19 @@ PageCursor = Annotated[Cursor, Query()]
 
 @router.post("/sessions", status_code=201, responses=REPEATABLE | {200: {"model": LoggedSession}})
 async def log_session(
-    caller: WritingCaller, session: NewSession, clock: CurrentClock, db: Db, response: Response
+    caller: WritingCaller,
+    session: NewSession,
+    rule_set: CurrentRules,
+    language: OwnLanguage,
+    clock: CurrentClock,
+    db: Db,
+    response: Response,
 ) -> LoggedSession:
     """Log a finished session; send it again as often as you like."""
-    stored, created = await service.log_session(db, caller.participant_id, session, clock)
+    stored, created = await service.log_session(
+        db, caller.participant_id, session, rule_set, language, clock
+    )
+    response.headers["Content-Language"] = language
     answer_created(response, f"/v1/sessions/{stored.id}", created=created)
     return stored
 
@@ -47,17 +59,27 @@ async def log_session(
 async def list_sessions(
     caller: ReadingCaller,
     db: ReadDb,
+    rule_set: CurrentRules,
+    language: CurrentLanguage,
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = None,
 ) -> SessionList:
     """List one's own sessions, newest first."""
-    return await service.list_sessions(db, caller.participant_id, limit=limit, cursor=cursor)
+    return await service.list_sessions(
+        db, caller.participant_id, rule_set, language, limit=limit, cursor=cursor
+    )
 
 
 @router.get("/sessions/{session_id}")
-async def get_session(caller: ReadingCaller, db: ReadDb, session_id: OwnId) -> LoggedSession:
+async def get_session(
+    caller: ReadingCaller,
+    db: ReadDb,
+    rule_set: CurrentRules,
+    language: CurrentLanguage,
+    session_id: OwnId,
+) -> LoggedSession:
     """Get one of one's own sessions."""
-    return await service.get_session(db, caller.participant_id, session_id)
+    return await service.get_session(db, caller.participant_id, session_id, rule_set, language)
 
 
 @router.post(
@@ -68,20 +90,16 @@ async def get_session(caller: ReadingCaller, db: ReadDb, session_id: OwnId) -> L
 async def file_symptom_report(
     caller: WritingCaller,
     report: NewSymptomReport,
-    release: CurrentRelease,
     rule_set: CurrentRules,
+    rule_sets: KnownRuleSets,
+    language: OwnLanguage,
     clock: CurrentClock,
     db: Db,
     response: Response,
-    lang: Lang = None,
-    accept_language: AcceptLanguage = "",
 ) -> StoredSymptomReport:
     """File a symptom report and get its decision; sent again, the first decision comes back."""
-    if not lang and not accept_language:
-        accept_language = await language_of(db, caller.participant_id)
-    language = choose_language(lang, accept_language, release.languages)
     stored, created = await service.file_report(
-        db, caller.participant_id, report, rule_set, language, clock
+        db, caller.participant_id, report, rule_set, rule_sets, language, clock
     )
     response.headers["Content-Language"] = stored.decision.language
     answer_created(response, f"/v1/symptom-reports/{stored.id}", created=created)
@@ -105,6 +123,44 @@ async def get_symptom_report(
 ) -> StoredSymptomReport:
     """Get one of one's own symptom reports with its decision."""
     return await service.get_report(db, caller.participant_id, report_id)
+
+
+@router.get("/decisions/{decision_id}")
+async def get_decision(
+    caller: ReadingCaller, db: ReadDb, decision_id: OwnId
+) -> StoredDecisionDetails:
+    """Get one of one's own decisions, with the facts and rules behind it."""
+    return await service.get_decision(db, caller.participant_id, decision_id)
+
+
+@router.post("/decisions/{decision_id}/replay")
+async def replay_decision(
+    caller: ReadingCaller, db: ReadDb, rule_sets: KnownRuleSets, decision_id: OwnId
+) -> ReplayedDecision:
+    """Compute a decision again from its stored rule set and report, and compare."""
+    stored, differences = await decisions.replay(db, caller.participant_id, decision_id, rule_sets)
+    return ReplayedDecision(
+        identical=not differences,
+        differences=differences,
+        rule_set_hash=stored.rule_set_hash,
+        engine=stored.engine,
+    )
+
+
+@router.post(
+    "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": StoredClearance}}
+)
+async def record_clearance(
+    caller: WritingCaller,
+    clearance: NewClearance,
+    clock: CurrentClock,
+    db: Db,
+    response: Response,
+) -> StoredClearance:
+    """Record that a professional has seen the person and said that the activities are fine."""
+    stored, created = await service.clear(db, caller.participant_id, clearance, clock)
+    response.status_code = 201 if created else 200
+    return stored
 
 
 def answer_created(response: Response, location: str, *, created: bool) -> None:

@@ -1,54 +1,64 @@
 """Wire shapes of the journal: session logs and symptom reports."""
 
-import datetime
-import uuid
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.content.schemas import Hash, Slug
-from api.content.vocabulary import ActivityKind
+from api.content.schemas import AnyActivityKind, Hash, Name, Sentence, Slug, SourceIds
+from api.content.vocabulary import ActivityKind, CareLevel
 from api.http.fields import (
+    INT32,
+    STORABLE,
+    WHOLE,
     Instant,
     LocalDate,
-    PlainText,
     RecordId,
     RequestModel,
     ResponseModel,
     TimeZoneName,
-    Whole,
 )
-from api.http.pages import MAX_LIMIT
-from api.triage.schemas import Decision, ReportFields
+from api.http.pages import MAX_LIMIT, NextCursor
+from api.triage.schemas import (
+    AgeYears,
+    Answer,
+    Country,
+    Decision,
+    DecisionAction,
+    EngineName,
+    PainScore,
+    ReportFields,
+    RuleName,
+    Trend,
+    WarnedLevel,
+    Weeks,
+)
 
-Int32 = {"format": "int32"}
-NOTE_LENGTH = 500
-SessionStatus = Literal["completed", "partial", "abandoned"]
-Side = Literal["left", "right", "both"]
+SessionStatus = Annotated[
+    Literal["completed", "partial", "abandoned"],
+    Field(description="Show an unknown value as `partial`.", examples=["completed"]),
+]
+Side = Annotated[
+    Literal["left", "right", "both"],
+    Field(description="Show an unknown value as `both`.", examples=["left"]),
+]
 Pain = Annotated[
-    Whole | None,
-    Field(
-        ge=0,
-        le=10,
-        description="0 (none) to 10 (worst imaginable).",
-        json_schema_extra=Int32,
-        examples=[4],
-    ),
+    Annotated[int, Field(ge=0, le=10, json_schema_extra=INT32), WHOLE] | None,
+    Field(description="0 (none) to 10 (worst imaginable).", examples=[4]),
 ]
 Effort = Annotated[
-    Whole | None,
-    Field(
-        ge=0,
-        le=10,
-        description="How hard it felt, 0 (no effort) to 10 (the most possible).",
-        json_schema_extra=Int32,
-        examples=[3],
-    ),
+    Annotated[int, Field(ge=0, le=10, json_schema_extra=INT32), WHOLE] | None,
+    Field(description="How hard it felt, 0 (no effort) to 10 (the most possible).", examples=[3]),
 ]
-Seconds = Annotated[Whole | None, Field(ge=0, le=86_400, json_schema_extra=Int32, examples=[150])]
-Amount = Annotated[Whole | None, Field(ge=0, le=10_000, json_schema_extra=Int32, examples=[15])]
+Seconds = Annotated[
+    Annotated[int, Field(ge=0, le=86_400, json_schema_extra=INT32), WHOLE] | None,
+    Field(examples=[150]),
+]
+Amount = Annotated[
+    Annotated[int, Field(ge=0, le=10_000, json_schema_extra=INT32), WHOLE] | None,
+    Field(examples=[15]),
+]
 Note = Annotated[
-    Annotated[PlainText, Field(max_length=NOTE_LENGTH)] | None,
+    Annotated[str, Field(max_length=500), STORABLE] | None,
     Field(
         description="The participant's own words; nobody else reads them.",
         examples=["Easier than yesterday."],
@@ -68,7 +78,7 @@ class SessionItem(RequestModel):
 
     activity_id: Annotated[Slug, Field(examples=["toe-curls"])]
     kind: Annotated[ActivityKind, Field(examples=["exercise"])]
-    side: Annotated[Side, Field(examples=["left"])]
+    side: Side
     seconds: Seconds = None
     sets: Amount = None
     repetitions: Annotated[Amount, Field(description="In each set.")] = None
@@ -90,7 +100,7 @@ class NewSession(RequestModel):
     ended_at: Annotated[Instant, Field(examples=["2026-11-22T10:15:00Z"])]
     local_date: Annotated[LocalDate, Field(description="The person's own date when it started.")]
     time_zone: TimeZoneName
-    status: Annotated[SessionStatus, Field(examples=["completed"])]
+    status: SessionStatus
     items: Annotated[list[SessionItem], Field(max_length=100)]
     pain_before: Pain = None
     pain_after: Pain = None
@@ -102,35 +112,48 @@ class LoggedItem(ResponseModel):
     """One activity of a stored session."""
 
     activity_id: Slug
-    kind: ActivityKind
+    kind: AnyActivityKind
     side: Side
-    seconds: Annotated[int | None, Field(ge=0, le=86_400, json_schema_extra=Int32)]
-    sets: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
-    repetitions: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
-    target_seconds: Annotated[int | None, Field(ge=0, le=86_400, json_schema_extra=Int32)]
-    target_sets: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
-    target_repetitions: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
+    seconds: Seconds
+    sets: Amount
+    repetitions: Annotated[Amount, Field(description="In each set.")]
+    target_seconds: Seconds
+    target_sets: Amount
+    target_repetitions: Annotated[Amount, Field(description="In each set.")]
     skipped: bool
 
 
 class LoggedSession(ResponseModel):
     """A stored session."""
 
-    id: uuid.UUID
+    id: RecordId
     content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
-    received_at: datetime.datetime
-    replaces: uuid.UUID | None
-    routine_id: Annotated[str | None, Field(max_length=64)]
-    started_at: datetime.datetime
-    ended_at: datetime.datetime
-    local_date: datetime.date
-    time_zone: Annotated[str, Field(max_length=64)]
+    received_at: Instant
+    replaces: Annotated[
+        RecordId | None, Field(description="The session that this one corrects.", examples=[None])
+    ]
+    routine_id: Slug | None
+    started_at: Instant
+    ended_at: Instant
+    local_date: LocalDate
+    time_zone: TimeZoneName
     status: SessionStatus
     items: Annotated[list[LoggedItem], Field(max_length=100)]
-    pain_before: Annotated[int | None, Field(ge=0, le=10, json_schema_extra=Int32)]
-    pain_after: Annotated[int | None, Field(ge=0, le=10, json_schema_extra=Int32)]
-    effort: Annotated[int | None, Field(ge=0, le=10, json_schema_extra=Int32)]
-    note: Annotated[str | None, Field(max_length=NOTE_LENGTH)]
+    pain_before: Pain
+    pain_after: Pain
+    effort: Effort
+    note: Note
+    advice: Annotated[
+        "list[SessionAdvice]",
+        Field(max_length=20, description="What the rule set says about the session's pain."),
+    ]
+
+
+class DeviceDecision(RequestModel):
+    """What the phone itself decided and showed while it was offline."""
+
+    level: Annotated[CareLevel, Field(examples=["see_professional"])]
+    rule_set_hash: Annotated[Hash, Field(examples=["0" * 64])]
 
 
 class NewSymptomReport(ReportFields):
@@ -141,39 +164,103 @@ class NewSymptomReport(ReportFields):
     local_date: Annotated[LocalDate, Field(description="The person's own date.")]
     time_zone: TimeZoneName
     note: Note = None
+    device_decision: DeviceDecision | None = None
 
 
 class StoredSymptomReport(ResponseModel):
     """A stored symptom report with its decision."""
 
-    id: uuid.UUID
+    id: RecordId
     content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
-    received_at: datetime.datetime
-    reported_at: datetime.datetime
-    local_date: datetime.date
-    time_zone: Annotated[str, Field(max_length=64)]
-    pain_score: Annotated[int | None, Field(ge=0, le=10, json_schema_extra=Int32)]
-    weeks: Annotated[int | None, Field(ge=0, le=5200, json_schema_extra=Int32)]
-    trend: Literal["better", "same", "worse"] | None
-    age_years: Annotated[int | None, Field(ge=0, le=120, json_schema_extra=Int32)]
-    country: Annotated[str | None, Field(max_length=2)]
+    received_at: Instant
+    reported_at: Instant
+    local_date: LocalDate
+    time_zone: TimeZoneName
+    pain_score: PainScore
+    weeks: Weeks
+    trend: Trend
+    age_years: AgeYears
+    country: Country
     answers: Annotated[
-        dict[str, Annotated[str, Field(max_length=64)]],
+        dict[Answer, Answer],
         Field(max_length=200, description="The questions that were answered."),
     ]
-    note: Annotated[str | None, Field(max_length=NOTE_LENGTH)]
+    note: Note
+    device_agrees: Annotated[
+        bool | None,
+        Field(
+            description="Whether the phone's own decision has the level that its rule set gives "
+            "here; null where the phone sent none, or its rule set is unknown."
+        ),
+    ]
     decision: Decision
+
+
+class NewClearance(RequestModel):
+    """A professional has seen the person and said that the activities are fine."""
+
+    id: ClientId
+    cleared_at: Annotated[Instant, Field(description="When the professional said so.")]
+
+
+class StoredClearance(ResponseModel):
+    """A stored clearance."""
+
+    id: RecordId
+    content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
+    received_at: Instant
+    cleared_at: Instant
+
+
+class StoredDecisionDetails(ResponseModel):
+    """A decision as it was stored, with all that it takes to compute it again."""
+
+    id: RecordId
+    report_id: RecordId
+    engine: EngineName
+    rule_set_hash: Hash
+    supersedes: Annotated[
+        RecordId | None, Field(description="The decision that this one took the place of.")
+    ]
+    superseded_by: Annotated[
+        RecordId | None,
+        Field(description="The decision that counts now; null where it is this one."),
+    ]
+    certain_facts: Annotated[list[Name], Field(max_length=500)]
+    possible_facts: Annotated[list[Name], Field(max_length=500)]
+    fired: Annotated[list[RuleName], Field(max_length=200)]
+    undecided: Annotated[list[RuleName], Field(max_length=200)]
+    decision: Decision
+
+
+class ReplayedDecision(ResponseModel):
+    """A decision computed again from its stored rule set and report."""
+
+    identical: bool
+    differences: Annotated[list[Name], Field(max_length=50, description="The fields that differ.")]
+    rule_set_hash: Hash
+    engine: EngineName
+
+
+class SessionAdvice(ResponseModel):
+    """What a rule says about the pain of a session."""
+
+    rule_id: RuleName
+    level: WarnedLevel
+    text: Sentence
+    action: DecisionAction
+    source_ids: SourceIds
 
 
 class SessionList(ResponseModel):
     """A page of one's own sessions, newest first."""
 
     items: Annotated[list[LoggedSession], Field(max_length=MAX_LIMIT)]
-    next_cursor: Annotated[str | None, Field(max_length=512)]
+    next_cursor: NextCursor
 
 
 class SymptomReportList(ResponseModel):
     """A page of one's own symptom reports, newest first."""
 
     items: Annotated[list[StoredSymptomReport], Field(max_length=MAX_LIMIT)]
-    next_cursor: Annotated[str | None, Field(max_length=512)]
+    next_cursor: NextCursor

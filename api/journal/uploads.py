@@ -10,13 +10,15 @@ from typing import Any
 
 from api.core.canonical import content_hash
 from api.core.errors import Fault, InvalidRequest
-from api.journal.schemas import NewSession, NewSymptomReport
+from api.journal.schemas import NewClearance, NewSession, NewSymptomReport
 
 FUTURE_LIMIT = datetime.timedelta(days=1)
 ONE_DAY = datetime.timedelta(days=1)
+CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
+Record = NewSession | NewSymptomReport | NewClearance
 
 
-def content_of(record: NewSession | NewSymptomReport) -> dict[str, Any]:
+def content_of(record: Record) -> dict[str, Any]:
     """Return a record's content."""
     content = record.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     if "answers" in content:
@@ -26,7 +28,7 @@ def content_of(record: NewSession | NewSymptomReport) -> dict[str, Any]:
     return content
 
 
-def hash_of(record: NewSession | NewSymptomReport) -> str:
+def hash_of(record: Record) -> str:
     """Return the hash of a record's content."""
     return content_hash(content_of(record))
 
@@ -63,6 +65,12 @@ def session_faults(
 def report_faults(report: NewSymptomReport, now: datetime.datetime) -> Iterator[Fault]:
     """Say what is wrong with a symptom report beyond its shape."""
     yield from _when("reported_at", report.reported_at, report.local_date, now)
+
+
+def clearance_faults(clearance: NewClearance, now: datetime.datetime) -> Iterator[Fault]:
+    """Say what is wrong with a clearance: one for the future would lift what is not there yet."""
+    if clearance.cleared_at > now + CLOCK_TOLERANCE:
+        yield Fault("/cleared_at", "in_the_future", "lies in the future; check the phone's clock")
 
 
 def refuse(faults: Iterable[Fault]) -> None:

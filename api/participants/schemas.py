@@ -1,14 +1,12 @@
 """Wire shapes of participants."""
 
-import datetime
-import uuid
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.content.schemas import Name
-from api.http.fields import RequestModel, ResponseModel, TimeZoneName
+from api.content.schemas import ConsentVersion, Name
+from api.http.fields import Instant, RecordId, RequestModel, ResponseModel, TimeZoneName
 
 
 class AgeBand(StrEnum):
@@ -23,6 +21,18 @@ class AgeBand(StrEnum):
     AGE_70_79 = "age_70_79"
     AGE_80_PLUS = "age_80_plus"
     UNKNOWN = "unknown"
+
+
+Language = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        description="BCP 47; answers come in the nearest language there is.",
+        examples=["es-MX"],
+    ),
+]
 
 
 class ConsentGiven(RequestModel):
@@ -51,16 +61,7 @@ class Enrolment(RequestModel):
     """What it takes to enrol: no name, no e-mail address, no telephone number."""
 
     time_zone: TimeZoneName
-    language: Annotated[
-        str,
-        Field(
-            min_length=2,
-            max_length=35,
-            pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
-            description="BCP 47; answers come in the nearest language there is.",
-            examples=["es-MX"],
-        ),
-    ]
+    language: Language
     consent: ConsentGiven
     age_band: Annotated[AgeBand, Field(examples=["age_40_49"])] = AgeBand.UNKNOWN
     region: Annotated[
@@ -76,30 +77,35 @@ class Enrolment(RequestModel):
 class Enrolled(ResponseModel):
     """A new participant. The token is shown this once and kept as a hash: store it well."""
 
-    participant_id: uuid.UUID
-    device_id: uuid.UUID
+    participant_id: RecordId
+    device_id: RecordId
     device_token: Annotated[
-        str, Field(max_length=200, description="Send it as `Authorization: Bearer …`.")
+        str,
+        Field(
+            max_length=200,
+            pattern=r"^fp_[A-Za-z0-9_-]+$",
+            description="Send it as `Authorization: Bearer …`.",
+        ),
     ]
 
 
 class ConsentState(ResponseModel):
     """The consent that counts now."""
 
-    version: Annotated[str, Field(max_length=32)]
+    version: ConsentVersion
     storage: bool
     research: bool
-    given_at: datetime.datetime
+    given_at: Instant
 
 
 class Profile(ResponseModel):
     """What is known about a participant."""
 
-    participant_id: uuid.UUID
-    enrolled_at: datetime.datetime
-    time_zone: Annotated[str, Field(max_length=64)]
-    language: Annotated[str, Field(max_length=35)]
+    participant_id: RecordId
+    enrolled_at: Instant
+    time_zone: TimeZoneName
+    language: Language
     age_band: Annotated[AgeBand, Field(description="Treat an unknown value as `unknown`.")]
-    region: Annotated[str, Field(max_length=64)]
+    region: Name
     conditions: Annotated[list[Name], Field(max_length=50)]
     consent: ConsentState

@@ -95,12 +95,32 @@ async def verify(db: AsyncSession, token: DeviceToken) -> None:
         raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
 
 
+async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> None:
+    """Let one transaction at a time change what depends on a person's other records.
+
+    SQLite has one writer anyway; PostgreSQL locks the participant's row.
+    """
+    await db.execute(
+        select(PARTICIPANTS.c.participant_id)
+        .where(PARTICIPANTS.c.participant_id == participant_id)
+        .with_for_update()
+    )
+
+
 async def language_of(db: AsyncSession, participant_id: uuid.UUID) -> str:
     """Return the language a participant enrolled with."""
     statement = select(PARTICIPANTS.c.language).where(
         PARTICIPANTS.c.participant_id == participant_id
     )
     return str((await db.execute(statement)).scalar_one())
+
+
+async def conditions_of(db: AsyncSession, participant_id: uuid.UUID) -> list[str]:
+    """Return the conditions that a participant said are their own."""
+    statement = select(PARTICIPANTS.c.conditions).where(
+        PARTICIPANTS.c.participant_id == participant_id
+    )
+    return list((await db.execute(statement)).scalar_one())
 
 
 async def profile(db: AsyncSession, participant_id: uuid.UUID) -> Profile:

@@ -154,6 +154,8 @@ def _monotone(condition: Any, reads: list[str]) -> bool:
 
 
 def _rule_faults(rule: Rule, facts: set[str]) -> Iterator[tuple[str, str]]:
+    if not isinstance(rule.condition, dict) or len(rule.condition) != 1:
+        yield "/condition", "must be one operator with its operands"
     used = set(variables(rule.condition))
     for name in sorted(used - facts):
         yield "/condition", f'reads "{name}", which is neither a fact nor a question\'s fact'
@@ -207,10 +209,13 @@ def _example_faults(part: Part, rule_set: RuleSet) -> Iterator[SeedFault]:
     for index, rule in enumerate(part.rules):
         for number, example in enumerate(rule.examples):
             place = f"/{index}/examples/{number}"
-            for message in _answer_faults(part.questions, example.answers):
+            found = list(_answer_faults(part.questions, example.answers))
+            for message in found:
                 yield SeedFault(part.rules_file, f"{place}/answers", message)
+            if found:
+                continue
             outcome = judge(compiled, derive(facts, example.answers))
-            if any(found["id"] == rule.id for found in outcome.fired) != example.fires:
+            if any(other["id"] == rule.id for other in outcome.fired) != example.fires:
                 message = "fires" if not example.fires else "does not fire"
                 yield SeedFault(part.rules_file, place, f"{rule.id} {message}, against its example")
 

@@ -100,7 +100,7 @@ def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[J
             "rule_id": rule["id"],
             "level": rule["level"],
             "text": rule["text"][language],
-            "facts": [name for name in rule["reads"] if outcome.facts.certain[name]],
+            "facts": [name for name in rule["reads"] if outcome.facts.certain.get(name)],
             "source_ids": list(rule["source_ids"]),
         }
         for rule in outcome.fired
@@ -114,7 +114,8 @@ def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json
     could: dict[str, str | None] = dict.fromkeys(outcome.open_must_ask)
     for rule in outcome.undecided:
         for fact in rule["reads"]:
-            for question in outcome.facts.open_questions[fact]:
+            # A rule that reads what is no fact is broken, and must not stop the decision.
+            for question in outcome.facts.open_questions.get(fact, ()):
                 known = could.get(question)
                 if known is None or rank[rule["level"]] > rank[known]:
                     could[question] = rule["level"]

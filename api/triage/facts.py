@@ -87,7 +87,8 @@ def variables(condition: Any) -> Iterator[str]:
     if isinstance(condition, dict):
         for operator, operands in condition.items():
             if operator == "var":
-                yield operands if isinstance(operands, str) else operands[0]
+                # What is no name is named all the same, so that checks can refuse it.
+                yield str(operands[0] if isinstance(operands, list) and operands else operands)
             else:
                 yield from variables(operands)
     elif isinstance(condition, list):

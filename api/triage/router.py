@@ -17,6 +17,7 @@ from api.triage import schemas
 from api.triage.deps import CurrentRules
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
+from api.triage.service import path_of
 
 router = APIRouter(prefix="/v1/triage", tags=["triage"])
 
@@ -36,7 +37,7 @@ async def get_stored_rule_set(
     request: Request, release: CurrentRelease, db: ReadDb, rule_set_hash: RuleSetHash
 ) -> Response:
     """Get any rule set ever used."""
-    path = f"triage/rule-sets/{rule_set_hash}"
+    path = path_of(rule_set_hash)
     body = release.bodies.get((path, "")) or await service.find_body(db, path)
     if body is None:
         message = "No rule set has this hash."
@@ -55,7 +56,8 @@ async def evaluate_report(
 ) -> Response:
     """Get a decision for a report. Nothing is stored, and no token is needed."""
     answers = read_answers(rule_set, report)
-    decision, _outcome = decide(rule_set, Case(answers, language, clock.now()))
+    case = Case(answers, language, clock.now(), country=report.country)
+    decision, _outcome = decide(rule_set, case)
     # The canonical bytes: what a phone with the same rule set computes offline.
     headers = {**response.headers, "Content-Language": language}
     headers.pop("content-length", None)

@@ -1,24 +1,44 @@
 """Wire shapes of triage: a report, a decision, a rule set."""
 
-import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.content.schemas import Hash, Name, Sentence, SourceIds
-from api.content.vocabulary import CareLevel, QuestionType, ReviewStatus, WarningLevel
-from api.http.fields import RequestModel, ResponseModel, Whole
+from api.content.schemas import AnyReviewStatus, Hash, LanguageCode, Name, Sentence, SourceIds
+from api.content.vocabulary import CareLevel, QuestionType, WarningLevel
+from api.http.fields import (
+    INT32,
+    WHOLE,
+    Instant,
+    LocalDate,
+    RecordId,
+    RequestModel,
+    ResponseModel,
+)
 
 Texts = Annotated[
     dict[str, Annotated[str, Field(max_length=2000)]],
     Field(max_length=50, description="One text for each language, by its code."),
 ]
+Version = Annotated[
+    str, Field(max_length=32, pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", examples=["1.0.0"])
+]
+EngineName = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[a-z-]+/[0-9]+$", examples=["footing-triage/1"]),
+]
 RuleName = Annotated[str, Field(max_length=8, pattern=r"^[A-Z]{1,2}[0-9]{1,2}[a-z]?$")]
-Int32 = {"format": "int32"}
-ActivityStatus = Literal["continue", "caution", "pause", "stop"]
-Timeframe = Literal["now", "today", "soon", "before_activity", "when_convenient"]
-CareSetting = Literal[
-    "emergency_department", "urgent_care", "maternity_unit", "professional", "self"
+ActivityStatus = Annotated[
+    Literal["continue", "caution", "pause", "stop"],
+    Field(description="Treat an unknown value as `stop`."),
+]
+Timeframe = Annotated[
+    Literal["now", "today", "soon", "before_activity", "when_convenient"],
+    Field(description="Treat an unknown value as `now`."),
+]
+CareSetting = Annotated[
+    Literal["emergency_department", "urgent_care", "maternity_unit", "professional", "self"],
+    Field(description="Treat an unknown value as `emergency_department`."),
 ]
 Level = Annotated[
     CareLevel,
@@ -27,50 +47,48 @@ Level = Annotated[
         "Treat an unknown value as `emergency`."
     ),
 ]
+WarnedLevel = Annotated[WarningLevel, Field(description="Treat an unknown value as `emergency`.")]
+PainScore = Annotated[
+    Annotated[int, Field(ge=0, le=10, json_schema_extra=INT32), WHOLE] | None,
+    Field(description="Worst pain of the last 24 hours, 0 to 10.", examples=[4]),
+]
+Weeks = Annotated[
+    Annotated[int, Field(ge=0, le=5200, json_schema_extra=INT32), WHOLE] | None,
+    Field(description="How many weeks it has lasted.", examples=[2]),
+]
+Trend = Annotated[
+    Literal["better", "same", "worse"] | None,
+    Field(description="Show an unknown value as not answered.", examples=["same"]),
+]
+AgeYears = Annotated[
+    Annotated[int, Field(ge=0, le=120, json_schema_extra=INT32), WHOLE] | None,
+    Field(examples=[42]),
+]
+Country = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[A-Z]{2}$",
+        max_length=2,
+        min_length=2,
+        description="ISO 3166-1 alpha-2.",
+        examples=["ES"],
+    ),
+]
+# Not a Name: what a client sends here is looked up, and the refusal names it.
+Answer = Annotated[str, Field(max_length=64)]
+Amount = Annotated[int, Field(ge=0, le=10_000, json_schema_extra=INT32)]
 
 
 class ReportFields(RequestModel):
     """What a person reports. Left out, null and `unknown` are the same: not answered."""
 
-    pain_score: Annotated[
-        Whole | None,
-        Field(
-            ge=0,
-            le=10,
-            description="Worst pain of the last 24 hours, 0 to 10.",
-            json_schema_extra=Int32,
-            examples=[4],
-        ),
-    ] = None
-    weeks: Annotated[
-        Whole | None,
-        Field(
-            ge=0,
-            le=5200,
-            description="How many weeks it has lasted.",
-            json_schema_extra=Int32,
-            examples=[2],
-        ),
-    ] = None
-    trend: Annotated[Literal["better", "same", "worse"] | None, Field(examples=["same"])] = None
-    age_years: Annotated[
-        Whole | None, Field(ge=0, le=120, json_schema_extra=Int32, examples=[42])
-    ] = None
-    country: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[A-Z]{2}$",
-            max_length=2,
-            min_length=2,
-            description="ISO 3166-1 alpha-2.",
-            examples=["ES"],
-        ),
-    ] = None
+    pain_score: PainScore = None
+    weeks: Weeks = None
+    trend: Trend = None
+    age_years: AgeYears = None
+    country: Country = None
     answers: Annotated[
-        dict[
-            Annotated[str, Field(max_length=64)],
-            Annotated[str, Field(max_length=64)] | None,
-        ],
+        dict[Answer, Answer | None],
         Field(
             max_length=200,
             description="Choices by question id; the rule set lists both.",
@@ -88,17 +106,15 @@ class DecisionAction(ResponseModel):
 
     code: Name
     text: Sentence
-    timeframe: Annotated[Timeframe, Field(description="Treat an unknown value as `now`.")]
-    care_setting: Annotated[
-        CareSetting, Field(description="Treat an unknown value as `emergency_department`.")
-    ]
+    timeframe: Timeframe
+    care_setting: CareSetting
 
 
 class DecisionReason(ResponseModel):
     """A rule that fired, what it read, and where it comes from."""
 
     rule_id: RuleName
-    level: Annotated[WarningLevel, Field(description="Treat an unknown value as `emergency`.")]
+    level: WarnedLevel
     text: Sentence
     facts: Annotated[list[Name], Field(max_length=50)]
     source_ids: SourceIds
@@ -117,31 +133,28 @@ class UnansweredQuestion(ResponseModel):
 class DecisionActivities(ResponseModel):
     """Whether the exercises and massages may go on."""
 
-    status: Annotated[ActivityStatus, Field(description="Treat an unknown value as `stop`.")]
+    status: ActivityStatus
     text: Sentence
 
 
 class RuleSetName(ResponseModel):
     """The rule set a decision was made with."""
 
-    version: Annotated[str, Field(max_length=32)]
+    version: Version
     hash: Hash
 
 
 class Decision(ResponseModel):
     """What triage answers: never a diagnosis, and never that somebody is out of danger."""
 
-    id: Annotated[
-        str | None,
-        Field(
-            max_length=36,
-            json_schema_extra={"format": "uuid"},
-            description="Null where nothing was stored.",
-        ),
-    ]
+    id: Annotated[RecordId | None, Field(description="Null where nothing was stored.")]
     level: Level
     possible_level: Annotated[
-        CareLevel, Field(description="The highest level that open questions could raise it to.")
+        CareLevel,
+        Field(
+            description="The highest level that open questions could raise it to. "
+            "Treat an unknown value as `emergency`."
+        ),
     ]
     screening_complete: bool
     see_professional: Annotated[
@@ -157,8 +170,8 @@ class Decision(ResponseModel):
     disclaimer: Sentence
     rule_set: RuleSetName
     history_facts: Annotated[list[Name], Field(max_length=50)]
-    evaluated_at: datetime.datetime
-    language: Annotated[str, Field(max_length=2)]
+    evaluated_at: Instant
+    language: LanguageCode
 
 
 class RuleSetChoice(ResponseModel):
@@ -172,33 +185,44 @@ class RuleSetQuestion(ResponseModel):
     """Something triage asks."""
 
     id: Name
-    type: QuestionType
+    type: Annotated[
+        QuestionType, Field(description="A question of an unknown value can't be asked: update.")
+    ]
     text: Texts
     help: Texts | None
     choices: Annotated[list[RuleSetChoice], Field(max_length=20)]
-    minimum: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
-    maximum: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
+    minimum: Amount | None
+    maximum: Amount | None
     must_ask: bool
-    asked_of: Literal["everyone", "pregnant"]
+    asked_of: Annotated[
+        Literal["everyone", "pregnant"],
+        Field(description="Treat an unknown value as `everyone`."),
+    ]
 
 
 class RuleSetFact(ResponseModel):
     """How a fact is derived; see docs/triage-spec.md."""
 
     id: Name
-    kind: Literal[
-        "answer", "at_least", "at_most", "both_sides", "any", "all", "not_given", "history"
+    kind: Annotated[
+        Literal[
+            "answer", "at_least", "at_most", "both_sides", "any", "all", "not_given", "history"
+        ],
+        Field(description="An unknown value needs a newer evaluator: ask the server instead."),
     ]
     questions: Annotated[list[Name], Field(max_length=100)]
     choices: Annotated[list[Name], Field(max_length=20)]
-    value: Annotated[int | None, Field(ge=0, le=10_000, json_schema_extra=Int32)]
+    value: Amount | None
     facts: Annotated[list[Name], Field(max_length=100)]
 
 
 class RuleSetExample(ResponseModel):
     """Answers that must or must not make the rule fire."""
 
-    answers: Annotated[dict[str, Any], Field(max_length=200)]
+    answers: Annotated[
+        dict[str, Any],
+        Field(max_length=200, description="Whole numbers and choices by question id."),
+    ]
     fires: bool
 
 
@@ -206,8 +230,8 @@ class RuleSetRule(ResponseModel):
     """A rule: a monotone JsonLogic condition over facts."""
 
     id: RuleName
-    version: Annotated[int, Field(ge=1, le=1_000_000, json_schema_extra=Int32)]
-    level: WarningLevel
+    version: Annotated[int, Field(ge=1, le=1_000_000, json_schema_extra=INT32)]
+    level: WarnedLevel
     action: Name
     reads: Annotated[list[Name], Field(max_length=50)]
     condition: Annotated[
@@ -224,8 +248,8 @@ class RuleSetRule(ResponseModel):
 class RuleSetLevel(ResponseModel):
     """A level and its words."""
 
-    id: CareLevel
-    rank: Annotated[int, Field(ge=0, le=9, json_schema_extra=Int32)]
+    id: Level
+    rank: Annotated[int, Field(ge=0, le=9, json_schema_extra=INT32)]
     title: Texts
     message: Texts
 
@@ -265,26 +289,26 @@ class RuleSetCountry(ResponseModel):
     emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
     urgent_service: Texts | None
     source_ids: SourceIds
-    checked_at: datetime.date
+    checked_at: LocalDate
     needs_clinician: bool
 
 
 class RuleSetReview(ResponseModel):
     """Who has signed the rule set; it lies outside the hash."""
 
-    status: ReviewStatus
+    status: AnyReviewStatus
     reviewer: Annotated[str | None, Field(max_length=200)]
-    reviewed_at: datetime.date
+    reviewed_at: LocalDate
 
 
 class StoredRuleSet(ResponseModel):
     """A rule set. Its hash is the SHA-256 of its canonical JSON without `hash` and `review`."""
 
     hash: Hash
-    version: Annotated[str, Field(max_length=32)]
-    engine: Annotated[str, Field(max_length=64)]
-    languages: Annotated[list[Annotated[str, Field(max_length=2)]], Field(max_length=50)]
-    max_offline_age_seconds: Annotated[int, Field(ge=0, le=31_536_000, json_schema_extra=Int32)]
+    version: Version
+    engine: EngineName
+    languages: Annotated[list[LanguageCode], Field(max_length=50)]
+    max_offline_age_seconds: Annotated[int, Field(ge=0, le=31_536_000, json_schema_extra=INT32)]
     incomplete_action: Name
     complete_action: Name
     questions: Annotated[list[RuleSetQuestion], Field(max_length=200)]

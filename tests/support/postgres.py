@@ -1,12 +1,12 @@
 """A real PostgreSQL for the tests: given, found on the machine, or brought by a wheel."""
 
+import asyncio
 import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +81,6 @@ async def execute(url: str, *statements: str) -> None:
                     # Another worker copies the same template at this moment.
                     if attempt == 49:
                         raise
-                    time.sleep(0.1)
+                    await asyncio.sleep(0.1)
     finally:
         await connection.close()

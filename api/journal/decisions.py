@@ -1,0 +1,224 @@
+"""Stored decisions: made with the history, made again when a late report changes it, replayed."""
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.content.rule_set import ENGINE
+from api.core.canonical import canonical
+from api.core.db import insert_once
+from api.core.errors import NotFound
+from api.journal.history import Episode, PastReport
+from api.journal.holds import Hold, InForce, asked_for, in_force
+from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS
+from api.triage.evaluation import Case, Json, Outcome, decide
+from api.triage.reports import FIELDS
+from api.triage.rules import RuleSet
+from api.triage.service import RuleSets
+
+Row = Any
+
+
+def _before(at: datetime.datetime, report_id: uuid.UUID) -> Any:
+    return or_(
+        REPORTS.c.reported_at < at, and_(REPORTS.c.reported_at == at, REPORTS.c.id < report_id)
+    )
+
+
+def _behind(at: datetime.datetime, report_id: uuid.UUID) -> Any:
+    return or_(
+        REPORTS.c.reported_at > at, and_(REPORTS.c.reported_at == at, REPORTS.c.id > report_id)
+    )
+
+
+def past_report(row: Row) -> PastReport:
+    """Take of a report what counts for those after it."""
+    return PastReport(row.id, row.reported_at, row.pain_score)
+
+
+async def episode_before(
+    db: AsyncSession, participant_id: uuid.UUID, report: PastReport
+) -> Episode:
+    """Return the episode that a report stands in.
+
+    Two look-ups by index, however many reports there are: the first of the episode, and the first
+    of it that has a pain score.
+    """
+    earlier = (
+        select(REPORTS.c.id, REPORTS.c.reported_at, REPORTS.c.pain_score)
+        .where(REPORTS.c.participant_id == participant_id)
+        .where(_before(report.reported_at, report.id))
+    )
+    newest = (REPORTS.c.reported_at.desc(), REPORTS.c.id.desc())
+    oldest = (REPORTS.c.reported_at, REPORTS.c.id)
+    pain_free = earlier.where(REPORTS.c.pain_score == 0).order_by(*newest).limit(1)
+    last = (await db.execute(pain_free)).first()
+    if last is not None:
+        earlier = earlier.where(_behind(last.reported_at, last.id))
+    first = (await db.execute(earlier.order_by(*oldest).limit(1))).first()
+    scored = earlier.where(REPORTS.c.pain_score.is_not(None)).order_by(*oldest).limit(1)
+    first_scored = (await db.execute(scored)).first()
+    return Episode(
+        first.reported_at if first is not None else None,
+        first_scored.pain_score if first_scored is not None else None,
+    )
+
+
+def case_of(row: Row, language: str, now: datetime.datetime, facts: Sequence[str]) -> Case:
+    """Make the case of a stored report."""
+    return Case(
+        {**{name: getattr(row, name) for name in FIELDS}, **row.answers},
+        language,
+        now,
+        report_id=row.id,
+        reported_at=row.reported_at,
+        local_date=row.local_date,
+        country=row.country,
+        history_facts=tuple(facts),
+    )
+
+
+async def store_decision(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    rule_set: RuleSet,
+    case: Case,
+    made: tuple[Json, Outcome],
+    supersedes: uuid.UUID | None = None,
+) -> None:
+    """Store a decision and what it asks of the activities."""
+    document, outcome = made
+    values = {
+        "participant_id": participant_id,
+        "id": uuid.UUID(document["id"]),
+        "report_id": case.report_id,
+        "rule_set_hash": rule_set.hash,
+        "engine": ENGINE,
+        "level": document["level"],
+        "activity_status": document["activities"]["status"],
+        "evaluated_at": case.evaluated_at,
+        "language": case.language,
+        "supersedes": supersedes,
+        "history_facts": list(case.history_facts),
+        "facts": {"certain": outcome.facts.certain, "possible": outcome.facts.possible},
+        "fired": [rule["id"] for rule in outcome.fired],
+        "undecided": [rule["id"] for rule in outcome.undecided],
+        "document": document,
+    }
+    if not await insert_once(db, DECISIONS, values):
+        return
+    rules = asked_for((*outcome.fired, *outcome.broken), rule_set.document["actions"])
+    if rules:
+        await db.execute(
+            insert(HOLDS).values(
+                participant_id=participant_id,
+                decision_id=values["id"],
+                rules=rules,
+                reported_at=case.reported_at,
+            )
+        )
+
+
+async def reconsider_later(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    late: PastReport,
+    rule_set: RuleSet,
+    now: datetime.datetime,
+) -> None:
+    """Decide again on the reports that a late one stands before, where it changes their history.
+
+    Up to the next pain-free report: what comes after that stands in an episode of its own.
+    """
+    later = (
+        select(REPORTS)
+        .where(REPORTS.c.participant_id == participant_id)
+        .where(_behind(late.reported_at, late.id))
+        .order_by(REPORTS.c.reported_at, REPORTS.c.id)
+    )
+    rows = (await db.execute(later.limit(1))).all()
+    if not rows:
+        return
+    episode = (await episode_before(db, participant_id, late)).after(late)
+    for row in (await db.execute(later)).all():
+        facts = episode.facts_of(past_report(row))
+        stored = await find_decision(db, participant_id, row.decision_id)
+        if tuple(stored.history_facts) != facts:
+            case = case_of(row, stored.language, now, facts)
+            made = decide(rule_set, case)
+            await store_decision(
+                db, participant_id, rule_set, case, made, supersedes=row.decision_id
+            )
+            await db.execute(
+                update(REPORTS)
+                .where(REPORTS.c.participant_id == participant_id, REPORTS.c.id == row.id)
+                .values(decision_id=uuid.UUID(made[0]["id"]))
+            )
+        if row.pain_score == 0:
+            return
+        episode = episode.after(past_report(row))
+
+
+async def find_decision(db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID) -> Row:
+    """Return one of one's own decisions."""
+    statement = select(DECISIONS).where(
+        DECISIONS.c.participant_id == participant_id, DECISIONS.c.id == decision_id
+    )
+    row = (await db.execute(statement)).first()
+    if row is None:
+        raise NotFound("You have no such decision.")
+    return row
+
+
+async def current_decision_of(
+    db: AsyncSession, participant_id: uuid.UUID, report_id: uuid.UUID
+) -> uuid.UUID:
+    """Name the decision that counts now for a report."""
+    statement = select(REPORTS.c.decision_id).where(
+        REPORTS.c.participant_id == participant_id, REPORTS.c.id == report_id
+    )
+    return uuid.UUID(str((await db.execute(statement)).scalar_one()))
+
+
+async def replay(
+    db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID, rule_sets: RuleSets
+) -> tuple[Row, list[str]]:
+    """Compute a decision again from what is stored; name the fields that differ."""
+    stored = await find_decision(db, participant_id, decision_id)
+    report = select(REPORTS).where(
+        REPORTS.c.participant_id == participant_id, REPORTS.c.id == stored.report_id
+    )
+    row = (await db.execute(report)).one()
+    rule_set = await rule_sets.find(db, stored.rule_set_hash)
+    if rule_set is None:
+        raise NotFound("The rule set of this decision is not stored here.")
+    case = case_of(row, stored.language, stored.evaluated_at, stored.history_facts)
+    again, outcome = decide(rule_set, case)
+    facts = {"certain": outcome.facts.certain, "possible": outcome.facts.possible}
+    differing = [
+        name
+        for name in sorted({*again, *stored.document})
+        if canonical(again.get(name)) != canonical(stored.document.get(name))
+    ]
+    if canonical(facts) != canonical(stored.facts):
+        differing.append("facts")
+    return stored, differing
+
+
+async def activities_in_force(db: AsyncSession, participant_id: uuid.UUID) -> InForce:
+    """Tell whether a participant's activities may go on."""
+    holds = await db.execute(
+        select(HOLDS.c.rules, HOLDS.c.reported_at).where(HOLDS.c.participant_id == participant_id)
+    )
+    newest = (
+        select(CLEARANCES.c.cleared_at)
+        .where(CLEARANCES.c.participant_id == participant_id)
+        .order_by(CLEARANCES.c.cleared_at.desc())
+        .limit(1)
+    )
+    cleared_at = (await db.execute(newest)).scalar_one_or_none()
+    return in_force((Hold(row.rules, row.reported_at) for row in holds), cleared_at)

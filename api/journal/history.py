@@ -1,0 +1,71 @@
+"""What earlier reports say about a report: the history facts. Pure.
+
+An episode starts with the first report, and anew with the first after a pain-free one (pain 0). A
+report without a score is not pain-free: silence is not "no". Only the set of reports counts, never
+the order in which they arrived.
+"""
+
+import datetime
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+PERSISTENT = "persistent_in_history"
+PAIN_RISEN = "pain_risen_in_history"
+PERSISTENT_AFTER = datetime.timedelta(weeks=6)
+# The smallest change that matters, on the scale from 0 to 10 (Ostelo 2008).
+IMPORTANT_CHANGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PastReport:
+    """What of a report counts for those after it."""
+
+    id: uuid.UUID
+    reported_at: datetime.datetime
+    pain_score: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """When the episode's first report was made, and its first pain score."""
+
+    started_at: datetime.datetime | None = None
+    baseline: int | None = None
+
+    def after(self, report: PastReport) -> "Episode":
+        """Return the episode that the next report stands in."""
+        if report.pain_score == 0:
+            return Episode()
+        return Episode(
+            report.reported_at if self.started_at is None else self.started_at,
+            report.pain_score if self.baseline is None else self.baseline,
+        )
+
+    def facts_of(self, report: PastReport) -> tuple[str, ...]:
+        """Return the history facts of a report in this episode."""
+        if self.started_at is None or report.pain_score == 0:
+            return ()
+        facts = []
+        if report.reported_at - self.started_at > PERSISTENT_AFTER:
+            facts.append(PERSISTENT)
+        if (
+            self.baseline is not None
+            and report.pain_score is not None
+            and report.pain_score - self.baseline >= IMPORTANT_CHANGE
+        ):
+            facts.append(PAIN_RISEN)
+        return tuple(facts)
+
+
+def in_order(reports: Iterable[PastReport]) -> list[PastReport]:
+    """Sort reports by when they were made; ids settle what was made in the same second."""
+    return sorted(reports, key=lambda report: (report.reported_at, report.id.bytes))
+
+
+def history_facts(reports: Iterable[PastReport]) -> Iterator[tuple[PastReport, tuple[str, ...]]]:
+    """Return every report with its history facts, oldest first."""
+    episode = Episode()
+    for report in in_order(reports):
+        yield report, episode.facts_of(report)
+        episode = episode.after(report)

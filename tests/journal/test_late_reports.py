@@ -1,0 +1,109 @@
+"""A report that arrives late can change what the later ones mean, and never edits a decision."""
+
+import datetime
+import itertools
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from tests.conftest import AppMaker
+from tests.support.phone import Phone
+
+Json = dict[str, Any]
+
+
+def reports_over_two_months(phone: Phone) -> list[Json]:
+    made = []
+    for day, pain in ((0, 3), (20, 4), (50, 3), (60, 6)):
+        phone.now = datetime.datetime(2026, 9, 1, 10, tzinfo=datetime.UTC) + datetime.timedelta(
+            days=day
+        )
+        made.append(phone.report(pain_score=pain))
+    return made
+
+
+def current(phone: Phone, report: Json) -> Json:
+    decision: Json = phone.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
+    return decision
+
+
+def test_a_late_report_makes_a_new_linked_decision(phone: Phone) -> None:
+    first, _, third, _ = reports_over_two_months(phone)
+    early = phone.post_report(third).json()["decision"]
+    assert early["history_facts"] == []
+    phone.post_report(first)
+    now = current(phone, third)
+    assert now["history_facts"] == ["persistent_in_history"]
+    assert "P04" in {reason["rule_id"] for reason in now["reasons"]}
+    assert now["id"] != early["id"]
+    old = phone.get(f"/v1/decisions/{early['id']}").json()
+    assert old["decision"] == early
+    assert old["superseded_by"] == now["id"]
+    new = phone.get(f"/v1/decisions/{now['id']}").json()
+    assert (new["supersedes"], new["superseded_by"]) == (early["id"], None)
+
+
+def test_whatever_the_order_of_arrival_the_current_decisions_are_the_same(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_enrolment="1000/minute")
+    outcomes = []
+    for order in itertools.permutations(range(4)):
+        phone = Phone(client)
+        phone.enrol()
+        made = reports_over_two_months(phone)
+        for index in order:
+            assert phone.post_report(made[index]).status_code == 201
+        outcomes.append(
+            [
+                (decision["level"], decision["history_facts"], decision["reasons"])
+                for decision in (current(phone, report) for report in made)
+            ]
+        )
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    assert outcomes[0][3][1] == ["persistent_in_history", "pain_risen_in_history"]
+
+
+def test_a_late_pain_free_report_ends_the_episode_again(phone: Phone) -> None:
+    first, second, third, _ = reports_over_two_months(phone)
+    phone.post_report(third)
+    before = current(phone, third)["id"]
+    phone.post_report(first)
+    assert current(phone, third)["history_facts"] == ["persistent_in_history"]
+    phone.post_report(second | {"pain_score": 0})
+    assert current(phone, third)["history_facts"] == []
+    assert current(phone, third)["id"] == before
+
+
+def test_every_decision_replays_to_the_same_bytes(phone: Phone) -> None:
+    made = reports_over_two_months(phone)
+    for report in reversed(made):
+        phone.post_report(report)
+    for report in made:
+        decision = current(phone, report)
+        replayed = phone.client.post(
+            f"/v1/decisions/{decision['id']}/replay", headers=phone.headers
+        )
+        assert replayed.json()["identical"] is True
+        assert replayed.json()["differences"] == []
+
+
+def test_another_persons_decision_is_not_found(phone: Phone, client: TestClient) -> None:
+    other = Phone(client)
+    other.enrol()
+    decision = other.post_report(other.report()).json()["decision"]
+    assert phone.get(f"/v1/decisions/{decision['id']}").status_code == 404
+    replay = phone.client.post(f"/v1/decisions/{decision['id']}/replay", headers=phone.headers)
+    assert replay.status_code == 404
+
+
+def test_what_the_phone_decided_offline_is_compared(phone: Phone) -> None:
+    rule_set = phone.client.get("/v1/triage/rule-set").json()["hash"]
+    shown = {"level": "see_professional", "rule_set_hash": rule_set}
+    body = phone.report({"radiating_pain": "left"}, device_decision=shown)
+    assert phone.post_report(body).json()["device_agrees"] is True
+    wrong = phone.report({"saddle_numbness": "yes"}, device_decision=shown)
+    assert phone.post_report(wrong).json()["device_agrees"] is False
+    unknown = phone.report(device_decision=shown | {"rule_set_hash": "0" * 64})
+    assert phone.post_report(unknown).json()["device_agrees"] is None
+    assert phone.post_report(phone.report()).json()["device_agrees"] is None
