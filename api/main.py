@@ -25,7 +25,7 @@ from api.journal.router import router as journal_router
 from api.migrations import require_head
 from api.participants.router import router as participants_router
 from api.triage.router import router as triage_router
-from api.triage.service import RuleSets
+from api.triage.service import RuleSets, withdrawn_rule_sets
 
 DESCRIPTION = """
 The open backend for mobile apps that help people with back pain through their feet: exercises,
@@ -47,6 +47,7 @@ log = structlog.get_logger(__name__)
 async def take_up(app: FastAPI, database: Database) -> None:
     """Serve the active release, if another one became active."""
     async with database.read() as db:
+        app.state.rule_sets.take_up(await withdrawn_rule_sets(db))
         active = await active_hash(db)
         if active is None:
             message = "There is no content in the database yet. Run: footing seed"

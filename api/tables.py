@@ -3,12 +3,14 @@
 from api.content import models as content
 from api.journal import models as journal
 from api.participants import models as participants
+from api.triage import models as triage
 
 REFERENCE_TABLES = (
     content.ContentRelease,
     content.ContentBody,
     content.ActiveRelease,
     content.KnownActivity,
+    triage.WithdrawnRuleSet,
 )
 PERSONAL_TABLES = (
     participants.Participant,

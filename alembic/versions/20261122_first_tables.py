@@ -46,6 +46,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("participant_id", name=op.f("pk_participant")),
     )
     op.create_table(
+        "withdrawn_rule_set",
+        sa.Column("hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_withdrawn_rule_set")),
+    )
+    op.create_table(
         "active_release",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("release_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
@@ -277,6 +284,7 @@ def downgrade() -> None:
     op.drop_table("clearance")
     op.drop_table("activity_hold")
     op.drop_table("active_release")
+    op.drop_table("withdrawn_rule_set")
     op.drop_table("participant")
     op.drop_table("known_activity")
     op.drop_table("content_release")

@@ -41,8 +41,9 @@ class SeedInvalid(Exception):
 CatalogueCheck = Callable[[Catalogue], Iterable[SeedFault]]
 
 
-class _DuplicateKey(ValueError):
-    pass
+def _no_constants(name: str) -> None:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key in keys:
         if keys.count(key) > 1:
             message = f'the key "{key}" stands twice in one object'
-            raise _DuplicateKey(message)
+            raise ValueError(message)
     return dict(pairs)
 
 
@@ -62,11 +63,11 @@ def _read(folder: Path, name: str) -> Any:
     except UnicodeDecodeError:
         raise SeedInvalid([SeedFault(name, "", "the file is not UTF-8")]) from None
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates)
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise SeedInvalid([SeedFault(name, "", f"not JSON: {error.msg} ({place})")]) from None
-    except _DuplicateKey as error:
+    except ValueError as error:
         raise SeedInvalid([SeedFault(name, "", str(error))]) from None
 
 

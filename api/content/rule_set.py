@@ -9,7 +9,7 @@ from api.core.canonical import content_hash
 # does not know this engine must not use the rule set.
 ENGINE = "footing-triage/1"
 # What stands in the document without being part of what the hash names.
-UNHASHED = frozenset({"hash", "review"})
+UNHASHED = frozenset({"hash", "review", "withdrawn"})
 
 
 def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
@@ -39,4 +39,4 @@ def reviewed_document(catalogue: Catalogue) -> dict[str, Any]:
     """Return the document with its name and its review, as it is served."""
     document = rule_set_document(catalogue)
     review = catalogue.head.review.model_dump(mode="json", exclude={"due_at"})
-    return {"hash": rule_set_hash(document), "review": review, **document}
+    return {"hash": rule_set_hash(document), "review": review, "withdrawn": [], **document}

@@ -6,9 +6,9 @@ that a changed sentence and its missing translation are seen in the same diff.
 """
 
 import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from api.content.vocabulary import (
     ActivityKind,
@@ -29,6 +29,7 @@ from api.content.vocabulary import (
     Target,
     WarningLevel,
 )
+from api.core.canonical import canonical
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
 Identifier = Annotated[
@@ -40,6 +41,15 @@ Text = Annotated[
     dict[LanguageCode, Annotated[str, StringConstraints(min_length=1, max_length=2000)]],
     Field(min_length=1),
 ]
+
+
+def _canonical(value: Any) -> Any:
+    canonical(value)  # raises a ValueError that says what can't be written
+    return value
+
+
+# What is hashed must be the same in every language: no number beyond 2^53, no infinity.
+Canonical = AfterValidator(_canonical)
 
 
 class Entry(BaseModel):
@@ -320,8 +330,8 @@ class Question(Entry):
     text: Text
     help: Text | None
     choices: list[Choice]
-    minimum: int | None
-    maximum: int | None
+    minimum: Annotated[int | None, Canonical]
+    maximum: Annotated[int | None, Canonical]
     must_ask: bool
     asked_of: Literal["everyone", "pregnant"]
 
@@ -345,14 +355,14 @@ class Fact(Entry):
     ]
     questions: list[Identifier] = []
     choices: list[Identifier] = []
-    value: int | None = None
+    value: Annotated[int | None, Canonical] = None
     facts: list[Identifier] = []
 
 
 class RuleExample(Entry):
     """A report's answers, in short form, that must or must not make a rule fire."""
 
-    answers: dict[Identifier, int | str]
+    answers: Annotated[dict[Identifier, int | str], Canonical]
     fires: bool
 
 
@@ -364,7 +374,7 @@ class Rule(Entry):
     level: WarningLevel
     action: Identifier
     reads: Annotated[list[Identifier], Field(min_length=1)]
-    condition: JsonValue
+    condition: Annotated[JsonValue, Canonical]
     text: Text
     source_ids: list[Slug]
     design_choice: bool

@@ -14,7 +14,7 @@ from api.http.deps import CurrentClock, ReadDb
 from api.http.limits import PublicLimit
 from api.http.openapi import content_responses
 from api.triage import schemas
-from api.triage.deps import CurrentRules
+from api.triage.deps import CurrentRules, KnownRuleSets
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
 from api.triage.service import path_of
@@ -27,9 +27,14 @@ RuleSetHash = Annotated[
 
 
 @router.get("/rule-set", responses=content_responses(schemas.CurrentRuleSet))
-async def get_rule_set(request: Request, release: CurrentRelease) -> Response:
-    """Get the rule set in force; its ETag starts with its hash."""
-    return respond(request, release.bodies["triage/rule-set", ""], max_age=SAFETY_MAX_AGE)
+async def get_rule_set(
+    request: Request, release: CurrentRelease, rule_sets: KnownRuleSets
+) -> Response:
+    """Get the rule set in force; its ETag starts with its hash.
+
+    A phone that holds one of the `withdrawn` rule sets must not use it again.
+    """
+    return respond(request, rule_sets.answer(release), max_age=SAFETY_MAX_AGE)
 
 
 @router.get("/rule-sets/{rule_set_hash}", responses=content_responses(schemas.StoredRuleSet))

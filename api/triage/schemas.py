@@ -323,7 +323,16 @@ class StoredRuleSet(ResponseModel):
     phrases: RuleSetPhrases
 
 
+class WithdrawnRuleSet(ResponseModel):
+    """A rule set that was found to be wrong and must not be used again."""
+
+    hash: Hash
+    reason: Annotated[str, Field(max_length=500)]
+    withdrawn_at: Instant
+
+
 class CurrentRuleSet(StoredRuleSet):
-    """The rule set in force, with its review."""
+    """The rule set in force, with its review and the ones before it that were withdrawn."""
 
     review: RuleSetReview
+    withdrawn: Annotated[list[WithdrawnRuleSet], Field(max_length=1000)]

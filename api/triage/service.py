@@ -2,11 +2,16 @@
 
 import json
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.release import Release
 from api.content.service import find_body
-from api.http.conditional import IDENTITY, Body
+from api.core.canonical import canonical, sha256
+from api.core.clock import Clock
+from api.core.db import insert_once
+from api.http.conditional import IDENTITY, Body, make_body
+from api.triage.models import WITHDRAWN
 from api.triage.rules import RuleSet, compile_rule_set
 
 
@@ -15,11 +20,53 @@ def path_of(rule_set_hash: str) -> str:
     return f"triage/rule-sets/{rule_set_hash}"
 
 
+Withdrawn = tuple[dict[str, str], ...]
+
+
+async def withdrawn_rule_sets(db: AsyncSession) -> Withdrawn:
+    """List the rule sets that must not be used again."""
+    rows = await db.execute(select(WITHDRAWN).order_by(WITHDRAWN.c.withdrawn_at, WITHDRAWN.c.hash))
+    return tuple(
+        {
+            "hash": row.hash,
+            "reason": row.reason,
+            "withdrawn_at": row.withdrawn_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        for row in rows
+    )
+
+
+async def withdraw(db: AsyncSession, rule_set_hash: str, reason: str, clock: Clock) -> bool:
+    """Put a rule set on the list; tell whether it is new there."""
+    values = {"hash": rule_set_hash, "withdrawn_at": clock.now(), "reason": reason}
+    return await insert_once(db, WITHDRAWN, values)
+
+
 class RuleSets:
-    """The compiled rule sets of one process, by hash."""
+    """The compiled rule sets of one process, by hash, and the ones that were withdrawn."""
 
     def __init__(self) -> None:
         self._compiled: dict[str, RuleSet] = {}
+        self._withdrawn: Withdrawn = ()
+        self._answers: dict[str, Body] = {}
+
+    def take_up(self, withdrawn: Withdrawn) -> None:
+        """Learn which rule sets were withdrawn."""
+        if withdrawn != self._withdrawn:
+            self._withdrawn = withdrawn
+            self._answers.clear()
+
+    def answer(self, release: Release) -> Body:
+        """Return the rule set in force as it is served, with the ones that were withdrawn."""
+        prepared = release.bodies["triage/rule-set", ""]
+        if not self._withdrawn:
+            return prepared
+        if release.hash not in self._answers:
+            document = json.loads(prepared.codings[IDENTITY])
+            data = canonical({**document, "withdrawn": list(self._withdrawn)})
+            tag = f"{document['hash']}-{sha256(data)[:8]}"
+            self._answers[release.hash] = make_body(data, tag=tag, quick=True)
+        return self._answers[release.hash]
 
     def _compile(self, name: str, body: Body) -> RuleSet:
         self._compiled[name] = compile_rule_set(json.loads(body.codings[IDENTITY]))

@@ -1,0 +1,21 @@
+"""Table of triage: which rule sets must not be used again. Reference data."""
+
+import datetime
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from api.core.db import UtcDateTime, table_of
+
+
+class WithdrawnRuleSet(SQLModel, table=True):
+    """A rule set found to be wrong: never used again, kept to replay its decisions."""
+
+    __tablename__ = "withdrawn_rule_set"
+
+    hash: str = Field(primary_key=True, max_length=64)
+    withdrawn_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    reason: str = Field(max_length=500)
+
+
+WITHDRAWN = table_of(WithdrawnRuleSet)
