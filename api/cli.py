@@ -1,14 +1,20 @@
 """The command `footing`: everything that people run."""
 
 import asyncio
+import contextlib
 import json
 import sys
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
+import asyncpg
 import typer
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
 from api.content import checks as content_checks
 from api.content import service
@@ -30,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The open backend for apps that help people with back pain through their feet.",
 )
+Result = TypeVar("Result")
 SeedFolder = Annotated[
     Path | None,
     typer.Option("--folder", help="The seed folder; FOOTING_SEED_FOLDER by default."),
@@ -52,6 +59,36 @@ def read_settings() -> Settings:
             for found in error.errors(include_input=False)
         )
         raise fail(faults) from None
+    except SettingsError as error:
+        raise fail(f'{error}: a list is written as JSON, like ["es", "en"]') from None
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database, or say which one can't be opened and why."""
+    database = Database(settings)
+    try:
+        try:
+            async with database.reader.connect():
+                pass
+        except (DBAPIError, OSError, TypeError, asyncpg.PostgresError) as error:
+            url = make_url(settings.database_url)
+            # Without its user, password and query, which can hold a password too.
+            place = URL.create(url.get_backend_name(), None, None, url.host, url.port, url.database)
+            reason = str(getattr(error, "orig", error)) or "no answer in time"
+            message = f"Can't open the database {place}: {reason}"
+            raise NotReady(message) from error
+        yield database
+    finally:
+        await database.close()
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do it, or say in one line why it can't be done yet."""
+    try:
+        return asyncio.run(work)
+    except NotReady as not_ready:
+        raise fail(str(not_ready)) from None
 
 
 def validated(folder: Path) -> tuple[Catalogue, list[SeedFault]]:
@@ -81,14 +118,11 @@ def migrate() -> None:
     settings = read_settings()
     set_up_logging(settings)
 
-    async def run() -> None:
-        database = Database(settings)
-        try:
+    async def work() -> None:
+        async with opened(settings) as database:
             await bring_to_head(database)
-        finally:
-            await database.close()
 
-    asyncio.run(run())
+    run(work())
     typer.echo("The database is at the newest migration.")
 
 
@@ -105,34 +139,25 @@ def seed(folder: SeedFolder = None) -> None:
     for fault in overdue:
         typer.echo(f"Overdue: {fault}", err=True)
 
-    async def run() -> tuple[str, bool]:
-        database = Database(settings)
-        try:
+    async def work() -> tuple[str, bool]:
+        async with opened(settings) as database:
             await require_head(database)
             async with database.write() as db:
                 release, changed = await service.seed(db, catalogue, SystemClock())
             return release.hash, changed
-        finally:
-            await database.close()
 
-    try:
-        name, changed = asyncio.run(run())
-    except NotReady as not_ready:
-        raise fail(str(not_ready)) from None
+    name, changed = run(work())
     typer.echo(f"{'Activated' if changed else 'Already active:'} release {name}")
 
 
 async def require_ready(settings: Settings) -> None:
     """Refuse to serve what can't be served, before a server starts."""
-    database = Database(settings)
-    try:
+    async with opened(settings) as database:
         await require_head(database)
         async with database.read() as db:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-    finally:
-        await database.close()
 
 
 def serving_app() -> object:
@@ -151,10 +176,7 @@ def serve(
     """Serve the API."""
     settings = read_settings()
     set_up_logging(settings)
-    try:
-        asyncio.run(require_ready(settings))
-    except NotReady as not_ready:
-        raise fail(str(not_ready)) from None
+    run(require_ready(settings))
     uvicorn.run(
         "api.cli:serving_app",
         factory=True,
@@ -171,7 +193,7 @@ def serve(
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
-    document = create_app(Settings()).openapi()
+    document = create_app(read_settings()).openapi()
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

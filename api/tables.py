@@ -16,6 +16,7 @@ PERSONAL_TABLES = (
     participants.Participant,
     participants.Device,
     participants.ConsentRecord,
+    participants.StoredRecoveryCode,
     journal.ExerciseSession,
     journal.SymptomReport,
     journal.StoredDecision,

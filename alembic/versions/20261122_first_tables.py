@@ -137,6 +137,7 @@ def upgrade() -> None:
         sa.Column("participant_id", sa.Uuid(), nullable=False),
         sa.Column("device_id", sa.Uuid(), nullable=False),
         sa.Column("secret_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("pending_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -178,6 +179,27 @@ def upgrade() -> None:
     with op.batch_alter_table("exercise_session", schema=None) as batch_op:
         batch_op.create_index(
             "ix_exercise_session_newest", ["participant_id", "started_at", "id"], unique=False
+        )
+
+    op.create_table(
+        "recovery_code",
+        sa.Column("locator", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
+        sa.Column("participant_id", sa.Uuid(), nullable=False),
+        sa.Column("secret_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failed_attempts", sa.Integer(), nullable=False),
+        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participant.participant_id"],
+            name=op.f("fk_recovery_code_participant_id_participant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("locator", name=op.f("pk_recovery_code")),
+    )
+    with op.batch_alter_table("recovery_code", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_recovery_code_participant_id"), ["participant_id"], unique=False
         )
 
     op.create_table(
@@ -271,6 +293,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_symptom_report_newest")
 
     op.drop_table("symptom_report")
+    with op.batch_alter_table("recovery_code", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recovery_code_participant_id"))
+
+    op.drop_table("recovery_code")
     with op.batch_alter_table("exercise_session", schema=None) as batch_op:
         batch_op.drop_index("ix_exercise_session_newest")
 

@@ -6,6 +6,7 @@ Every setting is described in docs/settings.md; a test holds the two together.
 from pathlib import Path
 from typing import Annotated, Literal
 
+from limits import parse_many
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
@@ -39,6 +40,20 @@ def _async_url(value: str) -> str:
     return url.set(drivername=drivername).render_as_string(hide_password=False)
 
 
+def _rate(value: str) -> str:
+    try:
+        rates = parse_many(value)
+    except ValueError:
+        rates = []
+    if len(rates) != 1:
+        message = "is not a rate such as 600/minute"
+        raise ValueError(message)
+    return value
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+
+
 class Settings(BaseSettings):
     """What an operator can set; the defaults serve one small machine."""
 
@@ -54,8 +69,8 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     rate_limit_storage: str = "memory://"
-    rate_limit_enrolment: str = "20/hour"
-    rate_limit_public: str = "600/minute"
-    rate_limit_participant: str = "600/minute"
+    rate_limit_enrolment: Rate = "20/hour"
+    rate_limit_public: Rate = "600/minute"
+    rate_limit_participant: Rate = "600/minute"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -24,6 +24,7 @@ async def get_own_limits(
     if credentials is None:
         return service.OwnLimits()
     token = read_credentials(credentials)
+    # A new token in its first use passes too; a call that writes will take it up.
     await verify(db, token)
     return await service.own_limits(db, token.participant_id, release.catalogue)
 

@@ -26,6 +26,7 @@ from api.triage.schemas import (
     DecisionAction,
     EngineName,
     PainScore,
+    QuestionId,
     ReportFields,
     RuleName,
     Trend,
@@ -182,7 +183,7 @@ class StoredSymptomReport(ResponseModel):
     age_years: AgeYears
     country: Country
     answers: Annotated[
-        dict[Answer, Answer],
+        dict[QuestionId, Answer],
         Field(max_length=200, description="The questions that were answered."),
     ]
     note: Note

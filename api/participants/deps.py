@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.core.db import Database
 from api.http.deps import Db, ReadDb
 from api.http.limits import Limiter
 from api.participants import service
+from api.participants.devices import take_up_pending
 from api.participants.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
 from api.participants.tokens import CLINICIAN_PREFIX, DeviceToken, read_token
 
@@ -60,15 +62,19 @@ async def authenticate_for_writing(
     db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
 ) -> Caller:
     """Look the token up in the transaction that will write."""
-    await service.verify(db, token)
+    if await service.verify(db, token):
+        await take_up_pending(db, token)
     return Caller(token.participant_id, token.device_id)
 
 
 async def authenticate_for_reading(
-    db: ReadDb, token: Token, _: Annotated[None, Depends(limit_participant)]
+    request: Request, db: ReadDb, token: Token, _: Annotated[None, Depends(limit_participant)]
 ) -> Caller:
     """Look the token up in the transaction that will read."""
-    await service.verify(db, token)
+    if await service.verify(db, token):
+        database: Database = request.app.state.database
+        async with database.write() as writing:
+            await take_up_pending(writing, token)
     return Caller(token.participant_id, token.device_id)
 
 

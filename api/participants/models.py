@@ -36,6 +36,8 @@ class Device(SQLModel, table=True):
     participant_id: uuid.UUID = Field(primary_key=True)
     device_id: uuid.UUID = Field(primary_key=True)
     secret_hash: str = Field(max_length=64)
+    # A new token that waits for its first use; until then the old one lives.
+    pending_hash: str | None = Field(max_length=64, nullable=True)
     created_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     revoked_at: datetime.datetime | None = Field(sa_column=Column(UtcDateTime, nullable=True))
 
@@ -58,6 +60,25 @@ class ConsentRecord(SQLModel, table=True):
     given_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
+class StoredRecoveryCode(SQLModel, table=True):
+    """What links a further phone. Its key is what a person types, since they know no id."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+        ),
+    )
+
+    locator: str = Field(primary_key=True, max_length=8)
+    participant_id: uuid.UUID = Field(index=True)
+    secret_hash: str = Field(max_length=64)
+    created_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    failed_attempts: int
+    locked_until: datetime.datetime | None = Field(sa_column=Column(UtcDateTime, nullable=True))
+
+
 PARTICIPANTS = table_of(Participant)
 DEVICES = table_of(Device)
 CONSENTS = table_of(ConsentRecord)
+RECOVERY = table_of(StoredRecoveryCode)

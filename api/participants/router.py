@@ -1,15 +1,28 @@
 """Enrolment and one's own profile."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from api.content.deps import CurrentRelease
+from api.core.db import Database
 from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
+from api.http.fields import RecordId
 from api.http.limits import EnrolmentLimit
-from api.participants import service
-from api.participants.deps import ReadingCaller
-from api.participants.schemas import Enrolled, Enrolment, Profile
+from api.participants import devices, service
+from api.participants.deps import ReadingCaller, WritingCaller
+from api.participants.schemas import (
+    DeviceLink,
+    DeviceList,
+    Enrolled,
+    Enrolment,
+    LinkedDevice,
+    NewRecoveryCode,
+    Profile,
+)
 
 router = APIRouter(prefix="/v1", tags=["participants"])
+OwnDeviceId = Annotated[RecordId, Path(description="One of one's own devices.")]
 
 
 @router.post("/participants", status_code=201)
@@ -26,6 +39,44 @@ async def enrol_participant(
     service.check_enrolment(settings, release.catalogue, enrolment)
     response.headers["Location"] = "/v1/me"
     return await service.enrol(db, enrolment, clock)
+
+
+@router.post("/devices", status_code=201)
+async def link_device(
+    link: DeviceLink, request: Request, clock: CurrentClock, _: EnrolmentLimit
+) -> LinkedDevice:
+    """Link a further phone by the recovery code, or get back what a lost one held."""
+    database: Database = request.app.state.database
+    return await devices.link_device(database, link.recovery_code, clock)
+
+
+@router.get("/devices")
+async def list_devices(caller: ReadingCaller, db: ReadDb) -> DeviceList:
+    """List one's own devices."""
+    return await devices.list_devices(db, caller.participant_id, caller.device_id)
+
+
+@router.delete("/devices/{device_id}", status_code=204)
+async def revoke_device(
+    caller: WritingCaller, db: Db, clock: CurrentClock, device_id: OwnDeviceId
+) -> None:
+    """End a device's token, at once: for a phone that was lost or sold."""
+    await devices.revoke_device(db, caller.participant_id, device_id, clock)
+
+
+@router.post("/devices/current/rotate")
+async def rotate_token(caller: WritingCaller, db: Db) -> LinkedDevice:
+    """Get a new token for this device; the old one lives until the new one is first used."""
+    return await devices.rotate_token(db, caller.participant_id, caller.device_id)
+
+
+@router.post("/me/recovery-code", status_code=201)
+async def renew_recovery_code(
+    caller: WritingCaller, db: Db, clock: CurrentClock
+) -> NewRecoveryCode:
+    """Get a new recovery code; the one before ends."""
+    code = await devices.renew_recovery_code(db, caller.participant_id, clock.now())
+    return NewRecoveryCode(recovery_code=code)
 
 
 @router.get("/me")

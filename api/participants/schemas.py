@@ -7,6 +7,7 @@ from pydantic import Field
 
 from api.content.schemas import ConsentVersion, Name
 from api.http.fields import Instant, RecordId, RequestModel, ResponseModel, TimeZoneName
+from api.http.pages import NextCursor
 
 
 class AgeBand(StrEnum):
@@ -42,6 +43,7 @@ class ConsentGiven(RequestModel):
         str,
         Field(
             max_length=32,
+            pattern=r"^[0-9a-z.-]+$",
             description="The version of the texts that were shown; see `GET /v1/consents`.",
             examples=["2026-11-22"],
         ),
@@ -74,8 +76,19 @@ class Enrolment(RequestModel):
     ] = []
 
 
-class Enrolled(ResponseModel):
-    """A new participant. The token is shown this once and kept as a hash: store it well."""
+RecoveryCodeText = Annotated[
+    str,
+    Field(
+        max_length=60,
+        description="Links a further phone and gets the data back after a loss. Show it to the "
+        "person to write down: it can't be shown again.",
+        examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"],
+    ),
+]
+
+
+class LinkedDevice(ResponseModel):
+    """A device with its token, which is shown this once and kept as a hash: store it well."""
 
     participant_id: RecordId
     device_id: RecordId
@@ -87,6 +100,43 @@ class Enrolled(ResponseModel):
             description="Send it as `Authorization: Bearer …`.",
         ),
     ]
+
+
+class Enrolled(LinkedDevice):
+    """A new participant. Token and code are shown this once and kept as hashes."""
+
+    recovery_code: RecoveryCodeText
+
+
+class DeviceLink(RequestModel):
+    """The recovery code as the person typed it; case, spaces and hyphens do not matter."""
+
+    recovery_code: Annotated[
+        str,
+        Field(min_length=1, max_length=100, examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"]),
+    ]
+
+
+class NewRecoveryCode(ResponseModel):
+    """A new recovery code; the one before has ended."""
+
+    recovery_code: RecoveryCodeText
+
+
+class DeviceState(ResponseModel):
+    """One of one's own devices."""
+
+    device_id: RecordId
+    created_at: Instant
+    revoked_at: Instant | None
+    current: Annotated[bool, Field(description="Whether it is the one that asks.")]
+
+
+class DeviceList(ResponseModel):
+    """One's own devices, oldest first."""
+
+    items: Annotated[list[DeviceState], Field(max_length=200)]
+    next_cursor: NextCursor
 
 
 class ConsentState(ResponseModel):

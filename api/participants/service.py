@@ -9,6 +9,7 @@ from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.config import Settings
 from api.core.errors import Fault, InvalidRequest
+from api.participants import devices
 from api.participants.errors import CHALLENGE, NotAuthenticated
 from api.participants.models import CONSENTS, DEVICES, PARTICIPANTS
 from api.participants.schemas import (
@@ -18,7 +19,7 @@ from api.participants.schemas import (
     Enrolment,
     Profile,
 )
-from api.participants.tokens import DeviceToken, hash_secret, make_token
+from api.participants.tokens import DeviceToken
 
 
 def check_enrolment(settings: Settings, catalogue: Catalogue, enrolment: Enrolment) -> None:
@@ -48,8 +49,7 @@ def check_enrolment(settings: Settings, catalogue: Catalogue, enrolment: Enrolme
 
 async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolled:
     """Make a participant with one device, and record the consent."""
-    participant_id, device_id = uuid.uuid4(), uuid.uuid4()
-    token = make_token(participant_id, device_id)
+    participant_id = uuid.uuid4()
     now = clock.now()
     await db.execute(
         insert(PARTICIPANTS).values(
@@ -62,15 +62,8 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
             conditions=sorted(set(enrolment.conditions)),
         )
     )
-    await db.execute(
-        insert(DEVICES).values(
-            participant_id=participant_id,
-            device_id=device_id,
-            secret_hash=hash_secret(token.secret),
-            created_at=now,
-            revoked_at=None,
-        )
-    )
+    token = await devices.add_device(db, participant_id, now)
+    recovery_code = await devices.renew_recovery_code(db, participant_id, now)
     await db.execute(
         insert(CONSENTS).values(
             participant_id=participant_id,
@@ -81,18 +74,30 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
             given_at=now,
         )
     )
-    return Enrolled(participant_id=participant_id, device_id=device_id, device_token=str(token))
+    return Enrolled(
+        participant_id=participant_id,
+        device_id=token.device_id,
+        device_token=str(token),
+        recovery_code=recovery_code,
+    )
 
 
-async def verify(db: AsyncSession, token: DeviceToken) -> None:
-    """Let a token pass that names a device and holds its secret."""
-    statement = select(DEVICES.c.secret_hash, DEVICES.c.revoked_at).where(
+async def verify(db: AsyncSession, token: DeviceToken) -> bool:
+    """Let a token pass that names a device and holds its secret.
+
+    True where it is a new token in its first use, which then has to be taken up.
+    """
+    statement = select(DEVICES.c.secret_hash, DEVICES.c.pending_hash, DEVICES.c.revoked_at).where(
         DEVICES.c.participant_id == token.participant_id, DEVICES.c.device_id == token.device_id
     )
     row = (await db.execute(statement)).first()
+    if row is not None and row.revoked_at is None:
+        if token.matches(row.secret_hash):
+            return False
+        if token.matches(row.pending_hash):
+            return True
     # The same answer for all that fails: it tells nobody which ids exist.
-    if row is None or row.revoked_at is not None or not token.matches(row.secret_hash):
-        raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
+    raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
 
 
 async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> None:

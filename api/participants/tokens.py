@@ -31,9 +31,9 @@ class DeviceToken:
         names = f"{self.participant_id.hex}_{self.device_id.hex}"
         return f"{PARTICIPANT_PREFIX}_{names}_{self.secret}"
 
-    def matches(self, stored_hash: str) -> bool:
-        """Compare with the hash at rest, in constant time."""
-        return hmac.compare_digest(hash_secret(self.secret), stored_hash)
+    def matches(self, stored_hash: str | None) -> bool:
+        """Compare with the hash at rest."""
+        return stored_hash is not None and same_secret(self.secret, stored_hash)
 
 
 def make_token(participant_id: uuid.UUID, device_id: uuid.UUID) -> DeviceToken:
@@ -47,6 +47,11 @@ def read_token(text: str) -> DeviceToken | None:
     if match is None:
         return None
     return DeviceToken(uuid.UUID(match[1]), uuid.UUID(match[2]), match[3])
+
+
+def same_secret(secret: str, stored_hash: str) -> bool:
+    """Compare a secret with a hash at rest, in constant time."""
+    return hmac.compare_digest(hash_secret(secret), stored_hash)
 
 
 def hash_secret(secret: str) -> str:

@@ -74,8 +74,11 @@ Country = Annotated[
         examples=["ES"],
     ),
 ]
-# Not a Name: what a client sends here is looked up, and the refusal names it.
-Answer = Annotated[str, Field(max_length=64)]
+# Not checked as a Name: what a client sends here is looked up, and the refusal names it.
+QuestionId = Annotated[str, Field(max_length=64)]
+Answer = Annotated[
+    str, Field(max_length=64, json_schema_extra={"pattern": r"^[a-z0-9]+(_[a-z0-9]+)*$"})
+]
 Amount = Annotated[int, Field(ge=0, le=10_000, json_schema_extra=INT32)]
 
 
@@ -88,7 +91,7 @@ class ReportFields(RequestModel):
     age_years: AgeYears = None
     country: Country = None
     answers: Annotated[
-        dict[Answer, Answer | None],
+        dict[QuestionId, Answer | None],
         Field(
             max_length=200,
             description="Choices by question id; the rule set lists both.",
