@@ -14,7 +14,7 @@ from api.content.seed import Fact, Question, Rule
 from api.content.vocabulary import CareLevel, QuestionType
 from api.triage.evaluation import STATUS_ORDER, judge
 from api.triage.facts import derive, variables
-from api.triage.rules import OPERATORS, RuleSet, compile_rule_set
+from api.triage.rules import OPERATORS, RuleSet, compile_rule_set, well_formed
 
 SESSION_RULES_FILE = "triage/session-rules.json"
 MAX_READS = 16
@@ -200,6 +200,9 @@ def _condition_faults(part: Part) -> Iterator[SeedFault]:
             continue
         if not monotone:
             message = "is not monotone: a worse answer could silence it"
+            yield SeedFault(part.rules_file, f"/{index}/condition", message)
+        if not well_formed(rule.condition):
+            message = "is not written as docs/triage-spec.md says; phones could not evaluate it"
             yield SeedFault(part.rules_file, f"/{index}/condition", message)
 
 

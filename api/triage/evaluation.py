@@ -1,8 +1,8 @@
 """The decision: a pure function of rule set, report, language and clock.
 
-Doubt escalates: a rule that can't be evaluated counts as undecided, and a rule that is undecided
-shows in `possible_level` and in the questions to ask; must-ask questions left open never give
-self care.
+Doubt escalates: a rule that can't be evaluated gives its level as if it had fired, a rule that is
+undecided shows in `possible_level` and in the questions to ask, and must-ask questions left open
+never give self care. docs/triage-spec.md says the same for evaluators in other languages.
 """
 
 import datetime

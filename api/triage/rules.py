@@ -1,5 +1,6 @@
 """A rule set, compiled: the whole of it as one array, and each rule by itself to fall back on."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from api.content.rule_set import ENGINE
 # Monotone operators alone: more or worse answers can then never silence a rule. No arithmetic
 # (libraries disagree on it) and no clock.
 OPERATORS = frozenset({"var", "and", "or", "===", "in"})
+FACT_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +47,40 @@ class RuleSet:
         return tuple(name for name, question in self.questions.items() if question["must_ask"])
 
 
+def _is_operand(operand: Any) -> bool:
+    return isinstance(operand, bool) or well_formed(operand)
+
+
+def well_formed(condition: Any) -> bool:
+    """Tell whether a condition keeps to the grammar of docs/triage-spec.md.
+
+    Within it every JsonLogic library gives the same answer; beyond it they differ, so that what is
+    beyond counts as broken here and on every phone.
+    """
+    if not isinstance(condition, dict) or len(condition) != 1:
+        return False
+    ((operator, operands),) = condition.items()
+    if operator == "var":
+        return isinstance(operands, str) and FACT_NAME.fullmatch(operands) is not None
+    if not isinstance(operands, list) or not operands:
+        return False
+    if operator in {"and", "or"}:
+        return all(well_formed(operand) for operand in operands)
+    first, *others = operands
+    if operator == "===":
+        return len(others) == 1 and _is_operand(first) and _is_operand(others[0])
+    if operator == "in":
+        (values,) = others if len(others) == 1 else (None,)
+        literal = isinstance(values, list) and all(isinstance(value, bool) for value in values)
+        return literal and well_formed(first)
+    return False
+
+
 def compile_rule(engine: Engine, condition: Any) -> Rule | None:
-    """Compile one condition; None when it can't be, which counts as undecidable."""
+    """Compile one condition; None when it can't be evaluated, which makes its rule broken."""
+    if not well_formed(condition):
+        log.error("rule is not well formed", condition=condition)
+        return None
     try:
         return engine.compile(condition)
     except DataLogicError:
@@ -57,10 +91,11 @@ def compile_rule(engine: Engine, condition: Any) -> Rule | None:
 def compile_rules(engine: Engine, rules: Sequence[Mapping[str, Any]]) -> CompiledRules:
     """Compile a list of rules."""
     conditions = [rule["condition"] for rule in rules]
+    one_by_one = [compile_rule(engine, condition) for condition in conditions]
     return CompiledRules(
         rules=rules,
-        together=compile_rule(engine, conditions),
-        one_by_one=[compile_rule(engine, condition) for condition in conditions],
+        together=None if None in one_by_one else engine.compile(conditions),
+        one_by_one=one_by_one,
     )
 
 

@@ -10,6 +10,7 @@ from api.content.service import find_body
 from api.core.canonical import canonical, sha256
 from api.core.clock import Clock
 from api.core.db import insert_once
+from api.core.errors import NotReady
 from api.http.conditional import IDENTITY, Body, make_body
 from api.triage.models import WITHDRAWN
 from api.triage.rules import RuleSet, compile_rule_set
@@ -34,6 +35,17 @@ async def withdrawn_rule_sets(db: AsyncSession) -> Withdrawn:
         }
         for row in rows
     )
+
+
+async def refuse_withdrawn(db: AsyncSession, rule_set_hash: str) -> None:
+    """Refuse to activate a rule set that was withdrawn."""
+    for entry in await withdrawn_rule_sets(db):
+        if entry["hash"] == rule_set_hash:
+            message = (
+                f"The rule set {rule_set_hash} was withdrawn ({entry['reason']}) "
+                "and is never used again; nothing was changed."
+            )
+            raise NotReady(message)
 
 
 async def withdraw(db: AsyncSession, rule_set_hash: str, reason: str, clock: Clock) -> bool:

@@ -1,0 +1,92 @@
+"""What every command of `footing` shares: settings, the database, the seed, and how to fail."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from api.content import checks as content_checks
+from api.content.catalogue import Catalogue
+from api.content.loading import SeedFault, SeedInvalid, load_valid
+from api.core.clock import SystemClock
+from api.core.config import Settings
+from api.core.db import Database
+from api.core.errors import NotReady
+from api.triage import checks as triage_checks
+
+Result = TypeVar("Result")
+SeedFolder = Annotated[
+    Path | None,
+    typer.Option("--folder", help="The seed folder; FOOTING_SEED_FOLDER by default."),
+]
+
+
+def fail(message: str) -> typer.Exit:
+    """Say what is wrong on standard error."""
+    typer.echo(message, err=True)
+    return typer.Exit(1)
+
+
+def read_settings() -> Settings:
+    """Read the settings, or say which one is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "\n".join(
+            f"FOOTING_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
+            for found in error.errors(include_input=False)
+        )
+        raise fail(faults) from None
+    except SettingsError as error:
+        raise fail(f'{error}: a list is written as JSON, like ["es", "en"]') from None
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database, or say which one can't be opened and why."""
+    database = Database(settings)
+    try:
+        try:
+            async with database.reader.connect():
+                pass
+        except (DBAPIError, OSError, TypeError, asyncpg.PostgresError) as error:
+            url = make_url(settings.database_url)
+            # Without its user, password and query, which can hold a password too.
+            place = URL.create(url.get_backend_name(), None, None, url.host, url.port, url.database)
+            reason = str(getattr(error, "orig", error)) or "no answer in time"
+            message = f"Can't open the database {place}: {reason}"
+            raise NotReady(message) from error
+        yield database
+    finally:
+        await database.close()
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Do it, or say in one line why it can't be done yet."""
+    try:
+        return asyncio.run(work)
+    except NotReady as not_ready:
+        raise fail(str(not_ready)) from None
+
+
+def validated(folder: Path) -> tuple[Catalogue, list[SeedFault]]:
+    """Read and check the seed folder."""
+    today = SystemClock().now().date()
+    every = (*content_checks.ALL, content_checks.check_reviews(today), *triage_checks.ALL)
+    return load_valid(folder, every)
+
+
+def valid_or_fail(folder: Path, consequence: str = "") -> tuple[Catalogue, list[SeedFault]]:
+    """Read and check the seed folder, or print every fault."""
+    try:
+        return validated(folder)
+    except SeedInvalid as invalid:
+        raise fail(f"{invalid}\n{len(invalid.faults)} faults{consequence}.") from None

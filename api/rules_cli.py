@@ -1,0 +1,136 @@
+"""`footing rules`: the rule set for a clinician to read, to compare and to withdraw."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
+from api.content.catalogue import Catalogue
+from api.content.loading import SeedInvalid, load_catalogue
+from api.content.rule_set import reviewed_document
+from api.content.service import active_hash, load_release
+from api.core.clock import SystemClock
+from api.core.errors import InvalidRequest
+from api.core.logging import set_up_logging
+from api.journal.withdrawal import redo_decisions
+from api.migrations import require_head
+from api.triage import checks as triage_checks
+from api.triage import review
+from api.triage.evaluation import Case, decide
+from api.triage.reports import read_answers
+from api.triage.rules import RuleSet, compile_rule_set
+from api.triage.schemas import TriageReport
+from api.triage.service import RuleSets, withdraw
+
+app = typer.Typer(no_args_is_help=True, help="Read, compare and withdraw rule sets.")
+
+
+def rule_set_of(catalogue: Catalogue) -> RuleSet:
+    """Compile the rule set of a seed folder."""
+    return compile_rule_set(reviewed_document(catalogue))
+
+
+@app.command()
+def table(
+    folder: SeedFolder = None,
+    form: Annotated[review.Format, typer.Option("--format", help="How to write it.")] = "markdown",
+    language: Annotated[str, typer.Option(help="The language of the texts.")] = "en",
+) -> None:
+    """Print the rule set as a table for a clinician."""
+    catalogue, _ = valid_or_fail(folder or read_settings().seed_folder)
+    if language not in catalogue.language_codes:
+        raise fail(f"There is no {language}; there is {', '.join(catalogue.language_codes)}.")
+    rule_set = rule_set_of(catalogue)
+    uses: dict[str, int] = {}
+    for _, case in review.example_cases(rule_set):
+        decision, _ = decide(rule_set, case)
+        for reason in decision["reasons"]:
+            uses[reason["rule_id"]] = uses.get(reason["rule_id"], 0) + 1
+    document = reviewed_document(catalogue)
+    typer.echo(review.render(rule_set, document["review"], language, form, uses), nl=False)
+
+
+def read_reports(path: Path, rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
+    """Read a file with one report a line, in the form of POST /v1/triage/evaluations."""
+    now = SystemClock().now()
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        name = f"{path.name}:{number}"
+        try:
+            report = TriageReport.model_validate(json.loads(line))
+            answers = read_answers(rule_set, report)
+        except (ValidationError, InvalidRequest, ValueError) as error:
+            raise fail(f"{name}: not a report: {error}") from None
+        yield name, Case(answers, "en", now, country=report.country)
+
+
+@app.command()
+def diff(
+    other: Annotated[Path, typer.Argument(help="The seed folder with the changed rule set.")],
+    folder: SeedFolder = None,
+    reports: Annotated[
+        Path | None, typer.Option(help="A file with one report a line, as JSON.")
+    ] = None,
+) -> None:
+    """Show what a changed rule set would do to the vectors, and to a file of reports."""
+    catalogue, _ = valid_or_fail(folder or read_settings().seed_folder)
+    try:
+        changed = load_catalogue(other)
+    except SeedInvalid as invalid:
+        raise fail(str(invalid)) from None
+    # What the checks find is shown and not fatal: a threshold is tried before its examples are
+    # rewritten. It can't be seeded like this.
+    for fault in sorted(fault for check in triage_checks.ALL for fault in check(changed)):
+        typer.echo(f"Would be refused: {fault}", err=True)
+    before, after = rule_set_of(catalogue), rule_set_of(changed)
+    for line in review.text_changes(before, after):
+        typer.echo(line)
+    cases = list(review.example_cases(before))
+    if reports is not None:
+        cases += read_reports(reports, before)
+    found = list(review.changes(before, after, cases))
+    for change in found:
+        typer.echo(str(change))
+    typer.echo(f"{len(found)} of {len(cases)} decisions would change.")
+
+
+@app.command("withdraw")
+def withdraw_rule_set(
+    rule_set_hash: Annotated[str, typer.Argument(help="The hash of the rule set.")],
+    reason: Annotated[str, typer.Option(help="Why; phones are told.", max=500)],
+) -> None:
+    """Never use a rule set again, and make the decisions that rest on it anew."""
+    settings = read_settings()
+    set_up_logging(settings)
+    clock = SystemClock()
+
+    async def work() -> int:
+        async with opened(settings) as database:
+            await require_head(database)
+            rule_sets = RuleSets()
+            async with database.write() as db:
+                active = await active_hash(db)
+                release = await load_release(db, active) if active else None
+                if release is None or release.rule_set_hash == rule_set_hash:
+                    message = "It is in force. Seed a corrected one first: footing seed"
+                    raise fail(message)
+                if await rule_sets.find(db, rule_set_hash) is None:
+                    raise fail("No rule set with this hash was ever stored here.")
+                await withdraw(db, rule_set_hash, reason, clock)
+            count = 0
+            in_force = rule_sets.of(release)
+            async for redone in redo_decisions(database, rule_set_hash, in_force, clock.now()):
+                count += 1
+                typer.echo(
+                    f"{redone.old_id} -> {redone.new_id}: "
+                    f"{redone.level_before} -> {redone.level_after}"
+                )
+            return count
+
+    count = run(work())
+    typer.echo(f"Withdrawn. {count} decisions were made again.")
