@@ -1,0 +1,171 @@
+"""`footing rules`: a clinician reads, compares and withdraws rule sets."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from api.core.config import SEED_FOLDER
+from tests.conftest import AppMaker
+from tests.support.phone import Phone
+
+Json = dict[str, Any]
+Footing = Callable[..., Result]
+
+
+@pytest.fixture
+def footing(monkeypatch: pytest.MonkeyPatch) -> Footing:
+    """Run the command as an operator would, on a database or on none."""
+
+    def run(*arguments: str, database_url: str = "sqlite:///unused.db") -> Result:
+        monkeypatch.setenv("FOOTING_DATABASE_URL", database_url)
+        return CliRunner().invoke(app, list(arguments))
+
+    return run
+
+
+@pytest.fixture
+def changed_seed(tmp_path: Path) -> Path:
+    """A seed folder whose threshold for severe pain is 6 and not 7."""
+    folder = tmp_path / "seed"
+    shutil.copytree(SEED_FOLDER, folder)
+    path = folder / "triage/facts.json"
+    facts = json.loads(path.read_text("utf-8"))
+    next(fact for fact in facts if fact["id"] == "pain_7_plus")["value"] = 6
+    path.write_text(json.dumps(facts), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def corrected_seed(tmp_path: Path) -> Path:
+    """A seed folder whose rule set says that radiating pain is urgent."""
+    folder = tmp_path / "corrected"
+    shutil.copytree(SEED_FOLDER, folder)
+    path = folder / "triage/rules.json"
+    rules = json.loads(path.read_text("utf-8"))
+    rule = next(rule for rule in rules if rule["id"] == "P01")
+    rule |= {"level": "urgent", "action": "same_day", "version": 2}
+    path.write_text(json.dumps(rules), "utf-8")
+    return folder
+
+
+def test_the_table_names_every_rule_with_its_level_action_and_sources(footing: Footing) -> None:
+    printed = footing("rules", "table").output
+    rules = json.loads((SEED_FOLDER / "triage/rules.json").read_text("utf-8"))
+    for rule in rules:
+        (line,) = [line for line in printed.splitlines() if line.startswith(f"| {rule['id']} v")]
+        assert f"| {rule['level']} |" in line
+        assert rule["action"] in line
+        assert rule["text"]["en"] in line
+        assert all(source in line for source in rule["source_ids"])
+        assert not line.endswith("| 0 |"), "no example makes this rule fire"
+
+
+def test_the_table_is_a_page_in_the_language_asked_for(footing: Footing) -> None:
+    page = footing("rules", "table", "--format", "html", "--language", "es").output
+    assert page.startswith('<!doctype html>\n<html lang="es">')
+    rules = json.loads((SEED_FOLDER / "triage/rules.json").read_text("utf-8"))
+    assert rules[0]["text"]["es"] in page
+    assert footing("rules", "table", "--language", "de").exit_code == 1
+
+
+def test_a_changed_threshold_lists_the_decisions_that_would_change(
+    footing: Footing, changed_seed: Path, tmp_path: Path
+) -> None:
+    reports = tmp_path / "reports.jsonl"
+    benign = {"weeks": 1, "trend": "same"}
+    lines = [{"pain_score": pain} | benign for pain in (5, 6, 7)]
+    reports.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    result = footing("rules", "diff", str(changed_seed), "--reports", str(reports))
+    assert result.exit_code == 0
+    printed = result.stdout.splitlines()
+    assert "facts: pain_7_plus changed in value" in printed
+    changed = [line for line in printed if line.startswith("reports.jsonl")]
+    (line,) = changed
+    assert line.startswith("reports.jsonl:2: screening_incomplete -> see_professional [level, ")
+    assert line.endswith("] +P03")
+    assert printed[-1].endswith("decisions would change.")
+    assert "Would be refused: triage/rules.json#" in result.stderr
+
+
+def test_nothing_changed_means_no_decision_would_change(footing: Footing) -> None:
+    result = footing("rules", "diff", str(SEED_FOLDER))
+    assert result.stdout.splitlines()[-1].startswith("0 of ")
+
+
+def test_a_line_that_is_no_report_is_named(footing: Footing, tmp_path: Path) -> None:
+    reports = tmp_path / "reports.jsonl"
+    reports.write_text('{"pain_score": 4}\n{"pain_score": 11}\n', "utf-8")
+    result = footing("rules", "diff", str(SEED_FOLDER), "--reports", str(reports))
+    assert result.exit_code == 1
+    assert "reports.jsonl:2: not a report" in result.stderr
+
+
+def decision_of(phone: Phone, report: Json) -> Json:
+    decision: Json = phone.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
+    return decision
+
+
+def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_anew(
+    footing: Footing, make_client: AppMaker, database_url: str, corrected_seed: Path
+) -> None:
+    client = make_client(database_url=database_url, release_poll_seconds=0.1)
+    phone = Phone(client)
+    phone.enrol()
+    report = phone.report({"radiating_pain": "left"})
+    wrong = phone.post_report(report).json()["decision"]
+    old = wrong["rule_set"]["hash"]
+    assert wrong["level"] == "see_professional"
+
+    in_force = footing("rules", "withdraw", old, "--reason", "wrong", database_url=database_url)
+    assert in_force.exit_code == 1
+    assert "Seed a corrected one first" in in_force.stderr
+
+    seeded = footing("seed", "--folder", str(corrected_seed), database_url=database_url)
+    assert seeded.exit_code == 0, seeded.output
+    # The examples of P01 still hold: it fires on the same answers.
+    reason = "radiating pain is urgent"
+    done = footing("rules", "withdraw", old, "--reason", reason, database_url=database_url)
+    assert done.exit_code == 0, done.output
+    assert "see_professional -> urgent" in done.stdout
+    assert done.stdout.endswith("1 decisions were made again.\n")
+
+    again = decision_of(phone, report)
+    assert again["level"] == "urgent"
+    details = phone.get(f"/v1/decisions/{wrong['id']}").json()
+    assert details["decision"] == wrong
+    assert details["superseded_by"] == again["id"]
+    replayed = client.post(f"/v1/decisions/{wrong['id']}/replay", headers=phone.headers)
+    assert replayed.json()["identical"] is True
+
+    told = wait_for_withdrawal(client)
+    assert told["withdrawn"][0]["hash"] == old
+    assert told["withdrawn"][0]["reason"] == reason
+    assert told["hash"] == again["rule_set"]["hash"]
+
+    back = footing("seed", database_url=database_url)
+    assert back.exit_code == 1
+    assert "was withdrawn" in back.stderr
+    assert client.get("/v1/triage/rule-set").json()["hash"] == told["hash"]
+
+
+def wait_for_withdrawal(client: TestClient) -> Json:
+    for _ in range(100):
+        answer: Json = client.get("/v1/triage/rule-set").json()
+        if answer["withdrawn"]:
+            return answer
+        time.sleep(0.1)
+    pytest.fail("the running app did not learn of the withdrawal")
+
+
+def test_an_unknown_rule_set_can_not_be_withdrawn(footing: Footing, database_url: str) -> None:
+    result = footing("rules", "withdraw", "0" * 64, "--reason", "x", database_url=database_url)
+    assert result.exit_code == 1
+    assert "No rule set with this hash" in result.stderr
