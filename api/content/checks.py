@@ -44,6 +44,10 @@ PHRASES: Mapping[str, set[str]] = {
     "plan_shortened": set(),
     "plan_empty": set(),
     "plan_seek_help": {"conditions"},
+    "pain_improved": set(),
+    "pain_worse": set(),
+    "pain_no_important_change": set(),
+    "pain_not_enough_data": set(),
 }
 SIDES = ("none", "left", "right", "both", "unknown")
 # Drawings are shown by apps' own renderers, which must not be made to run or fetch anything.

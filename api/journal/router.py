@@ -4,17 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.content.deps import CurrentLanguage
+from api.content.deps import CurrentLanguage, CurrentRelease
 from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
 from api.journal import decisions, service
 from api.journal.deps import OwnLanguage
+from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
     LoggedSession,
     NewClearance,
     NewSession,
     NewSymptomReport,
+    Progress,
     ReplayedDecision,
     SessionList,
     StoredClearance,
@@ -161,6 +163,21 @@ async def record_clearance(
     stored, created = await service.clear(db, caller.participant_id, clearance, clock)
     response.status_code = 201 if created else 200
     return stored
+
+
+@router.get("/me/progress")
+async def get_progress(
+    caller: ReadingCaller,
+    db: ReadDb,
+    release: CurrentRelease,
+    rule_set: CurrentRules,
+    language: CurrentLanguage,
+    clock: CurrentClock,
+) -> Progress:
+    """Get what one's own records add up to, by one's own dates."""
+    return await read_progress(
+        db, caller.participant_id, release.catalogue, rule_set, language, clock.now()
+    )
 
 
 def answer_created(response: Response, location: str, *, created: bool) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.content.schemas import AnyActivityKind, Hash, Name, Sentence, Slug, SourceIds
+from api.content.schemas import AnyActivityKind, Hash, Name, Sentence, Slug
 from api.content.vocabulary import ActivityKind, CareLevel
 from api.http.fields import (
     INT32,
@@ -23,14 +23,14 @@ from api.triage.schemas import (
     Answer,
     Country,
     Decision,
-    DecisionAction,
     EngineName,
+    Level,
     PainScore,
     QuestionId,
     ReportFields,
     RuleName,
+    SessionAdvice,
     Trend,
-    WarnedLevel,
     Weeks,
 )
 
@@ -145,7 +145,7 @@ class LoggedSession(ResponseModel):
     effort: Effort
     note: Note
     advice: Annotated[
-        "list[SessionAdvice]",
+        list[SessionAdvice],
         Field(max_length=20, description="What the rule set says about the session's pain."),
     ]
 
@@ -243,16 +243,6 @@ class ReplayedDecision(ResponseModel):
     engine: EngineName
 
 
-class SessionAdvice(ResponseModel):
-    """What a rule says about the pain of a session."""
-
-    rule_id: RuleName
-    level: WarnedLevel
-    text: Sentence
-    action: DecisionAction
-    source_ids: SourceIds
-
-
 class SessionList(ResponseModel):
     """A page of one's own sessions, newest first."""
 
@@ -265,3 +255,80 @@ class SymptomReportList(ResponseModel):
 
     items: Annotated[list[StoredSymptomReport], Field(max_length=MAX_LIMIT)]
     next_cursor: NextCursor
+
+
+class Streak(ResponseModel):
+    """Days in a row, by the person's own dates; today counts once something was done."""
+
+    days: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    last_active_on: LocalDate | None
+
+
+class ProgressWeek(ResponseModel):
+    """One week from Monday to Sunday; the running one is measured by its days so far."""
+
+    starts_on: LocalDate
+    sessions: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    active_days: Annotated[int, Field(ge=0, le=7, json_schema_extra=INT32)]
+    minutes: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    planned_days: Annotated[int, Field(ge=1, le=7, json_schema_extra=INT32)]
+    adherence_percent: Annotated[int, Field(ge=0, le=100, json_schema_extra=INT32)]
+
+
+class PainProgress(ResponseModel):
+    """The first seven days with pain scores against the last seven, in tenths of a point.
+
+    A change counts from 2 points of 10, or 30 % of the baseline. It is no proof that the activities
+    did it: most back pain changes by itself.
+    """
+
+    status: Annotated[
+        Literal["improved", "worse", "no_important_change", "not_enough_data"],
+        Field(description="Show an unknown value as `not_enough_data`."),
+    ]
+    baseline_tenths: Annotated[int, Field(ge=0, le=100, json_schema_extra=INT32)] | None
+    current_tenths: Annotated[int, Field(ge=0, le=100, json_schema_extra=INT32)] | None
+    change_tenths: Annotated[int, Field(ge=-100, le=100, json_schema_extra=INT32)] | None
+    change_percent: Annotated[int, Field(ge=-100, le=10_000, json_schema_extra=INT32)] | None
+    explanation: Sentence
+
+
+class LastDecision(ResponseModel):
+    """The decision on the newest report; null where there is no report."""
+
+    model_config = {
+        **ResponseModel.model_config,
+        "json_schema_extra": {"type": ["object", "null"], "additionalProperties": False},
+    }
+
+    decision_id: RecordId
+    report_id: RecordId
+    reported_at: Instant
+    level: Level
+    title: Sentence
+    see_professional: bool
+
+
+class ActivitiesInForce(ResponseModel):
+    """Whether the activities may go on now, and the rules that say otherwise."""
+
+    status: Annotated[
+        Literal["continue", "caution", "pause", "stop"],
+        Field(description="Treat an unknown value as `stop`."),
+    ]
+    text: Sentence
+    rule_ids: Annotated[list[RuleName], Field(max_length=200)]
+
+
+class Progress(ResponseModel):
+    """What one's own records add up to."""
+
+    today: Annotated[LocalDate, Field(description="The person's own date.")]
+    time_zone: TimeZoneName
+    streak: Streak
+    sessions_total: Annotated[int, Field(ge=0, le=10_000_000, json_schema_extra=INT32)]
+    active_days_total: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    weeks: Annotated[list[ProgressWeek], Field(max_length=12, description="Newest first.")]
+    pain: PainProgress
+    last_decision: LastDecision | None
+    activities: ActivitiesInForce

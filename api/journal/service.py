@@ -25,7 +25,6 @@ from api.journal.schemas import (
     NewClearance,
     NewSession,
     NewSymptomReport,
-    SessionAdvice,
     SessionList,
     StoredClearance,
     StoredDecisionDetails,
@@ -36,7 +35,7 @@ from api.participants.service import conditions_of, lock_participant
 from api.triage.evaluation import Case, advise, decide
 from api.triage.reports import read_answers
 from api.triage.rules import RuleSet
-from api.triage.schemas import Decision
+from api.triage.schemas import Decision, SessionAdvice
 from api.triage.service import RuleSets
 
 Row = Any

@@ -80,6 +80,7 @@ RecoveryCodeText = Annotated[
     str,
     Field(
         max_length=60,
+        pattern=r"^[0-9A-Z*~$=]+(-[0-9A-Z*~$=]+)*$",
         description="Links a further phone and gets the data back after a loss. Show it to the "
         "person to write down: it can't be shown again.",
         examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"],

@@ -120,6 +120,14 @@ async def language_of(db: AsyncSession, participant_id: uuid.UUID) -> str:
     return str((await db.execute(statement)).scalar_one())
 
 
+async def time_zone_of(db: AsyncSession, participant_id: uuid.UUID) -> str:
+    """Return the time zone of a participant."""
+    statement = select(PARTICIPANTS.c.time_zone).where(
+        PARTICIPANTS.c.participant_id == participant_id
+    )
+    return str((await db.execute(statement)).scalar_one())
+
+
 async def conditions_of(db: AsyncSession, participant_id: uuid.UUID) -> list[str]:
     """Return the conditions that a participant said are their own."""
     statement = select(PARTICIPANTS.c.conditions).where(
