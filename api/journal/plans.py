@@ -10,7 +10,7 @@ from api.content.rendering import Renderer
 from api.content.schemas import Plan, PlanRequest
 from api.http.deps import ReadDb
 from api.http.limits import PublicLimit
-from api.journal import service
+from api.journal import reading
 from api.participants.deps import Credentials, read_credentials
 from api.participants.service import verify
 
@@ -19,17 +19,17 @@ router = APIRouter(prefix="/v1", tags=["journal"])
 
 async def get_own_limits(
     credentials: Credentials, release: CurrentRelease, db: ReadDb
-) -> service.OwnLimits:
+) -> reading.OwnLimits:
     """Return what a participant's own records say of a plan; nothing without a token."""
     if credentials is None:
-        return service.OwnLimits()
+        return reading.OwnLimits()
     token = read_credentials(credentials)
     # A new token in its first use passes too; a call that writes will take it up.
     await verify(db, token)
-    return await service.own_limits(db, token.participant_id, release.catalogue)
+    return await reading.own_limits(db, token.participant_id, release.catalogue)
 
 
-OwnLimits = Annotated[service.OwnLimits, Depends(get_own_limits, scope="function")]
+OwnLimits = Annotated[reading.OwnLimits, Depends(get_own_limits, scope="function")]
 
 
 @router.post("/plans", openapi_extra={"security": [{}, {"deviceToken": []}]})

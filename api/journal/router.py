@@ -8,7 +8,7 @@ from api.content.deps import CurrentLanguage, CurrentRelease
 from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
-from api.journal import decisions, service
+from api.journal import decisions, reading, service
 from api.journal.deps import OwnLanguage
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
@@ -67,7 +67,7 @@ async def list_sessions(
     cursor: PageCursor = None,
 ) -> SessionList:
     """List one's own sessions, newest first."""
-    return await service.list_sessions(
+    return await reading.list_sessions(
         db, caller.participant_id, rule_set, language, limit=limit, cursor=cursor
     )
 
@@ -81,7 +81,7 @@ async def get_session(
     session_id: OwnId,
 ) -> LoggedSession:
     """Get one of one's own sessions."""
-    return await service.get_session(db, caller.participant_id, session_id, rule_set, language)
+    return await reading.get_session(db, caller.participant_id, session_id, rule_set, language)
 
 
 @router.post(
@@ -116,7 +116,7 @@ async def list_symptom_reports(
     cursor: PageCursor = None,
 ) -> SymptomReportList:
     """List one's own symptom reports with their decisions, newest first."""
-    return await service.list_reports(db, caller.participant_id, limit=limit, cursor=cursor)
+    return await reading.list_reports(db, caller.participant_id, limit=limit, cursor=cursor)
 
 
 @router.get("/symptom-reports/{report_id}")
@@ -124,7 +124,7 @@ async def get_symptom_report(
     caller: ReadingCaller, db: ReadDb, report_id: OwnId
 ) -> StoredSymptomReport:
     """Get one of one's own symptom reports with its decision."""
-    return await service.get_report(db, caller.participant_id, report_id)
+    return await reading.get_report(db, caller.participant_id, report_id)
 
 
 @router.get("/decisions/{decision_id}")
@@ -132,7 +132,7 @@ async def get_decision(
     caller: ReadingCaller, db: ReadDb, decision_id: OwnId
 ) -> StoredDecisionDetails:
     """Get one of one's own decisions, with the facts and rules behind it."""
-    return await service.get_decision(db, caller.participant_id, decision_id)
+    return await reading.get_decision(db, caller.participant_id, decision_id)
 
 
 @router.post("/decisions/{decision_id}/replay")

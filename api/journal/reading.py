@@ -1,0 +1,227 @@
+"""Reads one's own records: sessions, symptom reports, decisions, and what they say of a plan."""
+
+import datetime
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.content.catalogue import Catalogue
+from api.content.plans import Hold
+from api.core.errors import NotFound
+from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
+from api.journal import decisions
+from api.journal.models import DECISIONS, REPORTS, SESSIONS
+from api.journal.schemas import (
+    LoggedItem,
+    LoggedSession,
+    SessionList,
+    StoredDecisionDetails,
+    StoredSymptomReport,
+    SymptomReportList,
+)
+from api.participants.service import conditions_of
+from api.triage.evaluation import advise
+from api.triage.rules import RuleSet
+from api.triage.schemas import Decision, SessionAdvice
+
+Row = Any
+
+
+def session_of(row: Row, rule_set: RuleSet, language: str) -> LoggedSession:
+    """Turn a stored row into an answer, with what the rules say of its pain."""
+    blank = dict.fromkeys(LoggedItem.model_fields)
+    items = [LoggedItem(**{**blank, "skipped": False, **item}) for item in row.items]
+    names = set(LoggedSession.model_fields) - {"items", "advice"}
+    return LoggedSession(
+        items=items,
+        advice=[
+            SessionAdvice(**advice)
+            for advice in advise(rule_set, row.pain_before, row.pain_after, language)
+        ],
+        **{name: getattr(row, name) for name in names},
+    )
+
+
+def report_of(row: Row, document: dict[str, Any]) -> StoredSymptomReport:
+    """Turn a stored row and its decision into an answer."""
+    names = set(StoredSymptomReport.model_fields) - {"decision"}
+    return StoredSymptomReport(
+        decision=Decision.model_validate(document),
+        **{name: getattr(row, name) for name in names},
+    )
+
+
+async def find_record(
+    db: AsyncSession,
+    table: Table,
+    participant_id: uuid.UUID,
+    record_id: uuid.UUID,
+) -> Row:
+    """Return a row of one's own; somebody else's is not found."""
+    statement = select(table).where(
+        table.c.participant_id == participant_id, table.c.id == record_id
+    )
+    row = (await db.execute(statement)).first()
+    if row is None:
+        raise NotFound("You have no such record.")
+    return row
+
+
+async def get_session(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    session_id: uuid.UUID,
+    rule_set: RuleSet,
+    language: str,
+) -> LoggedSession:
+    """Return one of one's own sessions."""
+    row = await find_record(db, SESSIONS, participant_id, session_id)
+    return session_of(row, rule_set, language)
+
+
+def _reports(participant_id: uuid.UUID) -> Select[Any]:
+    return (
+        select(REPORTS, DECISIONS.c.document.label("decision"))
+        .join(
+            DECISIONS,
+            and_(
+                DECISIONS.c.participant_id == REPORTS.c.participant_id,
+                DECISIONS.c.id == REPORTS.c.decision_id,
+            ),
+        )
+        .where(REPORTS.c.participant_id == participant_id)
+    )
+
+
+async def get_report(
+    db: AsyncSession, participant_id: uuid.UUID, report_id: uuid.UUID
+) -> StoredSymptomReport:
+    """Return one of one's own symptom reports with its decision."""
+    row = (await db.execute(_reports(participant_id).where(REPORTS.c.id == report_id))).first()
+    if row is None:
+        raise NotFound("You have no such record.")
+    return report_of(row, row.decision)
+
+
+async def get_decision(
+    db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID
+) -> StoredDecisionDetails:
+    """Return one of one's own decisions, with the facts and rules behind it."""
+    row = await decisions.find_decision(db, participant_id, decision_id)
+    current = await decisions.current_decision_of(db, participant_id, row.report_id)
+    return StoredDecisionDetails(
+        id=row.id,
+        report_id=row.report_id,
+        engine=row.engine,
+        rule_set_hash=row.rule_set_hash,
+        supersedes=row.supersedes,
+        superseded_by=None if current == row.id else current,
+        certain_facts=[name for name, holds in row.facts["certain"].items() if holds],
+        possible_facts=[name for name, holds in row.facts["possible"].items() if holds],
+        fired=row.fired,
+        undecided=row.undecided,
+        decision=Decision.model_validate(row.document),
+    )
+
+
+@dataclass(frozen=True)
+class OwnLimits:
+    """What a participant's own records say of a plan."""
+
+    status: Hold = "continue"
+    conditions: tuple[str, ...] = ()
+
+
+async def own_limits(
+    db: AsyncSession, participant_id: uuid.UUID, catalogue: Catalogue
+) -> OwnLimits:
+    """Return the hold in force, and the conditions of the profile and of the newest report."""
+    hold = await decisions.activities_in_force(db, participant_id)
+    known = {condition.id for condition in catalogue.conditions}
+    own = set(await conditions_of(db, participant_id)) & known
+    newest = (
+        select(REPORTS.c.answers)
+        .where(REPORTS.c.participant_id == participant_id)
+        .order_by(REPORTS.c.reported_at.desc(), REPORTS.c.id.desc())
+        .limit(1)
+    )
+    answers = (await db.execute(newest)).scalar_one_or_none() or {}
+    own |= {
+        condition.id
+        for condition in catalogue.conditions
+        if answers.get(condition.question_id or "", "no") not in {"no", "none", "unknown"}
+    }
+    return OwnLimits(hold.status, tuple(sorted(own)))
+
+
+def _after(instant: Any, record_id: Any, cursor: str | None) -> Any:
+    """Make the condition that a record stands behind a cursor, newest first."""
+    if cursor is None:
+        return None
+    moment, last_id = decode_cursor(cursor, 2)
+    try:
+        at = datetime.datetime.fromisoformat(moment)
+        last = uuid.UUID(last_id)
+    except ValueError:
+        raise unreadable_cursor() from None
+    if at.tzinfo is None:
+        raise unreadable_cursor()
+    return or_(instant < at, and_(instant == at, record_id < last))
+
+
+async def _newest(
+    db: AsyncSession,
+    statement: Select[Any],
+    instant: Any,
+    record_id: Any,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Row], str | None]:
+    behind = _after(instant, record_id, cursor)
+    if behind is not None:
+        statement = statement.where(behind)
+    statement = statement.order_by(instant.desc(), record_id.desc()).limit(limit + 1)
+    rows = list(await db.execute(statement))
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], encode_cursor(getattr(last, instant.key).isoformat(), str(last.id))
+
+
+async def list_sessions(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    rule_set: RuleSet,
+    language: str,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> SessionList:
+    """Return a page of one's own sessions, newest first."""
+    statement = select(SESSIONS).where(SESSIONS.c.participant_id == participant_id)
+    rows, next_cursor = await _newest(
+        db, statement, SESSIONS.c.started_at, SESSIONS.c.id, limit=limit, cursor=cursor
+    )
+    return SessionList(
+        items=[session_of(row, rule_set, language) for row in rows], next_cursor=next_cursor
+    )
+
+
+async def list_reports(
+    db: AsyncSession, participant_id: uuid.UUID, *, limit: int, cursor: str | None
+) -> SymptomReportList:
+    """Return a page of one's own symptom reports, newest first."""
+    rows, next_cursor = await _newest(
+        db,
+        _reports(participant_id),
+        REPORTS.c.reported_at,
+        REPORTS.c.id,
+        limit=limit,
+        cursor=cursor,
+    )
+    items = [report_of(row, row.decision) for row in rows]
+    return SymptomReportList(items=items, next_cursor=next_cursor)
