@@ -24,6 +24,7 @@ from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
 from api.migrations import require_head
 from api.participants.router import router as participants_router
+from api.privacy.router import router as privacy_router
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
 
@@ -135,6 +136,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         participants_router,
         journal_router,
         plans_router,
+        privacy_router,
         operations_router,
     ):
         app.include_router(router)

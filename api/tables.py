@@ -5,12 +5,14 @@ from api.journal import models as journal
 from api.participants import models as participants
 from api.triage import models as triage
 
+# Tables that hold nothing about a person.
 REFERENCE_TABLES = (
     content.ContentRelease,
     content.ContentBody,
     content.ActiveRelease,
     content.KnownActivity,
     triage.WithdrawnRuleSet,
+    participants.ErasedToken,
 )
 PERSONAL_TABLES = (
     participants.Participant,

@@ -27,6 +27,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_content_release")),
     )
     op.create_table(
+        "erased_token",
+        sa.Column("secret_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("secret_hash", name=op.f("pk_erased_token")),
+    )
+    op.create_table(
         "known_activity",
         sa.Column("activity_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
@@ -313,5 +319,6 @@ def downgrade() -> None:
     op.drop_table("withdrawn_rule_set")
     op.drop_table("participant")
     op.drop_table("known_activity")
+    op.drop_table("erased_token")
     op.drop_table("content_release")
     # ### end Alembic commands ###

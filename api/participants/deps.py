@@ -62,7 +62,7 @@ async def authenticate_for_writing(
     db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
 ) -> Caller:
     """Look the token up in the transaction that will write."""
-    if await service.verify(db, token):
+    if await service.verify(db, token, writing=True):
         await take_up_pending(db, token)
     return Caller(token.participant_id, token.device_id)
 

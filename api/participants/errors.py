@@ -13,6 +13,14 @@ class NotAuthenticated(Problem):
     title = "Not authenticated"
 
 
+class Erased(Problem):
+    """The participant was erased, by this phone or by another one."""
+
+    status = 410
+    code = "erased"
+    title = "This participant was erased"
+
+
 class WrongTokenKind(Problem):
     """A token of another kind: a clinician's key on a participant's call, or the reverse."""
 

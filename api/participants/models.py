@@ -78,7 +78,17 @@ class StoredRecoveryCode(SQLModel, table=True):
     locked_until: datetime.datetime | None = Field(sa_column=Column(UtcDateTime, nullable=True))
 
 
+class ErasedToken(SQLModel, table=True):
+    """The hash of a token whose owner was erased, and nothing else: it names nobody."""
+
+    __tablename__ = "erased_token"
+
+    secret_hash: str = Field(primary_key=True, max_length=64)
+    erased_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
 PARTICIPANTS = table_of(Participant)
 DEVICES = table_of(Device)
 CONSENTS = table_of(ConsentRecord)
 RECOVERY = table_of(StoredRecoveryCode)
+ERASED_TOKENS = table_of(ErasedToken)

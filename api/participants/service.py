@@ -1,17 +1,19 @@
 """Enrols participants and verifies their tokens."""
 
+import datetime
 import uuid
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.config import Settings
+from api.core.db import insert_once
 from api.core.errors import Fault, InvalidRequest
 from api.participants import devices
-from api.participants.errors import CHALLENGE, NotAuthenticated
-from api.participants.models import CONSENTS, DEVICES, PARTICIPANTS
+from api.participants.errors import CHALLENGE, Erased, NotAuthenticated
+from api.participants.models import CONSENTS, DEVICES, ERASED_TOKENS, PARTICIPANTS
 from api.participants.schemas import (
     AgeBand,
     ConsentState,
@@ -19,7 +21,9 @@ from api.participants.schemas import (
     Enrolment,
     Profile,
 )
-from api.participants.tokens import DeviceToken
+from api.participants.tokens import DeviceToken, hash_secret
+
+ERASED_TOKENS_KEPT = datetime.timedelta(days=30)
 
 
 def check_enrolment(settings: Settings, catalogue: Catalogue, enrolment: Enrolment) -> None:
@@ -82,22 +86,57 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
     )
 
 
-async def verify(db: AsyncSession, token: DeviceToken) -> bool:
+async def verify(db: AsyncSession, token: DeviceToken, *, writing: bool = False) -> bool:
     """Let a token pass that names a device and holds its secret.
 
-    True where it is a new token in its first use, which then has to be taken up.
+    True where it is a new token in its first use, which then has to be taken up. A call that
+    writes holds on to the participant, so that an erasure comes before it or after it.
     """
-    statement = select(DEVICES.c.secret_hash, DEVICES.c.pending_hash, DEVICES.c.revoked_at).where(
-        DEVICES.c.participant_id == token.participant_id, DEVICES.c.device_id == token.device_id
+    own = (DEVICES.c.participant_id == token.participant_id) & (
+        DEVICES.c.device_id == token.device_id
     )
+    statement = (
+        select(DEVICES.c.secret_hash, DEVICES.c.pending_hash, DEVICES.c.revoked_at)
+        .join(PARTICIPANTS, PARTICIPANTS.c.participant_id == DEVICES.c.participant_id)
+        .where(own)
+    )
+    if writing:
+        statement = statement.with_for_update(read=True, key_share=True, of=PARTICIPANTS)
     row = (await db.execute(statement)).first()
-    if row is not None and row.revoked_at is None:
+    if row is None:
+        await _refuse_erased(db, token)
+    elif row.revoked_at is None:
         if token.matches(row.secret_hash):
             return False
         if token.matches(row.pending_hash):
             return True
     # The same answer for all that fails: it tells nobody which ids exist.
     raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
+
+
+async def _refuse_erased(db: AsyncSession, token: DeviceToken) -> None:
+    statement = select(ERASED_TOKENS.c.erased_at).where(
+        ERASED_TOKENS.c.secret_hash == hash_secret(token.secret)
+    )
+    if (await db.execute(statement)).first() is not None:
+        message = "Everything of this participant was erased. Enrol again to start anew."
+        raise Erased(message)
+
+
+async def remember_erased_tokens(
+    db: AsyncSession, participant_id: uuid.UUID, now: datetime.datetime
+) -> None:
+    """Keep the hashes of a participant's tokens for a while, and drop the ones kept too long."""
+    await db.execute(
+        delete(ERASED_TOKENS).where(ERASED_TOKENS.c.erased_at < now - ERASED_TOKENS_KEPT)
+    )
+    own = select(DEVICES.c.secret_hash, DEVICES.c.pending_hash).where(
+        DEVICES.c.participant_id == participant_id
+    )
+    for row in (await db.execute(own)).all():
+        for secret_hash in filter(None, row):
+            values = {"secret_hash": secret_hash, "erased_at": now}
+            await insert_once(db, ERASED_TOKENS, values)
 
 
 async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> None:

@@ -1,0 +1,1 @@
+"""Export and erasure, over a registry of every table that holds personal data."""

@@ -1,0 +1,45 @@
+"""Wire shapes of erasure and export."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from api.content.schemas import Name, Sentence
+from api.http.fields import INT32, Instant, RecordId, ResponseModel
+
+Rows = Annotated[
+    list[Annotated[dict[str, Any], Field(max_length=50)]],
+    Field(max_length=10_000_000, description="Every row, with its columns by name."),
+]
+
+
+class ErasedTable(ResponseModel):
+    """How many records of one kind were erased."""
+
+    name: Name
+    records: Annotated[int, Field(ge=0, le=100_000_000, json_schema_extra=INT32)]
+
+
+class ErasureReceipt(ResponseModel):
+    """What was erased, and what stays."""
+
+    erased_at: Instant
+    erased: Annotated[list[ErasedTable], Field(max_length=50)]
+    what_stays: Sentence
+
+
+class Export(ResponseModel):
+    """Everything that is stored about a participant, but for hashes of secrets."""
+
+    format: Annotated[str, Field(max_length=32, examples=["footing-export/1"])]
+    exported_at: Instant
+    participant_id: RecordId
+    activity_holds: Rows
+    clearances: Rows
+    decisions: Rows
+    symptom_reports: Rows
+    sessions: Rows
+    consents: Rows
+    recovery_codes: Rows
+    devices: Rows
+    participants: Rows
