@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from api import rules_cli
 from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
+from api.content.signing import read_signer
 from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import NotReady
@@ -18,7 +20,8 @@ from api.core.logging import set_up_logging
 from api.main import create_app
 from api.migrations import migrate as bring_to_head
 from api.migrations import require_head
-from api.triage.service import refuse_withdrawn
+from api.triage.service import refuse_withdrawn, signed_in_force
+from api.triage.vectors import vector_answers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,10 +58,23 @@ def migrate() -> None:
 
 
 @app.command()
-def seed(folder: SeedFolder = None) -> None:
+def seed(
+    folder: SeedFolder = None,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FOOTING_SIGNING_KEY",
+            help="A PEM file with the Ed25519 private key to sign the rule set with.",
+        ),
+    ] = None,
+) -> None:
     """Store the seed folder as a release and serve it; twice changes nothing."""
     settings = read_settings()
     set_up_logging(settings)
+    try:
+        sign = None if signing_key is None else read_signer(signing_key.read_bytes())
+    except (OSError, ValueError) as error:
+        raise fail(f"Can't sign with {signing_key}: {error}") from None
     catalogue, overdue = valid_or_fail(folder or settings.seed_folder, "; nothing was changed")
     for fault in overdue:
         typer.echo(f"Overdue: {fault}", err=True)
@@ -67,7 +83,15 @@ def seed(folder: SeedFolder = None) -> None:
         async with opened(settings) as database:
             await require_head(database)
             async with database.write() as db:
-                release, changed = await service.seed(db, catalogue, SystemClock())
+                if sign is None and await signed_in_force(db):
+                    message = (
+                        "The rule set in force is signed: phones that check signatures would not "
+                        "take up one without. Give --signing-key; nothing was changed."
+                    )
+                    raise NotReady(message)
+                release, changed = await service.seed(
+                    db, catalogue, SystemClock(), more=vector_answers, sign=sign
+                )
                 await refuse_withdrawn(db, release.rule_set_hash)
             return release.hash, changed
 

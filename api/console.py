@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -63,6 +64,10 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
             place = URL.create(url.get_backend_name(), None, None, url.host, url.port, url.database)
             reason = str(getattr(error, "orig", error)) or "no answer in time"
             message = f"Can't open the database {place}: {reason}"
+            if database.dialect == "sqlite":
+                # aiosqlite leaves a thread behind that would trip over the end of the event loop.
+                for thread in set(threading.enumerate()) - {threading.current_thread()}:
+                    thread.join(timeout=1)
             raise NotReady(message) from error
         yield database
     finally:

@@ -19,7 +19,7 @@ from api.core.logging import set_up_logging
 from api.journal.withdrawal import redo_decisions
 from api.migrations import require_head
 from api.triage import checks as triage_checks
-from api.triage import review
+from api.triage import review, vectors
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
 from api.triage.rules import RuleSet, compile_rule_set
@@ -46,7 +46,7 @@ def table(
         raise fail(f"There is no {language}; there is {', '.join(catalogue.language_codes)}.")
     rule_set = rule_set_of(catalogue)
     uses: dict[str, int] = {}
-    for _, case in review.example_cases(rule_set):
+    for _, case in vectors.cases(rule_set):
         decision, _ = decide(rule_set, case)
         for reason in decision["reasons"]:
             uses[reason["rule_id"]] = uses.get(reason["rule_id"], 0) + 1
@@ -90,7 +90,7 @@ def diff(
     before, after = rule_set_of(catalogue), rule_set_of(changed)
     for line in review.text_changes(before, after):
         typer.echo(line)
-    cases = list(review.example_cases(before))
+    cases = list(vectors.cases(before))
     if reports is not None:
         cases += read_reports(reports, before)
     found = list(review.changes(before, after, cases))

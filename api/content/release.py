@@ -29,6 +29,8 @@ LISTS: Mapping[str, Callable[[Renderer], Callable[[Any], BaseModel]]] = {
 FORGETTABLE = ("exercises", "massages", "warnings", "routines", "tips", "benefits", "sources")
 
 Key = tuple[str, str]
+# Prepares further answers from the rule set, by their paths; triage stands above and passes it in.
+RuleSetAnswers = Callable[[Mapping[str, Any]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def catalogue_of(document: Mapping[str, Any]) -> Catalogue:
     )
 
 
-def _prepare(catalogue: Catalogue) -> dict[Key, tuple[bytes, str, str | None]]:
+def _prepare(
+    catalogue: Catalogue, more: RuleSetAnswers | None, sign: rule_set.Signer | None
+) -> dict[Key, tuple[bytes, str, str | None]]:
     """Render every answer but the bundle: bytes, media type, and the stem of the ETag if set."""
     answers: dict[Key, tuple[bytes, str, str | None]] = {}
     for language in catalogue.language_codes:
@@ -103,7 +107,7 @@ def _prepare(catalogue: Catalogue) -> dict[Key, tuple[bytes, str, str | None]]:
                 answers[f"{name}/{entry_key(entry)}", language] = (data, JSON, None)
         for media_id, drawing in renderer.drawings.items():
             answers[f"media/{renderer.drawing_name(media_id)}", ""] = (drawing, SVG, None)
-    document = rule_set.reviewed_document(catalogue)
+    document = rule_set.reviewed_document(catalogue, sign)
     data = canonical(document)
     # The hash names what decides; a review that changes must still change the ETag.
     tag = f"{document['hash']}-{sha256(data)[:8]}"
@@ -113,6 +117,8 @@ def _prepare(catalogue: Catalogue) -> dict[Key, tuple[bytes, str, str | None]]:
         JSON,
         document["hash"],
     )
+    for path, prepared in (more(document) if more else {}).items():
+        answers[path, ""] = (prepared, JSON, None)
     return answers
 
 
@@ -131,13 +137,19 @@ def _deleted(catalogue: Catalogue, previous: Release | None) -> list[dict[str, s
     return [dict(entry) for entry in gone]
 
 
-def build(catalogue: Catalogue, previous: Release | None = None) -> Release:
+def build(
+    catalogue: Catalogue,
+    previous: Release | None = None,
+    *,
+    more: RuleSetAnswers | None = None,
+    sign: rule_set.Signer | None = None,
+) -> Release:
     """Make a release, named by the hash of the seed's state, its answers and its deletion log.
 
     The deletion log grows from the release before it, so that a phone that skipped some releases
     still learns what to forget.
     """
-    answers = _prepare(catalogue)
+    answers = _prepare(catalogue, more, sign)
     deleted = _deleted(catalogue, previous)
     name = content_hash(
         {

@@ -1,15 +1,19 @@
 """The rule set as one document, named by the hash of its canonical bytes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from api.content.catalogue import Catalogue
-from api.core.canonical import content_hash
+from api.core.canonical import canonical, content_hash
+
+# Makes the signature of some bytes.
+Signer = Callable[[bytes], dict[str, str]]
 
 # The meaning of facts, conditions and decisions; docs/triage-spec.md describes it. A phone that
 # does not know this engine must not use the rule set.
 ENGINE = "footing-triage/1"
 # What stands in the document without being part of what the hash names.
-UNHASHED = frozenset({"hash", "review", "withdrawn"})
+UNHASHED = frozenset({"hash", "review", "signature", "withdrawn"})
 
 
 def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
@@ -35,8 +39,13 @@ def rule_set_hash(document: dict[str, Any]) -> str:
     return content_hash({key: value for key, value in document.items() if key not in UNHASHED})
 
 
-def reviewed_document(catalogue: Catalogue) -> dict[str, Any]:
-    """Return the document with its name and its review, as it is served."""
+def reviewed_document(catalogue: Catalogue, sign: Signer | None = None) -> dict[str, Any]:
+    """Return the document with its name, its review and its signature, as it is served."""
     document = rule_set_document(catalogue)
-    review = catalogue.head.review.model_dump(mode="json", exclude={"due_at"})
-    return {"hash": rule_set_hash(document), "review": review, "withdrawn": [], **document}
+    return {
+        "hash": rule_set_hash(document),
+        "review": catalogue.head.review.model_dump(mode="json", exclude={"due_at"}),
+        "signature": None if sign is None else sign(canonical(document)),
+        "withdrawn": [],
+        **document,
+    }

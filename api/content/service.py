@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.content.models import ACTIVE, BODIES, KNOWN_ACTIVITIES, RELEASES
-from api.content.release import Release, build, catalogue_of, document_of
+from api.content.release import Release, RuleSetAnswers, build, catalogue_of, document_of
+from api.content.rule_set import Signer
 from api.core.canonical import canonical
 from api.core.clock import Clock
 from api.core.db import insert_once
@@ -47,6 +48,15 @@ async def find_body(db: AsyncSession, path: str) -> Body | None:
     """Find a body that is named by its hash, in any release ever stored."""
     rows = await db.execute(select(BODIES).where(BODIES.c.path == path).limit(1))
     row = rows.first()
+    return _body(row) if row is not None else None
+
+
+async def find_active_body(db: AsyncSession, release_hash: str, path: str) -> Body | None:
+    """Find one body of one release that is the same in every language."""
+    statement = select(BODIES).where(
+        BODIES.c.release_hash == release_hash, BODIES.c.path == path, BODIES.c.language == ""
+    )
+    row = (await db.execute(statement)).first()
     return _body(row) if row is not None else None
 
 
@@ -97,11 +107,18 @@ async def activate(db: AsyncSession, name: str, clock: Clock) -> None:
         await db.execute(update(ACTIVE).where(ACTIVE.c.id == ACTIVE_ROW).values(values))
 
 
-async def seed(db: AsyncSession, catalogue: Catalogue, clock: Clock) -> tuple[Release, bool]:
+async def seed(
+    db: AsyncSession,
+    catalogue: Catalogue,
+    clock: Clock,
+    *,
+    more: RuleSetAnswers | None = None,
+    sign: Signer | None = None,
+) -> tuple[Release, bool]:
     """Store and activate a validated state; tell whether that changed what is served."""
     active = await active_hash(db)
     previous = await load_release(db, active) if active else None
-    release = build(catalogue, previous)
+    release = build(catalogue, previous, more=more, sign=sign)
     if release.hash == active:
         return release, False
     await store(db, release, active, clock)

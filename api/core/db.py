@@ -90,8 +90,13 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, OUTAGES)
 
 
-def create_engine(settings: Settings, *, writer: bool) -> AsyncEngine:
-    """Make an engine whose every connection is set up the same way."""
+def create_engine(settings: Settings, *, writer: bool, patient: bool = False) -> AsyncEngine:
+    """Make an engine whose every connection is set up the same way.
+
+    `patient` is for migrations: a statement may then take as long as it takes. Elsewhere one that
+    is not answered in time is an outage; without that, a server that vanished would be waited for
+    until the operating system gives up, a quarter of an hour.
+    """
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
         return create_async_engine(
@@ -101,7 +106,10 @@ def create_engine(settings: Settings, *, writer: bool) -> AsyncEngine:
             max_overflow=0,
             pool_timeout=settings.database_timeout_seconds,
             pool_pre_ping=True,
-            connect_args={"timeout": settings.database_timeout_seconds},
+            connect_args={
+                "timeout": settings.database_timeout_seconds,
+                "command_timeout": None if patient else settings.database_timeout_seconds,
+            },
         )
     # SQLite takes one writer at a time. A pool of one connection queues the writers in the
     # process, where waiting is fair; several would wait in busy_timeout, which is not.
@@ -132,8 +140,8 @@ def create_engine(settings: Settings, *, writer: bool) -> AsyncEngine:
 class Database:
     """The engines of one process: one to write, one to read (the same on PostgreSQL)."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.writer = create_engine(settings, writer=True)
+    def __init__(self, settings: Settings, *, patient: bool = False) -> None:
+        self.writer = create_engine(settings, writer=True, patient=patient)
         self.dialect = self.writer.dialect.name
         self.reader = (
             create_engine(settings, writer=False) if self.dialect == "sqlite" else self.writer

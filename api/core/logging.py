@@ -66,7 +66,11 @@ def set_up_logging(settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    # Libraries' debug lines hold statements with the values in them: they are never written.
+    root.setLevel(max(level, logging.INFO))
+    for name in ("api", "footing"):
+        logging.getLogger(name).setLevel(level)
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = []

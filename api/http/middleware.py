@@ -3,13 +3,15 @@
 import re
 import time
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.core.errors import UnsupportedMediaType
+from api.core.errors import BodyTooLarge, Problem, UnsupportedMediaType
 from api.http.problems import from_exception, problem_response
 
 WELL_FORMED_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
@@ -36,10 +38,38 @@ def has_foreign_body(method: str, headers: Headers) -> bool:
     return media_type != "application/json"
 
 
-async def refuse_media_type(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a body that is not JSON."""
-    problem = UnsupportedMediaType("Send the body as application/json.")
-    await problem_response(scope, problem)(scope, receive, send)
+def body_problem(method: str, headers: Headers, max_body_bytes: int) -> Problem | None:
+    """Tell by its headers alone whether a body can't be taken."""
+    if has_foreign_body(method, headers):
+        return UnsupportedMediaType("Send the body as application/json.")
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > max_body_bytes:
+        return too_large(max_body_bytes)
+    return None
+
+
+def too_large(max_body_bytes: int) -> BodyTooLarge:
+    """Say how much a body may be."""
+    return BodyTooLarge(f"The body is larger than {max_body_bytes} bytes.")
+
+
+def limited(receive: Receive, max_body_bytes: int) -> Receive:
+    """Count a body as it comes: one sent in chunks tells no length before.
+
+    Starlette has the same, but answers in plain text and before any other middleware.
+    """
+    received = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_body_bytes:
+            # FastAPI lets nothing else through from where it reads a body.
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    return receive_counted
 
 
 class RequestMiddleware:
@@ -62,6 +92,7 @@ class RequestMiddleware:
         inner["state"] = {**scope.get("state", {}), "request_id": request_id}
         if method == "HEAD":
             inner["method"] = "GET"
+        max_body_bytes: int = scope["app"].state.settings.max_body_bytes
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -81,10 +112,11 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            if has_foreign_body(method, headers):
-                await refuse_media_type(inner, receive, send_with_headers)
+            refused = body_problem(method, headers, max_body_bytes)
+            if refused is None:
+                await self.app(inner, limited(receive, max_body_bytes), send_with_headers)
             else:
-                await self.app(inner, receive, send_with_headers)
+                await problem_response(inner, refused)(inner, receive, send_with_headers)
         except Exception as raised:  # the last net: whatever it is becomes a problem
             if status:
                 raise

@@ -9,100 +9,26 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from api.http.openapi_parts import (
+    ALWAYS,
+    CONTENT_HEADERS,
+    DESCRIPTIONS,
+    HEADERS,
+    IF_NONE_MATCH,
+    LIMIT_HEADERS,
+    NOTES,
+    PICTURE,
+    SERVERS,
+    STORED_BEFORE,
+    SUCCESS,
+    Json,
+)
 from api.http.problems import MEDIA_TYPE, ProblemDetails
 
-Json = dict[str, Any]
 # What the app answered when the examples were recorded: one for each schema of a body, by its name.
-# `python -m tests.contract.examples` records them anew; a test tells when that is due.
+# tests/contract/examples.py records them, and a test tells when that is due.
 EXAMPLES = Path(__file__).parent / "openapi_examples.json"
 METHODS = ("get", "post", "put", "patch", "delete")
-NOTES = """
-How to read this document:
-
-- Every field of an answer is always present, and null where it is empty. Clients ignore fields they
-  do not know: answers may gain some.
-- Enums may grow inside `v1`. Each says what an unknown value means; let your generator read one
-  as such (`enumUnknownDefaultCase` of openapi-generator).
-- Times are RFC 3339; answers always have the form `2026-11-22T10:00:00Z`.
-- Errors are problem documents (RFC 9457). Act on `code`; `errors[].pointer` says what and where.
-- The examples were recorded from the app. Lists in them are cut to two entries, and hashes, tokens
-  and ids that the server makes are replaced.
-"""
-SERVERS = [
-    {
-        "url": "/",
-        "description": "The server this document came from: production, staging or local.",
-        "x-internal": False,
-    }
-]
-ALWAYS = (429, 500, 503)
-DESCRIPTIONS = {
-    401: "No token, or one that is not valid.",
-    403: "A token of another kind.",
-    404: "There is no such thing, or it is somebody else's.",
-    409: "The same id was used for other content.",
-    413: "The body is too large.",
-    415: "The body is not application/json.",
-    422: "Something in the request is not as described here.",
-    429: "Too many calls; `Retry-After` says when to try again.",
-    500: "A fault of ours; nothing was stored.",
-    503: "The database is away; send the same again after `Retry-After` seconds.",
-}
-SUCCESS = {"200": "The answer.", "201": "Stored."}
-
-
-def _header(description: str, example: str) -> Json:
-    schema = {"type": "string", "maxLength": 200, "examples": [example]}
-    return {"description": description, "schema": schema}
-
-
-HEADERS = {
-    "Access-Control-Allow-Origin": _header(
-        "Only where the operator lets in web pages of other origins; apps do without.",
-        "https://app.example.org",
-    ),
-    "Cache-Control": _header("How long the answer may be kept.", "public, max-age=3600"),
-    "Content-Language": _header("The language of the answer's texts.", "en"),
-    "ETag": _header(
-        "Strong; one for each content coding.", '"5d41402abc4b2a76b9719d911017c592.br"'
-    ),
-    "Location": _header("Where to read it.", "/v1/sessions/01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"),
-    "RateLimit": _header(
-        "What is left, by the IETF draft on RateLimit header fields; only where calls are limited.",
-        '"participant";r=599;t=60',
-    ),
-    "RateLimit-Policy": _header("The limit itself.", '"participant";q=600;w=60'),
-    "Retry-After": {
-        "description": "Seconds to wait.",
-        "schema": {
-            "type": "integer",
-            "format": "int32",
-            "minimum": 0,
-            "maximum": 86400,
-            "examples": [2],
-        },
-    },
-    "Vary": _header("What the answer depends on.", "Accept-Language, Accept-Encoding"),
-    "WWW-Authenticate": _header("How to authenticate.", 'Bearer realm="footing"'),
-    "X-Request-ID": _header(
-        "The request's id: yours if it was well formed. Our logs know it.",
-        "01939d6e7a5b7c3e8f102b6d5c4e3a21",
-    ),
-}
-CONTENT_HEADERS = ("ETag", "Cache-Control", "Vary")
-LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" role="img"><title>Toe curls</title></svg>'
-IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "The ETag of the answer you have, in whichever coding: 304 if it is still so.",
-    "schema": {
-        "type": "string",
-        "maxLength": 500,
-        "examples": [HEADERS["ETag"]["schema"]["examples"][0]],
-    },
-}
 
 
 def content_responses(model: Any, media_type: str = "application/json") -> dict[int | str, Json]:
@@ -202,6 +128,9 @@ def _tidy_schemas(document: Json) -> None:
         if isinstance(node.get("title"), str):
             # Pydantic repeats each name as a title, which generators would take for a class.
             del node["title"]
+        if isinstance(node.get("type"), (str, list)) or "$ref" in node:
+            # Some generators take what has a default for required, others can't write it down.
+            node.pop("default", None)
         for bound in ("minimum", "maximum"):
             if isinstance(node.get(bound), float):
                 # FastAPI writes every bound as a float, also those of integers.
@@ -211,16 +140,20 @@ def _tidy_schemas(document: Json) -> None:
             del schemas[name]
 
 
+def _is_problem(status: str) -> bool:
+    return status >= "400"
+
+
 def _statuses(operation: Json) -> Iterator[int]:
     """Derive from an operation's own description which problems it can answer."""
     yield from ALWAYS
-    yield from (int(status) for status in operation["responses"] if int(status) in DESCRIPTIONS)
+    yield from (int(status) for status in operation["responses"] if _is_problem(status))
     if operation.get("requestBody"):
         yield from (413, 415)
     if operation.get("requestBody") or operation.get("parameters"):
         yield 422
     if {} not in operation["security"] or len(operation["security"]) > 1:
-        yield from (401, 403)
+        yield from (401, 403, 410)
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         yield 404
 
@@ -231,28 +164,37 @@ def _describe(operation: Json) -> None:
     # A call that needs no token says so: {} is the requirement that nobody fails.
     needs = operation.get("security", [{}])
     operation["security"] = [need for at, need in enumerate(needs) if need not in needs[:at]]
-    responses: Json = operation["responses"]
     problems = sorted(set(_statuses(operation)))
-    prepared = "304" in responses
     parameters = operation.get("parameters", [])
     for parameter in parameters:
         _tidy_parameter(parameter)
-    translated = any(parameter["name"] == "lang" for parameter in parameters)
+    _describe_answers(operation)
+    responses: Json = operation["responses"]
+    responses |= {str(status): _refer("responses", f"Problem{status}") for status in problems}
+    operation["responses"] = dict(sorted(responses.items()))
+    if "304" in responses:
+        operation["parameters"] = [*parameters, _refer("parameters", "IfNoneMatch")]
+
+
+def _describe_answers(operation: Json) -> None:
+    responses: Json = operation["responses"]
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
     for status, response in responses.items():
-        if int(status) in DESCRIPTIONS:
+        if _is_problem(status):
             continue
-        if response["description"] == "Successful Response":
-            response["description"] = SUCCESS[status]
+        if response["description"] in {"Successful Response", "OK"}:
+            again = status == "200" and "201" in responses
+            response["description"] = STORED_BEFORE if again else SUCCESS[status]
+        if "content" in response:
+            # FastAPI takes every answer for JSON, a picture too.
+            content = response["content"].items()
+            response["content"] = {name: body for name, body in content if body["schema"]}
         response["headers"] = _headers(
-            *(CONTENT_HEADERS if prepared else ()),
-            *(("Content-Language",) if translated else ()),
+            *(CONTENT_HEADERS if "304" in responses else ()),
+            *(("Content-Language",) if "lang" in names else ()),
             *(("Location",) if "201" in responses else ()),
             *(LIMIT_HEADERS if status != "304" else ()),
         )
-    responses |= {str(status): _refer("responses", f"Problem{status}") for status in problems}
-    operation["responses"] = dict(sorted(responses.items()))
-    if prepared:
-        operation["parameters"] = [*parameters, _refer("parameters", "IfNoneMatch")]
 
 
 def _problem_response(status: int) -> Json:

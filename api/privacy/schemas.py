@@ -31,7 +31,9 @@ class ErasureReceipt(ResponseModel):
 class Export(ResponseModel):
     """Everything that is stored about a participant, but for hashes of secrets."""
 
-    format: Annotated[str, Field(max_length=32, examples=["footing-export/1"])]
+    format: Annotated[
+        str, Field(max_length=32, pattern=r"^footing-export/[0-9]+$", examples=["footing-export/1"])
+    ]
     exported_at: Instant
     participant_id: RecordId
     activity_holds: Rows

@@ -139,17 +139,17 @@ def _actions(rule_set: RuleSet, outcome: Outcome) -> list[Mapping[str, Any]]:
     return [action for action in rule_set.document["actions"] if action["code"] in codes]
 
 
-def _localise(rule_set: RuleSet, text: str, case: Case) -> str:
+def _localise(rule_set: RuleSet, text: str, language: str, country: str | None = None) -> str:
     """Fill in whom to call, in the person's country or in general."""
-    number = rule_set.document["phrases"]["emergency_number"][case.language]
-    for country in rule_set.document["countries"]:
-        if country["country"] == case.country:
-            number = country["emergency_number"]
+    number = rule_set.document["phrases"]["emergency_number"][language]
+    for known in rule_set.document["countries"]:
+        if known["country"] == country:
+            number = known["emergency_number"]
     return text.replace("{emergency_number}", number)
 
 
 def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> str:
-    text = _localise(rule_set, action["text"][case.language], case)
+    text = _localise(rule_set, action["text"][case.language], case.language, case.country)
     if action["timeframe"] != TODAY:
         return text
     for country in rule_set.document["countries"]:
@@ -170,7 +170,7 @@ def _message(rule_set: RuleSet, level: Mapping[str, Any], case: Case, *, ask_fir
             parts.append(late.replace("{date}", case.local_date.isoformat()))
     if ask_first:
         parts.append(phrases["answer_first"][case.language])
-    parts.append(_localise(rule_set, level["message"][case.language], case))
+    parts.append(_localise(rule_set, level["message"][case.language], case.language, case.country))
     return " ".join(parts)
 
 
@@ -247,7 +247,7 @@ def advise(
             "text": rule["text"][language],
             "action": {
                 "code": rule["action"],
-                "text": actions[rule["action"]]["text"][language],
+                "text": _localise(rule_set, actions[rule["action"]]["text"][language], language),
                 "timeframe": actions[rule["action"]]["timeframe"],
                 "care_setting": actions[rule["action"]]["care_setting"],
             },

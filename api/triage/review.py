@@ -1,6 +1,5 @@
 """A rule set for people to read: a table for clinicians, and what a changed one would change."""
 
-import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -11,7 +10,6 @@ from api.triage.evaluation import Case, decide
 from api.triage.facts import variables
 from api.triage.rules import RuleSet
 
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 Format = Literal["markdown", "html"]
 Table = tuple[Sequence[str], list[list[str]]]
 # Compared one by one: what a person is told to do comes first.
@@ -158,13 +156,6 @@ def render(
         ]
     )
     return str(PAGE.format(language=language, title=title, body=body))
-
-
-def example_cases(rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
-    """Make a case of every rule's own examples."""
-    for rule in rule_set.document["rules"]:
-        for number, example in enumerate(rule["examples"]):
-            yield f"{rule['id']}/{number}", Case(example["answers"], "en", EPOCH)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from api.triage.deps import CurrentRules, KnownRuleSets
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
 from api.triage.service import path_of
+from api.triage.vectors import PATH
 
 router = APIRouter(prefix="/v1/triage", tags=["triage"])
 
@@ -35,6 +36,12 @@ async def get_rule_set(
     A phone that holds one of the `withdrawn` rule sets must not use it again.
     """
     return respond(request, rule_sets.answer(release), max_age=SAFETY_MAX_AGE)
+
+
+@router.get("/vectors", responses=content_responses(schemas.TriageVectors))
+async def get_triage_vectors(request: Request, release: CurrentRelease) -> Response:
+    """Get golden cases of the rule set in force, to check an evaluator against."""
+    return respond(request, release.bodies[PATH, ""], max_age=SAFETY_MAX_AGE)
 
 
 @router.get("/rule-sets/{rule_set_hash}", responses=content_responses(schemas.StoredRuleSet))

@@ -47,32 +47,21 @@ class RuleSet:
         return tuple(name for name, question in self.questions.items() if question["must_ask"])
 
 
-def _is_operand(operand: Any) -> bool:
-    return isinstance(operand, bool) or well_formed(operand)
-
-
 def well_formed(condition: Any) -> bool:
     """Tell whether a condition keeps to the grammar of docs/triage-spec.md.
 
     Within it every JsonLogic library gives the same answer; beyond it they differ, so that what is
     beyond counts as broken here and on every phone.
     """
-    if not isinstance(condition, dict) or len(condition) != 1:
-        return False
-    ((operator, operands),) = condition.items()
-    if operator == "var":
-        return isinstance(operands, str) and FACT_NAME.fullmatch(operands) is not None
-    if not isinstance(operands, list) or not operands:
-        return False
-    if operator in {"and", "or"}:
-        return all(well_formed(operand) for operand in operands)
-    first, *others = operands
-    if operator == "===":
-        return len(others) == 1 and _is_operand(first) and _is_operand(others[0])
-    if operator == "in":
-        (values,) = others if len(others) == 1 else (None,)
-        literal = isinstance(values, list) and all(isinstance(value, bool) for value in values)
-        return literal and well_formed(first)
+    match condition:
+        case {"var": str(name), **others}:
+            return not others and FACT_NAME.fullmatch(name) is not None
+        case {"and": [_, *_] as operands, **others} | {"or": [_, *_] as operands, **others}:
+            return not others and all(map(well_formed, operands))
+        case {"===": [left, right], **others}:
+            return not others and all(isinstance(x, bool) or well_formed(x) for x in (left, right))
+        case {"in": [sought, [*values]], **others}:
+            return not others and well_formed(sought) and all(isinstance(x, bool) for x in values)
     return False
 
 

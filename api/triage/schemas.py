@@ -4,7 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.content.schemas import AnyReviewStatus, Hash, LanguageCode, Name, Sentence, SourceIds
+from api.content.schemas import (
+    AnyReviewStatus,
+    Hash,
+    LanguageCode,
+    Name,
+    Sentence,
+    Slug,
+    SourceIds,
+)
 from api.content.vocabulary import CareLevel, QuestionType, WarningLevel
 from api.http.fields import (
     INT32,
@@ -296,6 +304,64 @@ class RuleSetCountry(ResponseModel):
     needs_clinician: bool
 
 
+class SessionAdvice(ResponseModel):
+    """What a rule says about the pain of a session."""
+
+    rule_id: RuleName
+    level: WarnedLevel
+    text: Sentence
+    action: DecisionAction
+    source_ids: SourceIds
+
+
+class ReportVector(ResponseModel):
+    """A report, all that its decision depends on besides, and the decision it must get."""
+
+    name: Slug
+    report: TriageReport
+    language: LanguageCode
+    evaluated_at: Instant
+    report_id: Annotated[RecordId | None, Field(description="Null: evaluated, not stored.")]
+    reported_at: Instant | None
+    local_date: LocalDate | None
+    history_facts: Annotated[list[Name], Field(max_length=50)]
+    decision: Decision
+
+
+class SessionVector(ResponseModel):
+    """The pain of a session, and the advice it must get."""
+
+    name: Slug
+    pain_before: PainScore
+    pain_after: PainScore
+    language: LanguageCode
+    advice: Annotated[list[SessionAdvice], Field(max_length=20)]
+
+
+class TriageVectors(ResponseModel):
+    """Golden cases to check an evaluator against: equal means equal canonical bytes."""
+
+    engine: EngineName
+    rule_set: RuleSetName
+    reports: Annotated[list[ReportVector], Field(max_length=5000)]
+    sessions: Annotated[list[SessionVector], Field(max_length=500)]
+
+
+class RuleSetSignature(ResponseModel):
+    """A signature over the canonical bytes that the hash is made of; see docs/triage-spec.md."""
+
+    algorithm: Annotated[
+        Literal["ed25519"], Field(description="A signature of an unknown value can't be checked.")
+    ]
+    key_id: Annotated[Hash, Field(description="The SHA-256 of the raw public key.")]
+    value: Annotated[
+        str,
+        Field(
+            min_length=88, max_length=88, pattern=r"^[A-Za-z0-9+/]{86}==$", description="Base64."
+        ),
+    ]
+
+
 class RuleSetReview(ResponseModel):
     """Who has signed the rule set; it lies outside the hash."""
 
@@ -305,7 +371,7 @@ class RuleSetReview(ResponseModel):
 
 
 class StoredRuleSet(ResponseModel):
-    """A rule set. Its hash is the SHA-256 of its canonical JSON without `hash` and `review`."""
+    """A rule set. Its hash is the SHA-256 of its canonical JSON without `hash` itself."""
 
     hash: Hash
     version: Version
@@ -335,7 +401,13 @@ class WithdrawnRuleSet(ResponseModel):
 
 
 class CurrentRuleSet(StoredRuleSet):
-    """The rule set in force, with its review and the ones before it that were withdrawn."""
+    """The rule set in force, with its review and the ones before it that were withdrawn.
+
+    What it adds to the stored one, `review`, `signature` and `withdrawn`, lies outside the hash.
+    """
 
     review: RuleSetReview
+    signature: Annotated[
+        RuleSetSignature | None, Field(description="Null where the operator signs nothing.")
+    ]
     withdrawn: Annotated[list[WithdrawnRuleSet], Field(max_length=1000)]

@@ -6,14 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.release import Release
-from api.content.service import find_body
+from api.content.service import active_hash, find_active_body, find_body
 from api.core.canonical import canonical, sha256
 from api.core.clock import Clock
 from api.core.db import insert_once
 from api.core.errors import NotReady
 from api.http.conditional import IDENTITY, Body, make_body
 from api.triage.models import WITHDRAWN
-from api.triage.rules import RuleSet, compile_rule_set
+from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
 
 
 def path_of(rule_set_hash: str) -> str:
@@ -46,6 +46,15 @@ async def refuse_withdrawn(db: AsyncSession, rule_set_hash: str) -> None:
                 "and is never used again; nothing was changed."
             )
             raise NotReady(message)
+
+
+async def signed_in_force(db: AsyncSession) -> bool:
+    """Tell whether the rule set that is served now is signed."""
+    active = await active_hash(db)
+    if active is None:
+        return False
+    document = await find_active_body(db, active, "triage/rule-set")
+    return document is not None and json.loads(document.codings[IDENTITY])["signature"] is not None
 
 
 async def withdraw(db: AsyncSession, rule_set_hash: str, reason: str, clock: Clock) -> bool:
@@ -91,8 +100,12 @@ class RuleSets:
         return known or self._compile(name, release.bodies[path_of(name), ""])
 
     async def find(self, db: AsyncSession, name: str) -> RuleSet | None:
-        """Return any rule set that was ever stored; None where there is none of this name."""
+        """Return any rule set ever stored; None where there is none that can be used here."""
         if name in self._compiled:
             return self._compiled[name]
         body = await find_body(db, path_of(name))
-        return None if body is None else self._compile(name, body)
+        try:
+            return None if body is None else self._compile(name, body)
+        except UnknownEngine:
+            # Made for an evaluator that this one is not: it can't be judged here.
+            return None

@@ -65,7 +65,7 @@ def test_the_table_names_every_rule_with_its_level_action_and_sources(footing: F
         assert rule["action"] in line
         assert rule["text"]["en"] in line
         assert all(source in line for source in rule["source_ids"])
-        assert not line.endswith("| 0 |"), "no example makes this rule fire"
+        assert not line.endswith("| 0 |"), "no vector makes this rule fire"
 
 
 def test_the_table_is_a_page_in_the_language_asked_for(footing: Footing) -> None:

@@ -16,6 +16,7 @@ from api.core.config import SEED_FOLDER, Settings
 from api.core.db import Database
 from api.migrations import migrate
 from api.triage import checks as triage_checks
+from api.triage.vectors import vector_answers
 from tests.support import postgres
 from tests.support.clock import FakeClock
 
@@ -40,7 +41,7 @@ async def _fill(settings: Settings) -> None:
     database = Database(settings)
     await migrate(database)
     async with database.write() as db:
-        await service.seed(db, catalogue, FakeClock())
+        await service.seed(db, catalogue, FakeClock(), more=vector_answers)
     await database.close()
 
 

@@ -1,0 +1,29 @@
+"""Signs rule sets, so that a phone can tell whose they are, whoever delivered them."""
+
+import base64
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from api.content.rule_set import Signer
+from api.core.canonical import sha256
+
+
+def read_signer(pem: bytes) -> Signer:
+    """Read a private key; raise a ValueError that says what is wrong with it."""
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        # What the library says speaks of its own ways of reading.
+        raise ValueError("it is not an unencrypted private key in PEM form") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        message = "it is not an Ed25519 key; openssl genpkey -algorithm ed25519 makes one"
+        raise ValueError(message)  # noqa: TRY004  # the file's content is wrong, not a type
+    key_id = sha256(key.public_key().public_bytes_raw())
+
+    def sign(data: bytes) -> dict[str, str]:
+        value = base64.b64encode(key.sign(data)).decode()
+        return {"algorithm": "ed25519", "key_id": key_id, "value": value}
+
+    return sign

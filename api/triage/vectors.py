@@ -1,0 +1,258 @@
+"""Golden cases: reports and sessions with what triage must say, to check any evaluator against.
+
+Made from the rules' own examples, so that every rule fires in one case and is silent in another
+that differs by a single answer; and by hand, for what the examples can't say.
+"""
+
+import datetime
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from api.content.rule_set import ENGINE
+from api.core.canonical import canonical
+from api.triage.evaluation import Case, Json, advise, decide, judge_report
+from api.triage.facts import Answers
+from api.triage.reports import FIELDS
+from api.triage.rules import RuleSet, compile_rule_set
+
+PATH = "triage/vectors"
+NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
+DAY = datetime.timedelta(days=1)
+REPORT_ID = uuid.UUID("01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21")
+MILD_NUMBERS = {"pain_score": 2, "weeks": 1, "age_years": 40}
+MILD_CHOICES = ("no", "none", "better")
+
+# By hand: what differs from a report in which nothing stands out.
+ON_MILD: Mapping[str, Answers] = {
+    "all-benign": {},
+    "article-severe-pain": {"pain_score": 7},
+    "article-severe-pain-just-below": {"pain_score": 6},
+    "article-persistent-pain": {"weeks": 6},
+    "article-persistent-pain-just-below": {"weeks": 5},
+    "article-persistent-pain-not-better": {"weeks": 3, "trend": "same"},
+    "article-radiating-pain": {"radiating_pain": "left"},
+    "article-numbness-in-a-leg": {"leg_numbness": "right"},
+    "article-numbness-elsewhere": {"other_numbness": "yes"},
+    "both-sides-in-one-answer": {"radiating_pain": "both"},
+    "both-sides-pain-and-numbness": {"radiating_pain": "left", "leg_numbness": "right"},
+    "both-sides-numbness-and-weakness": {"leg_numbness": "left", "leg_weakness": "right"},
+    "one-side-in-two-answers": {"radiating_pain": "left", "leg_numbness": "left"},
+    "both-sides-known-and-stable": {
+        "radiating_pain": "both",
+        "assessed_before": "yes",
+        "trend": "same",
+        "weeks": 12,
+    },
+    "both-sides-stable-but-not-for-long": {
+        "radiating_pain": "both",
+        "assessed_before": "yes",
+        "trend": "same",
+        "weeks": 11,
+    },
+    "both-sides-stable-but-weeks-open": {
+        "radiating_pain": "both",
+        "assessed_before": "yes",
+        "trend": "same",
+        "weeks": None,
+    },
+    "saddle-numbness-without-pain": {"saddle_numbness": "yes", "pain_score": 0},
+    "must-ask-left-open": {"fever": "unknown"},
+    "optional-left-open": {"night_pain": "unknown"},
+    "many-at-once": {
+        "worried": "yes",
+        "radiating_pain": "left",
+        "fever": "yes",
+        "saddle_numbness": "yes",
+        "weeks": None,
+        "night_pain": None,
+    },
+}
+# By hand: the only answers there are.
+ALONE: Mapping[str, Answers] = {
+    "nothing-answered": {},
+    "only-both-legs-answered": {"radiating_pain": "both"},
+    "only-one-leg-answered": {"radiating_pain": "left"},
+}
+COUNTRIES = ("GB", "ES", "US", "ZZ")
+SESSIONS = ((None, None), (3, 4), (3, 5), (None, 6), (None, 7), (5, None), (4, 9), (9, 8))
+
+
+def mild_answers(rule_set: RuleSet) -> dict[str, int | str | None]:
+    """Answer every question so that nothing stands out."""
+    answers: dict[str, int | str | None] = {}
+    for name, question in rule_set.questions.items():
+        choices = [choice["id"] for choice in question["choices"]]
+        mild = [choice for choice in MILD_CHOICES if choice in choices]
+        number = MILD_NUMBERS.get(name, question["minimum"])
+        answers[name] = (mild or choices)[0] if choices else number
+    return answers
+
+
+def _by_hand(rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
+    mild = mild_answers(rule_set)
+    *_, other_language = languages = rule_set.document["languages"]
+    for name, changes in ON_MILD.items():
+        yield name, Case({**mild, **changes}, languages[0], NOW)
+    for name, answers in ALONE.items():
+        yield name, Case(answers, languages[0], NOW)
+    yield "nothing-answered-null", Case(dict.fromkeys(mild), languages[0], NOW)
+    unknown = {name: None if name in FIELDS else "unknown" for name in mild}
+    yield "nothing-answered-unknown", Case(unknown, languages[0], NOW)
+    yield "all-benign-in-another-language", Case(mild, other_language, NOW)
+    for language in languages:
+        for country in COUNTRIES:
+            stem = f"{country.lower()}-{language}"
+            for level, answer in (("emergency", "chest_pain"), ("urgent", "fever")):
+                case = Case({**mild, answer: "yes"}, language, NOW, country=country)
+                yield f"{level}-in-{stem}", case
+        stored = Case(
+            {**mild, "fever": None},
+            language,
+            NOW,
+            report_id=REPORT_ID,
+            reported_at=NOW - DAY,
+            local_date=(NOW - DAY).date(),
+            country="GB",
+        )
+        yield f"late-by-a-day-{language}", stored
+        on_time = replace(stored, reported_at=NOW - DAY + datetime.timedelta(seconds=1))
+        yield f"late-by-a-second-less-{language}", on_time
+    given = replace(on_time, answers=mild)
+    yield "stored", given
+    history = [fact["id"] for fact in rule_set.document["facts"] if fact["kind"] == "history"]
+    for name in history:
+        case = replace(given, history_facts=(name,))
+        yield f"history-{name.replace('_', '-')}", case
+    yield "history-all", replace(given, history_facts=tuple(history))
+
+
+def _fires(rule_set: RuleSet, rule: Mapping[str, Any], answers: Answers) -> bool:
+    return rule in judge_report(rule_set, answers).fired
+
+
+def _others(question: Mapping[str, Any], answer: int | str, mild: int | str) -> Iterator[int | str]:
+    """List other answers to a question: the neighbours of a number, the mildest choice first."""
+    if question["choices"]:
+        yield mild
+        yield from (choice["id"] for choice in question["choices"])
+        return
+    for number in (int(answer) - 1, int(answer) + 1, mild):
+        if question["minimum"] <= number <= question["maximum"]:
+            yield number
+
+
+def _silenced(
+    rule_set: RuleSet, rule: Mapping[str, Any], answers: Answers, changeable: Answers
+) -> Answers | None:
+    """Change the one answer that makes a rule silent."""
+    mild = mild_answers(rule_set)
+    for name, answer in changeable.items():
+        for other in _others(rule_set.questions[name], answer, mild[name]):  # type: ignore[arg-type]  # examples and mild answers leave none open
+            changed = {**answers, name: other}
+            if not _fires(rule_set, rule, changed):
+                return changed
+    return None
+
+
+def _of_rule(
+    rule_set: RuleSet, rule: Mapping[str, Any], language: str
+) -> Iterator[tuple[str, Case]]:
+    """Make every example a whole report, and a silent twin of the first that has one."""
+    mild = mild_answers(rule_set)
+    silent = None
+    for number, example in enumerate(rule["examples"], start=1):
+        answers = {**mild, **example["answers"]}
+        if _fires(rule_set, rule, answers) != example["fires"]:
+            # Some rules turn on a question that is open, which the mild answers would close.
+            answers = example["answers"]
+        yield f"example-{number}", Case(answers, language, NOW)
+        if example["fires"] and silent is None:
+            silent = _silenced(rule_set, rule, answers, example["answers"])
+            if silent is not None:
+                yield f"silent-twin-of-{number}", Case(silent, language, NOW)
+
+
+def _of_rules(rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
+    languages = rule_set.document["languages"]
+    for index, rule in enumerate(rule_set.document["rules"]):
+        # In turn, so that the words of the rules are compared in every language.
+        language = languages[index % len(languages)]
+        for part, case in _of_rule(rule_set, rule, language):
+            yield f"{rule['id'].lower()}-{part}", case
+
+
+def _can_be_sent(rule_set: RuleSet, answers: Answers) -> bool:
+    """Tell whether the rule set has the questions and choices, which others may not have."""
+    questions = rule_set.questions
+    return all(
+        name in questions
+        and (
+            isinstance(answer, int | None)
+            or answer in {choice["id"] for choice in questions[name]["choices"]}
+        )
+        for name, answer in answers.items()
+    )
+
+
+def cases(rule_set: RuleSet) -> list[tuple[str, Case]]:
+    """Return all golden cases by name, each different from every other."""
+    found: list[tuple[str, Case]] = []
+    for name, case in (*_by_hand(rule_set), *_of_rules(rule_set)):
+        if _can_be_sent(rule_set, case.answers) and all(case != known for _, known in found):
+            found.append((name, case))
+    return found
+
+
+def _instant(instant: datetime.datetime | None) -> str | None:
+    return None if instant is None else instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def report_vector(name: str, case: Case, decision: Mapping[str, Any]) -> Json:
+    """Write a case and its decision as they are served."""
+    others = {
+        question: case.answers[question] for question in case.answers if question not in FIELDS
+    }
+    return {
+        "name": name,
+        "report": {
+            **{field: case.answers.get(field) for field in FIELDS},
+            "country": case.country,
+            "answers": others,
+        },
+        "language": case.language,
+        "evaluated_at": _instant(case.evaluated_at),
+        "report_id": None if case.report_id is None else str(case.report_id),
+        "reported_at": _instant(case.reported_at),
+        "local_date": None if case.local_date is None else case.local_date.isoformat(),
+        "history_facts": list(case.history_facts),
+        "decision": decision,
+    }
+
+
+def vectors(rule_set: RuleSet) -> Json:
+    """Return everything that an evaluator can be checked against."""
+    return {
+        "engine": ENGINE,
+        "rule_set": {"version": rule_set.document["version"], "hash": rule_set.hash},
+        "reports": [
+            report_vector(name, case, decide(rule_set, case)[0]) for name, case in cases(rule_set)
+        ],
+        "sessions": [
+            {
+                "name": f"pain-{before}-to-{after}-{language}".lower(),
+                "pain_before": before,
+                "pain_after": after,
+                "language": language,
+                "advice": advise(rule_set, before, after, language),
+            }
+            for language in rule_set.document["languages"]
+            for before, after in SESSIONS
+        ],
+    }
+
+
+def vector_answers(document: Mapping[str, Any]) -> dict[str, bytes]:
+    """Prepare the answer of `GET /v1/triage/vectors` for the release that holds a rule set."""
+    return {PATH: canonical(vectors(compile_rule_set(document)))}

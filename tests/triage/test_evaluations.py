@@ -1,0 +1,443 @@
+"""The decision: see a professional when the article or the guidelines say so, and never "safe"."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import rfc8785
+from starlette.testclient import TestClient
+
+from api.content.catalogue import Catalogue
+from api.content.loading import load_catalogue
+from api.core.config import SEED_FOLDER
+from api.triage.reports import FIELDS
+from api.triage.rules import RuleSet
+from tests.triage.reports import (
+    Json,
+    as_report,
+    evaluate,
+    fired_rules,
+    mild_answers,
+    mild_report,
+    rank,
+)
+
+SEEDED = load_catalogue(SEED_FOLDER)
+COUNTRIES = [country.model_dump(mode="json") for country in SEEDED.countries]
+MUST_ASK = [question.id for question in SEEDED.questions if question.must_ask]
+EXAMPLES = [
+    pytest.param(rule.id, rule.level.value, dict(example.answers), example.fires)
+    for rule in SEEDED.rules
+    for example in rule.examples
+]
+# The one word this service must never say of anybody, whole or as part of another.
+FORBIDDEN = re.compile(r"safe(?!ty)|segur[oa]|nothing serious|nada grave", re.IGNORECASE)
+
+
+def texts(node: Any) -> Iterator[str]:
+    """Find every text in a document; keys and names are not texts that a person reads."""
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def test_a_report_in_which_nothing_stands_out_is_self_care_with_the_safety_net(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set))
+    assert decision["level"] == "self_care"
+    assert decision["possible_level"] == "self_care"
+    assert decision["screening_complete"] is True
+    assert decision["see_professional"] is False
+    assert decision["reasons"] == []
+    assert decision["unanswered"] == []
+    assert decision["activities"]["status"] == "continue"
+    assert [action["code"] for action in decision["actions"]] == ["continue_with_safety_net"]
+    assert "emergency help" in decision["safety_net"]
+    assert "not a diagnosis" in decision["disclaimer"]
+    assert decision["id"] is None
+
+
+@pytest.mark.parametrize(
+    ("flag", "changes"),
+    [
+        ("severe pain", {"pain_score": 7}),
+        ("severe pain", {"pain_score": 10}),
+        ("persistent pain", {"weeks": 6}),
+        ("persistent pain", {"weeks": 3, "trend": "same"}),
+        ("persistent pain", {"weeks": 3, "trend": "worse"}),
+        ("radiating pain", {"radiating_pain": "left"}),
+        ("radiating pain", {"radiating_pain": "right"}),
+        ("radiating pain", {"radiating_pain": "both"}),
+        ("numbness or tingling", {"leg_numbness": "left"}),
+        ("numbness or tingling", {"leg_numbness": "right"}),
+        ("numbness or tingling", {"other_numbness": "yes"}),
+    ],
+)
+def test_each_of_the_articles_three_flags_says_see_a_professional(
+    content_client: TestClient, rule_set: RuleSet, flag: str, changes: Json
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set, **changes))
+    assert decision["see_professional"] is True, flag
+    assert rank(decision["level"]) >= rank("see_professional"), flag
+
+
+def test_radiating_pain_alone_names_the_rule_and_its_source(content_client: TestClient) -> None:
+    decision = evaluate(content_client, {"answers": {"radiating_pain": "left"}})
+    assert decision["see_professional"] is True
+    (reason,) = [found for found in decision["reasons"] if found["rule_id"] == "P01"]
+    assert reason["facts"] == ["radiating_any"]
+    assert reason["level"] == "see_professional"
+    assert reason["source_ids"] == ["footing-article"]
+    listed = content_client.get("/v1/sources", params={"limit": 200}).json()["items"]
+    assert reason["source_ids"][0] in {source["id"] for source in listed}
+    assert decision["activities"]["status"] == "pause"
+
+
+def test_every_source_that_a_rule_names_is_listed(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    listed = content_client.get("/v1/sources", params={"limit": 200}).json()["items"]
+    known = {source["id"] for source in listed}
+    for rule in rule_set.document["rules"]:
+        assert rule["source_ids"], rule["id"]
+        assert set(rule["source_ids"]) <= known, rule["id"]
+
+
+@pytest.mark.parametrize("report", [{}, {"answers": {}}, {"pain_score": None, "answers": {}}])
+def test_without_answers_screening_is_incomplete_and_asks_every_must_ask_question(
+    content_client: TestClient, report: Json
+) -> None:
+    decision = evaluate(content_client, report)
+    assert decision["level"] == "screening_incomplete"
+    assert decision["screening_complete"] is False
+    assert decision["see_professional"] is False
+    assert decision["possible_level"] == "emergency"
+    assert decision["activities"]["status"] == "caution"
+    open_questions = {question["question_id"] for question in decision["unanswered"]}
+    assert open_questions >= set(MUST_ASK)
+
+
+@pytest.mark.parametrize("question", MUST_ASK)
+def test_a_must_ask_question_left_out_is_never_self_care(
+    content_client: TestClient, rule_set: RuleSet, question: str
+) -> None:
+    answers = mild_answers(rule_set)
+    del answers[question]
+    decision = evaluate(content_client, as_report(answers))
+    assert decision["level"] == "screening_incomplete"
+    assert question in {found["question_id"] for found in decision["unanswered"]}
+
+
+def test_left_out_null_and_unknown_give_the_same_bytes(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    others = [name for name in rule_set.questions if name not in FIELDS]
+    bodies: list[Json] = [
+        {"answers": {}},
+        {"pain_score": None, "trend": None, "weeks": None, "answers": dict.fromkeys(others)},
+        {"answers": dict.fromkeys(others, "unknown")},
+    ]
+    answers = {content_client.post("/v1/triage/evaluations", json=body).content for body in bodies}
+    assert len(answers) == 1
+
+
+def test_an_open_question_says_what_its_answer_could_raise_the_level_to(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(rule_set, saddle_numbness=None, worried=None)
+    decision = evaluate(content_client, report)
+    could = {found["question_id"]: found["could_raise_to"] for found in decision["unanswered"]}
+    assert could == {"saddle_numbness": "emergency", "worried": "see_professional"}
+    assert decision["possible_level"] == "emergency"
+
+
+def test_an_open_question_that_need_not_be_asked_leaves_self_care_and_is_listed(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set, night_pain="unknown"))
+    assert decision["level"] == "self_care"
+    assert decision["screening_complete"] is True
+    assert decision["possible_level"] == "urgent"
+    assert [found["question_id"] for found in decision["unanswered"]] == ["night_pain"]
+
+
+def test_saddle_numbness_without_any_pain_is_an_emergency(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set, pain_score=0, saddle_numbness="yes"))
+    assert decision["level"] == "emergency"
+    assert decision["activities"]["status"] == "stop"
+    assert decision["reasons"][0]["rule_id"] == "E01"
+    assert decision["actions"][0]["timeframe"] == "now"
+    assert decision["actions"][0]["care_setting"] == "emergency_department"
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        {"radiating_pain": "both"},
+        {"radiating_pain": "left", "leg_numbness": "right"},
+        {"leg_numbness": "left", "leg_weakness": "right"},
+        {"radiating_pain": "right", "leg_weakness": "left"},
+    ],
+)
+def test_both_sides_however_they_come_together_are_an_emergency(
+    content_client: TestClient, rule_set: RuleSet, sides: Json
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set, **sides))
+    assert decision["level"] == "emergency"
+    assert "E06" in fired_rules(decision)
+
+
+def test_one_side_in_two_ways_is_not_both_sides(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(rule_set, radiating_pain="left", leg_numbness="left")
+    decision = evaluate(content_client, report)
+    assert decision["level"] == "see_professional"
+    assert fired_rules(decision) == {"P01", "P02"}
+
+
+STABLE: Json = {
+    "radiating_pain": "both",
+    "assessed_before": "yes",
+    "trend": "same",
+    "weeks": 12,
+}
+
+
+def test_both_sides_that_are_assessed_old_and_not_worse_are_urgent(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set, **STABLE))
+    assert decision["level"] == "urgent"
+    assert "U01" in fired_rules(decision)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"assessed_before": "no"},
+        {"assessed_before": "unknown"},
+        {"assessed_before": None},
+        {"trend": "worse"},
+        {"trend": None},
+        {"weeks": 11},
+        {"weeks": None},
+    ],
+)
+def test_stable_needs_all_its_three_parts_given(
+    content_client: TestClient, rule_set: RuleSet, missing: Json
+) -> None:
+    decision = evaluate(content_client, mild_report(rule_set, **{**STABLE, **missing}))
+    assert decision["level"] == "emergency"
+
+
+@pytest.mark.parametrize(("rule_id", "level", "answers", "fires"), EXAMPLES)
+def test_each_rule_fires_on_its_own_examples_and_on_no_counterexample(
+    content_client: TestClient, rule_id: str, level: str, answers: Json, *, fires: bool
+) -> None:
+    decision = evaluate(content_client, as_report(answers))
+    assert (rule_id in fired_rules(decision)) is fires
+    if fires:
+        assert rank(decision["level"]) >= rank(level)
+
+
+def test_reasons_come_worst_first_and_actions_in_the_order_of_the_rule_set(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(
+        rule_set, worried="yes", radiating_pain="left", fever="yes", saddle_numbness="yes"
+    )
+    decision = evaluate(content_client, report)
+    levels = [rank(reason["level"]) for reason in decision["reasons"]]
+    assert levels == sorted(levels, reverse=True)
+    codes = [action["code"] for action in decision["actions"]]
+    in_order = [action["code"] for action in rule_set.document["actions"]]
+    assert codes == [code for code in in_order if code in codes]
+    assert {"er_now_ces", "same_day", "book_soon_pause", "book_soon"} <= set(codes)
+    assert decision["activities"]["status"] == "stop"
+
+
+def test_the_same_report_gives_the_same_bytes_whatever_the_order_of_its_answers(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(rule_set, radiating_pain="left", weeks=None, night_pain="unknown")
+    backwards = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value
+        for key, value in reversed(report.items())
+    }
+    bodies = [json.dumps(body) for body in (report, report, backwards)]
+    assert bodies[0] != bodies[2]
+    headers = {"Content-Type": "application/json"}
+    answers = [
+        content_client.post("/v1/triage/evaluations", content=body, headers=headers).content
+        for body in bodies
+    ]
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[0] == rfc8785.dumps(json.loads(answers[0]))
+
+
+def test_a_whole_number_written_with_a_point_is_the_same_number(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(rule_set)
+    assert evaluate(content_client, report | {"pain_score": 2.0}) == evaluate(
+        content_client, report
+    )
+
+
+def test_the_message_asks_the_open_questions_first_while_they_could_raise_the_level(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    first = rule_set.document["phrases"]["answer_first"]["en"]
+    open_ = evaluate(content_client, {"answers": {"radiating_pain": "left"}})
+    assert rank(open_["possible_level"]) > rank(open_["level"])
+    assert open_["message"].startswith(first)
+    worst = evaluate(content_client, {"answers": {"saddle_numbness": "yes"}})
+    assert worst["possible_level"] == worst["level"] == "emergency"
+    assert first not in worst["message"]
+    assert worst["message"]
+
+
+def test_an_emergency_names_the_number_of_the_persons_country(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(rule_set, chest_pain="yes")
+    general = rule_set.document["phrases"]["emergency_number"]["en"]
+    numbers = {entry["country"]: entry["emergency_number"] for entry in COUNTRIES}
+    for country, number in {**numbers, "ZZ": general}.items():
+        decision = evaluate(content_client, report | {"country": country})
+        assert number in decision["message"], country
+        assert number in decision["actions"][0]["text"], country
+    assert general in evaluate(content_client, report)["message"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "params", "language"),
+    [
+        ({}, {}, "en"),
+        ({"Accept-Language": "es-MX,es;q=0.9"}, {}, "es"),
+        ({"Accept-Language": "fr"}, {}, "en"),
+        ({"Accept-Language": "en"}, {"lang": "es"}, "es"),
+    ],
+)
+def test_a_decision_speaks_the_language_that_was_asked_for(
+    content_client: TestClient,
+    rule_set: RuleSet,
+    headers: dict[str, str],
+    params: dict[str, str],
+    language: str,
+) -> None:
+    response = content_client.post(
+        "/v1/triage/evaluations",
+        json=mild_report(rule_set, radiating_pain="left"),
+        headers=headers,
+        params=params,
+    )
+    decision = response.json()
+    assert decision["language"] == response.headers["Content-Language"] == language
+    levels = {level["id"]: level for level in rule_set.document["levels"]}
+    assert decision["title"] == levels["see_professional"]["title"][language]
+    rules = {rule["id"]: rule for rule in rule_set.document["rules"]}
+    assert decision["reasons"][0]["text"] == rules["P01"]["text"][language]
+
+
+def test_an_evaluation_is_never_kept_by_a_cache(content_client: TestClient) -> None:
+    response = content_client.post("/v1/triage/evaluations", json={})
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+BAD_REPORTS: list[tuple[Json, str, str]] = [
+    ({"answers": {"headache": "yes"}}, "/answers/headache", "unknown_question"),
+    ({"answers": {"a/b~c": "yes"}}, "/answers/a~1b~0c", "unknown_question"),
+    ({"answers": {"pain_score": "7"}}, "/answers/pain_score", "unknown_question"),
+    ({"answers": {"radiating_pain": "yes"}}, "/answers/radiating_pain", "unknown_choice"),
+    ({"answers": {"fever": "left"}}, "/answers/fever", "unknown_choice"),
+    ({"answers": {"fever": "Yes"}}, "/answers/fever", "unknown_choice"),
+    ({"answers": {"fever": True}}, "/answers/fever", "string_type"),
+    ({"answers": []}, "/answers", "dict_type"),
+    ({"pain_score": 11}, "/pain_score", "less_than_equal"),
+    ({"pain_score": -1}, "/pain_score", "greater_than_equal"),
+    ({"pain_score": "7"}, "/pain_score", "value_error"),
+    ({"pain_score": True}, "/pain_score", "value_error"),
+    ({"pain_score": 7.5}, "/pain_score", "int_from_float"),
+    ({"weeks": -1}, "/weeks", "greater_than_equal"),
+    ({"weeks": 5201}, "/weeks", "less_than_equal"),
+    ({"age_years": 300}, "/age_years", "less_than_equal"),
+    ({"trend": "sideways"}, "/trend", "literal_error"),
+    ({"country": "Spain"}, "/country", "string_too_long"),
+    ({"country": "es"}, "/country", "string_pattern_mismatch"),
+    ({"mood": "low"}, "/mood", "unknown_field"),
+]
+
+
+@pytest.mark.parametrize(("report", "pointer", "code"), BAD_REPORTS)
+def test_a_bad_report_is_refused_with_the_place_named(
+    content_client: TestClient, report: Json, pointer: str, code: str
+) -> None:
+    response = content_client.post("/v1/triage/evaluations", json=report)
+    assert response.status_code == 422
+    problem = response.json()
+    assert problem["code"] == "invalid_request"
+    assert [(fault["pointer"], fault["code"]) for fault in problem["errors"]] == [(pointer, code)]
+
+
+def test_every_bad_answer_is_named_at_once(content_client: TestClient) -> None:
+    report = {"answers": {"headache": "yes", "fever": "left", "radiating_pain": "yes"}}
+    problem = content_client.post("/v1/triage/evaluations", json=report).json()
+    assert [fault["pointer"] for fault in problem["errors"]] == [
+        "/answers/headache",
+        "/answers/fever",
+        "/answers/radiating_pain",
+    ]
+    assert "none, left, right, both" in problem["errors"][2]["message"]
+
+
+def test_no_text_of_the_rule_set_says_that_somebody_is_safe(catalogue: Catalogue) -> None:
+    every = [
+        text
+        for entries in (
+            catalogue.questions,
+            catalogue.rules,
+            catalogue.levels,
+            catalogue.actions,
+            (catalogue.head,),
+        )
+        for entry in entries
+        for text in texts(entry.model_dump(mode="json"))
+    ]
+    assert len(every) > 500
+    assert [text for text in every if FORBIDDEN.search(text)] == []
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_no_decision_says_that_somebody_is_safe(
+    content_client: TestClient, rule_set: RuleSet, language: str
+) -> None:
+    reports = [{}, mild_report(rule_set)]
+    reports += [
+        as_report(dict(example.answers)) for rule in SEEDED.rules for example in rule.examples[:1]
+    ]
+    for report in reports:
+        decision = evaluate(content_client, report, **{"Accept-Language": language})
+        assert decision["language"] == language
+        assert [text for text in texts(decision) if FORBIDDEN.search(text)] == []
+
+
+def test_no_decision_holds_a_place_that_was_left_unfilled(
+    content_client: TestClient,
+) -> None:
+    for rule in SEEDED.rules:
+        report = as_report(dict(rule.examples[0].answers))
+        for country in (None, "GB", "ZZ"):
+            decision = evaluate(content_client, report | {"country": country})
+            assert [text for text in texts(decision) if "{" in text or "}" in text] == []

@@ -1,0 +1,174 @@
+"""What must hold of every report anybody could send, sought by Hypothesis."""
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.content.loading import load_catalogue
+from api.content.rule_set import reviewed_document
+from api.core.canonical import canonical
+from api.core.config import SEED_FOLDER
+from api.triage.evaluation import Case, decide
+from api.triage.facts import derive, is_open
+from api.triage.rules import compile_rule_set
+from tests.triage.reports import mild_answers, rank
+
+RULE_SET = compile_rule_set(reviewed_document(load_catalogue(SEED_FOLDER)))
+NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
+Answers = dict[str, int | str | None]
+
+# From the mildest answer to the worst; two in one group are worse in different ways.
+YES_IS_WORSE = (("no",), ("yes",))
+SEVERITY: dict[str, tuple[tuple[str, ...], ...]] = {
+    "trend": (("better",), ("same",), ("worse",)),
+    "radiating_pain": (("none",), ("left", "right"), ("both",)),
+    "leg_numbness": (("none",), ("left", "right"), ("both",)),
+    "leg_weakness": (("none",), ("left", "right"), ("both",)),
+    "trauma": (("none",), ("minor",), ("major",)),
+    "pain_region": (("lower_back", "foot", "other"), ("upper_back",)),
+    # What has been looked at before is the milder.
+    "assessed_before": (("yes",), ("no",)),
+}
+NUMBERS = {"pain_score": (0, 10), "weeks": (0, 5200), "age_years": (0, 120)}
+# More years are worse for one rule and milder for another.
+WORSENS = [name for name in RULE_SET.questions if name != "age_years"]
+
+
+def severity(question: str) -> tuple[tuple[str, ...], ...]:
+    return SEVERITY.get(question, YES_IS_WORSE)
+
+
+def an_answer(question: str) -> st.SearchStrategy[int | str | None]:
+    if question in NUMBERS:
+        low, high = NUMBERS[question]
+        # Most rules turn on small numbers; the whole range would hardly ever try them.
+        return st.none() | st.integers(low, min(high, 15)) | st.integers(low, high)
+    choices = [choice["id"] for choice in RULE_SET.questions[question]["choices"]]
+    return st.none() | st.sampled_from(choices)
+
+
+def worse_than(question: str, answer: int | str | None) -> list[int | str]:
+    """List the answers that are worse; for an open question, the worst alone."""
+    if question in NUMBERS:
+        high = NUMBERS[question][1]
+        if answer is None:
+            return [high]
+        low = int(answer)
+        return sorted({*range(low + 1, min(high, low + 15) + 1), high} - {low})
+    grades = severity(question)
+    if is_open(answer):
+        return list(grades[-1])
+    place = next(index for index, grade in enumerate(grades) if answer in grade)
+    return [choice for grade in grades[place + 1 :] for choice in grade]
+
+
+MILD = mild_answers(RULE_SET)
+ANY_REPORT = st.fixed_dictionaries({name: an_answer(name) for name in RULE_SET.questions})
+# A few answers that differ from the mild ones: where single symptoms decide.
+FEW_SYMPTOMS = st.dictionaries(
+    st.sampled_from(list(RULE_SET.questions)), st.none(), max_size=5
+).flatmap(
+    lambda chosen: st.fixed_dictionaries(
+        {
+            name: an_answer(name) if name in chosen else st.just(MILD[name])
+            for name in RULE_SET.questions
+        }
+    )
+)
+REPORTS = ANY_REPORT | FEW_SYMPTOMS
+
+
+def decision_on(answers: Mapping[str, int | str | None]) -> dict[str, Any]:
+    return decide(RULE_SET, Case(answers, "en", NOW))[0]
+
+
+def known_stable(answers: Answers) -> bool:
+    return derive(RULE_SET.document["facts"], answers).certain["known_stable"]
+
+
+@settings(max_examples=600, deadline=None, database=None)
+@given(data=st.data())
+def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
+    before: Answers = data.draw(REPORTS)
+    can_worsen = [name for name in WORSENS if worse_than(name, before[name])]
+    if not can_worsen:
+        return
+    changed = data.draw(st.lists(st.sampled_from(can_worsen), min_size=1, max_size=4, unique=True))
+    after = dict(before)
+    for name in changed:
+        after[name] = data.draw(st.sampled_from(worse_than(name, before[name])))
+    if known_stable(after) and not known_stable(before):
+        # The one exception: what has been the same on both sides for three months and was
+        # assessed is milder than the same when new. It is then still a matter for today.
+        if rank(decision_on(before)["level"]) >= rank("urgent"):
+            assert rank(decision_on(after)["level"]) >= rank("urgent")
+        return
+    assert rank(decision_on(after)["level"]) >= rank(decision_on(before)["level"])
+
+
+@settings(max_examples=400, deadline=None, database=None)
+@given(before=REPORTS, data=st.data())
+def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
+    before: Answers, data: st.DataObject
+) -> None:
+    decision = decision_on(before)
+    open_names = [name for name, answer in before.items() if is_open(answer)]
+    after = {**before, **{name: data.draw(an_answer(name)) for name in open_names}}
+    assert rank(decision_on(after)["level"]) <= max(
+        rank(decision["possible_level"]), rank("screening_incomplete")
+    )
+    listed = {found["question_id"] for found in decision["unanswered"]}
+    raised = rank(decision_on(after)["level"]) > rank(decision["level"])
+    assert not raised or any(after[name] != before[name] for name in listed)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(answers=REPORTS, data=st.data())
+def test_a_must_ask_question_left_out_never_gives_self_care(
+    answers: Answers, data: st.DataObject
+) -> None:
+    left_out = data.draw(st.sets(st.sampled_from(RULE_SET.must_ask), min_size=1))
+    for name in left_out:
+        answers = {**answers, name: None}
+    decision = decision_on(answers)
+    assert decision["level"] != "self_care"
+    assert decision["screening_complete"] is False
+    assert left_out <= {found["question_id"] for found in decision["unanswered"]}
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(answers=REPORTS, data=st.data())
+def test_the_order_of_answers_and_the_way_to_leave_one_out_make_no_difference(
+    answers: Answers, data: st.DataObject
+) -> None:
+    shuffled = dict(data.draw(st.permutations(list(answers.items()))))
+    for name in [name for name, answer in shuffled.items() if is_open(answer)]:
+        written = data.draw(st.sampled_from(["absent", "null", "unknown"]))
+        if written == "absent":
+            del shuffled[name]
+        else:
+            shuffled[name] = None if written == "null" else "unknown"
+    assert canonical(decision_on(shuffled)) == canonical(decision_on(answers))
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(answers=REPORTS)
+def test_a_decision_agrees_with_itself(answers: Answers) -> None:
+    decision = decision_on(answers)
+    level, possible = rank(decision["level"]), rank(decision["possible_level"])
+    assert possible >= level
+    assert decision["see_professional"] is (level >= rank("see_professional"))
+    assert all(rank(reason["level"]) <= level for reason in decision["reasons"])
+    fired = [rank(reason["level"]) for reason in decision["reasons"]]
+    floor = rank("self_care") if decision["screening_complete"] else rank("screening_incomplete")
+    assert level == max([floor, *fired])
+    assert decision["actions"]
+    if level >= rank("urgent"):
+        assert decision["activities"]["status"] == "stop"
+    first = RULE_SET.document["phrases"]["answer_first"]["en"]
+    assert decision["message"].startswith(first) is (possible > level)
+    assert json.loads(canonical(decision)) == decision
