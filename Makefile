@@ -3,6 +3,9 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
+	--no-header --no-annotate pyproject.toml
 
 .PHONY: help setup run test lint lock clean
 
@@ -10,9 +13,10 @@ help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Footing needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 setup: $(STAMP) ## Create .venv with everything that is pinned in requirements.lock
@@ -34,8 +38,22 @@ lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Do
 	$(BIN)/footing check
 	$(BIN)/hadolint Dockerfile
 
-lock: ## Renew requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
+# Everything is resolved at once, so that the image runs what was tested; then it is sorted into
+# three parts, so that the image can leave the last one out.
+lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=--upgrade: newest versions)
+	$(COMPILE) $(UPGRADE) --generate-hashes --group dev -o requirements.lock
+	$(COMPILE) -c requirements.lock -o .venv/run
+	$(COMPILE) -c requirements.lock --group build -o .venv/build
+	awk -F == '\
+		FILENAME ~ /run$$/ { part[$$1] = "run"; next } \
+		FILENAME ~ /build$$/ { if (!part[$$1]) part[$$1] = "build"; next } \
+		/^[a-z0-9]/ { now = part[$$1] } \
+		{ text[now] = text[now] $$0 "\n" } \
+		END { \
+			ORS = ""; print "# Run time\n" text["run"] "# Build\n" text["build"]; \
+			print "# Development\n" text[""] \
+		}' .venv/run .venv/build requirements.lock > .venv/lock
+	mv .venv/lock requirements.lock
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

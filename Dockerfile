@@ -1,0 +1,37 @@
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PYTHON=/opt/footing/bin/python
+WORKDIR /build
+RUN python -m venv --without-pip /opt/footing
+# The lock has three parts. Development stays out; Build is needed here only and leaves again below.
+COPY requirements.lock ./
+RUN sed '/^# Development/,$d' requirements.lock > image.lock \
+    && sed -n '/^# Build/,$p' image.lock > build.lock \
+    && pip install --require-hashes --only-binary :all: -r image.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY api api
+COPY alembic alembic
+COPY seed seed
+RUN pip install --no-deps --no-build-isolation . \
+    && pip uninstall --yes -r build.lock
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="Footing" \
+    org.opencontainers.image.description="The open backend for apps that help people with back pain through their feet." \
+    org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/opt/footing/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    FOOTING_DATABASE_URL=sqlite:////data/footing.db
+# A fixed number, so that volumes and clusters can name it. Only /data is ever written to.
+RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin footing \
+    && install --directory --owner=footing --group=footing /data
+COPY --from=build /opt/footing /opt/footing
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+# Migrations and content are steps of their own, run once before: `migrate`, then `seed`.
+ENTRYPOINT ["footing"]
+CMD ["serve", "--host", "0.0.0.0"]

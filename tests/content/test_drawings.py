@@ -1,0 +1,187 @@
+"""The seven drawings, as a phone gets them: whole, inert, named by their hash, and with words."""
+
+import hashlib
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pytest
+from defusedxml.ElementTree import fromstring
+from starlette.testclient import TestClient
+
+Json = dict[str, Any]
+SVG = "{http://www.w3.org/2000/svg}"
+DRAWN = (
+    "toe-curls",
+    "arch-rolls",
+    "heel-raises",
+    "heel-massage",
+    "inner-edge-massage",
+    "sore-spot-massage",
+)
+DRAWINGS = (*DRAWN, "foot-map")
+# What draws and tells; whatever could run, fetch or restyle is not among it.
+ELEMENTS = {
+    *("svg", "title", "desc", "g", "path", "rect", "circle", "ellipse", "line", "polyline"),
+    *("polygon", "text", "tspan"),
+}
+
+
+def entries(client: TestClient, lang: str) -> dict[str, Json]:
+    """Return what the activities say of their drawings, by the drawing's id."""
+    content = client.get("/v1/content", params={"lang": lang}).json()["content"]
+    activities = (*content["exercises"], *content["massages"])
+    return {entry["id"]: entry for activity in activities for entry in activity["media"]}
+
+
+def drawn(client: TestClient, drawing: str, lang: str) -> bytes:
+    response = client.get(entries(client, lang)[drawing]["url"])
+    assert response.status_code == 200
+    content: bytes = response.content
+    return content
+
+
+def tree(client: TestClient, drawing: str, lang: str) -> Element:
+    parsed: Element = fromstring(drawn(client, drawing, lang))
+    return parsed
+
+
+def words(root: Element) -> list[str]:
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
+
+
+def test_there_are_seven_drawings(content_client: TestClient) -> None:
+    assert entries(content_client, "en").keys() == set(DRAWINGS)
+
+
+@pytest.mark.parametrize("activity", DRAWN)
+def test_each_exercise_and_each_massage_has_a_drawing_of_its_own(
+    content_client: TestClient, activity: str
+) -> None:
+    kind = "massages" if activity.endswith("massage") else "exercises"
+    media = content_client.get(f"/v1/{kind}/{activity}").json()["media"]
+    drawings = [entry["id"] for entry in media]
+    assert drawings == ([activity, "foot-map"] if kind == "massages" else [activity])
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_drawing_is_whole_and_tells_what_its_entry_tells(
+    content_client: TestClient, drawing: str, lang: str
+) -> None:
+    root = tree(content_client, drawing, lang)
+    entry = entries(content_client, lang)[drawing]
+    assert root.tag == f"{SVG}svg"
+    assert root.get("role") == "img"
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None
+    assert description is not None
+    assert title.text == entry["title"]
+    assert description.text == entry["description"]
+    # A screen reader reads these two, by their ids.
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    assert title.get("id")
+    assert len(entry["description"]) > 100
+    assert entry["media_type"] == "image/svg+xml"
+    assert entry["licence"] == "Apache-2.0"
+    assert entry["credit"] == "Footing contributors"
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_no_place_for_a_text_is_left_unfilled(
+    content_client: TestClient, drawing: str, lang: str
+) -> None:
+    served = drawn(content_client, drawing, lang)
+    assert b"{{" not in served
+    assert b"}}" not in served
+    assert all(words(fromstring(served)))
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_drawing_can_neither_run_nor_fetch_anything(
+    content_client: TestClient, drawing: str
+) -> None:
+    served = drawn(content_client, drawing, "en")
+    root: Element = fromstring(served)
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= ELEMENTS
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            assert not name.lower().startswith("on")
+            assert "href" not in name.lower()
+            assert "url(" not in value
+    assert b"<!" not in served
+    assert b"<?" not in served
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_drawing_is_named_by_its_hash(
+    content_client: TestClient, drawing: str, lang: str
+) -> None:
+    hashed = hashlib.sha256(drawn(content_client, drawing, lang)).hexdigest()
+    assert entries(content_client, lang)[drawing]["url"] == f"/v1/media/{drawing}-{hashed[:16]}.svg"
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_each_language_has_a_drawing_with_its_own_words(
+    content_client: TestClient, drawing: str
+) -> None:
+    english, spanish = (
+        entries(content_client, "en")[drawing],
+        entries(content_client, "es")[drawing],
+    )
+    assert english["url"] != spanish["url"]
+    assert english["title"] != spanish["title"]
+    assert english["description"] != spanish["description"]
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_drawing_is_small_and_scales(content_client: TestClient, drawing: str) -> None:
+    assert len(drawn(content_client, drawing, "en")) < 20_000
+    root = tree(content_client, drawing, "en")
+    assert root.get("viewBox") == "0 0 600 600"
+    # Without a size of its own it takes the one that the app gives it.
+    assert root.get("width") is None
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_drawing_brings_its_own_ground_for_light_and_dark(
+    content_client: TestClient, drawing: str
+) -> None:
+    ground = next(tree(content_client, drawing, "en").iter(f"{SVG}rect"))
+    assert ground.get("fill") == "#FBF6EC"
+    assert int(ground.get("width", 0)) > 590
+
+
+@pytest.mark.parametrize(
+    ("lang", "labels", "tradition"),
+    [
+        (
+            "en",
+            ["Upper spine", "Inner edge", "Lower spine", "Heel"],
+            ["Traditional reflexology map.", "Not shown to treat back pain."],
+        ),
+        (
+            "es",
+            ["Columna superior", "Borde interno", "Columna inferior", "Talón"],
+            [
+                "Mapa de la reflexología tradicional.",
+                "No está probado que trate el dolor de espalda.",
+            ],
+        ),
+    ],
+)
+def test_the_map_names_its_zones_and_calls_itself_tradition(
+    content_client: TestClient, lang: str, labels: list[str], tradition: list[str]
+) -> None:
+    found = words(tree(content_client, "foot-map", lang))
+    assert set(labels) <= set(found)
+    assert found[-2:] == tradition
+    sizes = tree(content_client, "foot-map", lang).iter(f"{SVG}text")
+    # At a third of its size a label is still a little over 6 pixels high.
+    assert min(int(element.get("font-size", 0)) for element in sizes) >= 19
+
+
+def test_the_map_is_a_map_and_the_others_are_drawings(content_client: TestClient) -> None:
+    kinds = {name: entry["kind"] for name, entry in entries(content_client, "en").items()}
+    assert kinds == dict.fromkeys(DRAWN, "drawing") | {"foot-map": "map"}

@@ -1,0 +1,92 @@
+"""Migrations: they go up and down on both databases, and end where the models are."""
+
+import asyncio
+from collections.abc import Callable
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from api.core.config import Settings
+from api.core.db import Database, metadata
+from api.migrations import config, migrate, require_head
+from tests.core.stored import everything
+
+Step = Callable[[Config], None]
+ALEMBICS_OWN = "alembic_version"
+
+
+def run(database_url: str, *steps: Step) -> set[str]:
+    """Run some of alembic's commands, each in a transaction; return the tables there are then."""
+
+    async def run_steps() -> set[str]:
+        database = Database(Settings(database_url=database_url))
+        for step in steps:
+
+            def run_step(connection: Connection, step: Step = step) -> None:
+                step(config(connection))
+
+            async with database.writer.begin() as connection:
+                await connection.run_sync(run_step)
+        async with database.reader.connect() as connection:
+            tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+        await database.close()
+        return tables
+
+    return asyncio.run(run_steps())
+
+
+def up(made: Config) -> None:
+    command.upgrade(made, "head")
+
+
+def down(made: Config) -> None:
+    command.downgrade(made, "base")
+
+
+def test_an_empty_database_gets_every_table(empty_database_url: str) -> None:
+    assert run(empty_database_url, up) == {*metadata.tables, ALEMBICS_OWN}
+
+
+def test_after_the_newest_migration_models_and_tables_do_not_differ(
+    empty_database_url: str,
+) -> None:
+    # Raises where a model has what no migration makes, or the reverse.
+    run(empty_database_url, up, command.check)
+
+
+def test_migrations_go_down_to_nothing_and_up_again(empty_database_url: str) -> None:
+    assert run(empty_database_url, up, down) == {ALEMBICS_OWN}
+    assert run(empty_database_url, up, command.check) == {*metadata.tables, ALEMBICS_OWN}
+
+
+def test_migrating_twice_changes_nothing(database_url: str) -> None:
+    before = everything(database_url)
+
+    async def migrate_again() -> None:
+        database = Database(Settings(database_url=database_url))
+        await require_head(database)
+        await migrate(database)
+        await require_head(database)
+        await database.close()
+
+    asyncio.run(migrate_again())
+    assert everything(database_url) == before
+    assert before
+
+
+def test_every_step_goes_down_and_up_by_itself(empty_database_url: str) -> None:
+    revisions = [
+        script.revision
+        for script in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))
+    ]
+    assert revisions
+    for revision in revisions:
+        run(empty_database_url, lambda made, to=revision: command.upgrade(made, to))  # type: ignore[misc]
+        run(empty_database_url, lambda made: command.downgrade(made, "-1"))
+        run(empty_database_url, lambda made, to=revision: command.upgrade(made, to))  # type: ignore[misc]
+
+
+def test_there_is_one_newest_migration() -> None:
+    assert len(ScriptDirectory.from_config(config()).get_heads()) == 1

@@ -1,0 +1,241 @@
+"""Whatever is wrong with a call, on any operation: a documented problem, never anything else."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from api.core.config import Settings
+from api.main import create_app
+from tests.support import databases
+from tests.support.clock import FakeClock
+from tests.support.phone import Json, Phone
+
+METHODS = ("get", "post", "put", "patch", "delete")
+FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
+PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation as the OpenAPI document describes it."""
+
+    method: str
+    path: str
+    document: Json
+    shared: Json
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def has_body(self) -> bool:
+        return "requestBody" in self.document
+
+    @property
+    def blank(self) -> Json | None:
+        """An empty body, where it takes one."""
+        return {} if self.has_body else None
+
+    @property
+    def needs_token(self) -> bool:
+        security: list[Json] = self.document.get("security", [])
+        return bool(security) and {} not in security
+
+    def parameters(self, place: str) -> dict[str, Json]:
+        """Return the schemas of its parameters in the path or in the query, by name."""
+        found = [
+            self.shared[entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry
+            for entry in self.document.get("parameters", ())
+        ]
+        return {entry["name"]: entry["schema"] for entry in found if entry["in"] == place}
+
+    def url(self, value: str | None = None) -> str:
+        """Fill the path with ids of the right shape that nothing has, or with a given value."""
+        schemas = self.parameters("path")
+
+        def fill(match: re.Match[str]) -> str:
+            return value or well_shaped(schemas[match[1]])
+
+        return PARAMETER.sub(fill, self.path)
+
+
+def well_shaped(schema: Json) -> str:
+    if schema.get("format") == "uuid":
+        return str(uuid.uuid4())
+    pattern = str(schema.get("pattern", ""))
+    if pattern.endswith("{64}$"):
+        return "0" * 64
+    return "nothing.svg" if "svg" in pattern else "nothing"
+
+
+@pytest.fixture(scope="module")
+def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+    """A phone that has enrolled; every call here is refused, so that one will do for all."""
+    folder = tmp_path_factory.mktemp("problems")
+    with databases.fresh_database("sqlite", templates, folder) as url:
+        settings = Settings(
+            database_url=url, rate_limit_enrolment="1000/minute", rate_limit_public="5000/minute"
+        )
+        with TestClient(create_app(settings, FakeClock()), raise_server_exceptions=False) as client:
+            phone = Phone(client)
+            phone.enrol()
+            yield phone
+
+
+@pytest.fixture(scope="module")
+def operations(phone: Phone) -> list[Operation]:
+    document = phone.client.get("/v1/openapi.json").json()
+    paths, shared = document["paths"], document["components"].get("parameters", {})
+    found = [
+        Operation(method, path, paths[path][method], shared)
+        for path in paths
+        for method in METHODS
+        if method in paths[path]
+    ]
+    assert len(found) > 25
+    return found
+
+
+def assert_problem(response: httpx.Response, operation: Operation, *statuses: int) -> Json:
+    place = f"{operation.name}: {response.status_code} {response.text[:300]}"
+    assert response.status_code in statuses, place
+    assert response.headers["Content-Type"] == "application/problem+json", place
+    assert str(response.status_code) in operation.document["responses"], place
+    problem: Json = response.json()
+    assert set(problem) == FIELDS, place
+    assert problem["status"] == response.status_code, place
+    assert problem["request_id"] == response.headers["X-Request-ID"], place
+    return problem
+
+
+def test_without_a_token_a_closed_operation_answers_401(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    closed = [operation for operation in operations if operation.needs_token]
+    assert len(closed) > 5
+    for operation in closed:
+        response = phone.client.request(operation.method, operation.url(), json=operation.blank)
+        assert_problem(response, operation, 401)
+        assert response.headers["WWW-Authenticate"].startswith("Bearer"), operation.name
+
+
+def test_with_a_clinicians_key_a_participants_operation_answers_403(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    for operation in operations:
+        schemes = {name for entry in operation.document.get("security", ()) for name in entry}
+        if "deviceToken" not in schemes:
+            continue
+        headers = {"Authorization": f"Bearer fc_{'0' * 64}"}
+        response = phone.client.request(
+            operation.method,
+            operation.url(),
+            headers=headers,
+            json=operation.blank,
+        )
+        assert_problem(response, operation, 403)
+
+
+def test_an_id_that_nothing_has_answers_404(phone: Phone, operations: list[Operation]) -> None:
+    named = [operation for operation in operations if operation.parameters("path")]
+    assert len(named) > 5
+    for operation in named:
+        if operation.has_body:
+            continue
+        response = phone.client.request(operation.method, operation.url(), headers=phone.headers)
+        assert_problem(response, operation, 404)
+
+
+def test_an_id_of_no_possible_shape_answers_404_or_422(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    for operation in operations:
+        if not operation.parameters("path"):
+            continue
+        for value in ("x" * 300, "%00", "%F0%9F%A6%B6", "a%20b", "1"):
+            response = phone.client.request(
+                operation.method, operation.url(value), headers=phone.headers
+            )
+            problem = assert_problem(response, operation, 404, 422)
+            if response.status_code == 422:
+                assert problem["errors"][0]["pointer"].startswith("/path/"), operation.name
+
+
+def test_a_body_that_is_not_what_is_described_answers_413_415_or_422(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    taking = [operation for operation in operations if operation.has_body]
+    assert len(taking) > 4
+    for operation in taking:
+
+        def send(content: bytes, media_type: str, to: Operation = operation) -> httpx.Response:
+            return phone.client.request(
+                to.method,
+                to.url(),
+                content=content,
+                headers={**phone.headers, "Content-Type": media_type},
+            )
+
+        assert_problem(send(b"{}", "text/plain"), operation, 415)
+        problem = assert_problem(send(b'{"a": ', "application/json"), operation, 422)
+        assert problem["code"] == "malformed_json", operation.name
+        for content in (b"[]", b"null", b'"text"', b"1"):
+            assert_problem(send(content, "application/json"), operation, 422)
+        problem = assert_problem(send(b'{"no_such": 1}', "application/json"), operation, 422)
+        assert ("/no_such", "unknown_field") in {
+            (fault["pointer"], fault["code"]) for fault in problem["errors"]
+        }, operation.name
+        assert_problem(send(b" " * 20_000_000, "application/json"), operation, 413)
+
+
+BAD_QUERY = {
+    "limit": ["0", "1000000", "many"],
+    "cursor": ["x" * 1000, "nonsense"],
+    "lang": ["fr", "?", "x" * 100],
+    "equipment": ["hammer"],
+    "position": ["flying"],
+    "target": ["ear"],
+}
+
+
+def test_a_query_that_is_not_what_is_described_answers_422(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    tried = set()
+    for operation in operations:
+        if operation.has_body or operation.parameters("path"):
+            continue
+        for name in operation.parameters("query"):
+            for value in BAD_QUERY.get(name, ()):
+                response = phone.client.request(
+                    operation.method, operation.path, params={name: value}, headers=phone.headers
+                )
+                problem = assert_problem(response, operation, 422)
+                assert problem["errors"][0]["pointer"] == f"/query/{name}", operation.name
+                tried.add(name)
+    assert tried == set(BAD_QUERY)
+
+
+def test_a_wrong_method_answers_405_with_the_right_ones(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    by_path: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, []).append(operation)
+    for path, known in by_path.items():
+        allowed = {operation.method.upper() for operation in known}
+        if "GET" in allowed:
+            allowed.add("HEAD")
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - allowed:
+            response = phone.client.request(method, known[0].url(), headers=phone.headers)
+            assert response.status_code == 405, f"{method} {path}"
+            assert response.headers["Content-Type"] == "application/problem+json"
+            assert set(response.headers["Allow"].split(", ")) == allowed, f"{method} {path}"
+            assert response.json()["code"] == "method_not_allowed"

@@ -1,0 +1,52 @@
+"""What is really in the database: tests look where clients can't."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.core.config import Settings
+from api.core.db import Database, table_of
+from api.tables import ALL_TABLES
+
+Result = TypeVar("Result")
+
+
+def in_database(url: str, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+    """Run something in a transaction of its own."""
+
+    async def run() -> Result:
+        database = Database(Settings(database_url=url))
+        try:
+            async with database.write() as db:
+                return await work(db)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def rows(url: str, table: Table) -> list[dict[str, Any]]:
+    async def read(db: AsyncSession) -> list[dict[str, Any]]:
+        return [dict(row._mapping) for row in await db.execute(select(table))]
+
+    return in_database(url, read)
+
+
+def everything(url: str) -> str:
+    """Write every personal and every other row as one text to search in."""
+    return "\n".join(
+        f"{model.__tablename__}: {row}"
+        for model in ALL_TABLES
+        for row in rows(url, table_of(model))
+    )
+
+
+def execute(url: str, *statements: str) -> None:
+    async def run(db: AsyncSession) -> None:
+        for statement in statements:
+            await db.execute(text(statement))
+
+    in_database(url, run)

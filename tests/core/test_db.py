@@ -1,0 +1,231 @@
+"""The database: whatever it is, instants stay instants and a row is stored once."""
+
+import asyncio
+import datetime
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, select, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+    StatementError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from starlette.testclient import TestClient
+
+from api.core.config import Settings
+from api.core.db import Database, insert_once, is_outage, table_of
+from api.participants.models import PARTICIPANTS
+from api.tables import ALL_TABLES, PERSONAL_TABLES
+from tests.core.stored import execute, in_database, rows
+from tests.support.phone import Phone
+
+NOON = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
+PRAGMAS = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+MADRID = datetime.timezone(datetime.timedelta(hours=1))
+
+
+def participant(**changes: Any) -> dict[str, Any]:
+    return {
+        "participant_id": uuid.uuid4(),
+        "enrolled_at": NOON,
+        "time_zone": "Europe/Madrid",
+        "language": "en",
+        "age_band": "unknown",
+        "region": "unknown",
+        "conditions": [],
+    } | changes
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_sqlite_connection_is_set_up_to_lose_nothing(database_url: str) -> None:
+    settings = Settings(database_url=database_url, database_pool_size=3)
+
+    async def look(engine: AsyncEngine, how_many: int) -> list[tuple[Any, ...]]:
+        found = []
+        connections = [await engine.connect() for _ in range(how_many)]
+        for connection in connections:
+            values = [await connection.scalar(text(f"PRAGMA {name}")) for name in PRAGMAS]
+            found.append(tuple(values))
+        for connection in connections:
+            await connection.close()
+        return found
+
+    async def look_at_both() -> list[tuple[Any, ...]]:
+        database = Database(settings)
+        found = [*await look(database.writer, 1), *await look(database.reader, 3)]
+        await database.close()
+        return found
+
+    full = 2
+    assert asyncio.run(look_at_both()) == [("wal", full, 1, 5000)] * 4
+
+
+def test_an_instant_comes_back_as_the_same_instant_in_utc(database_url: str) -> None:
+    given = NOON.astimezone(MADRID)
+    assert given.utcoffset() != NOON.utcoffset()
+    row = participant(enrolled_at=given)
+    in_database(database_url, lambda db: db.execute(insert(PARTICIPANTS).values(row)))
+    (stored,) = rows(database_url, PARTICIPANTS)
+    assert stored["enrolled_at"] == NOON
+    assert stored["enrolled_at"].tzinfo is datetime.UTC
+
+
+def test_an_instant_is_found_by_the_same_instant_written_with_another_offset(
+    database_url: str,
+) -> None:
+    row = participant()
+
+    async def find(db: AsyncSession) -> Any:
+        await db.execute(insert(PARTICIPANTS).values(row))
+        same = select(PARTICIPANTS.c.participant_id).where(
+            PARTICIPANTS.c.enrolled_at == NOON.astimezone(MADRID)
+        )
+        return (await db.execute(same)).scalar_one_or_none()
+
+    assert in_database(database_url, find) == row["participant_id"]
+
+
+def test_a_time_without_an_offset_is_refused_and_not_stored(database_url: str) -> None:
+    row = participant(enrolled_at=NOON.replace(tzinfo=None))
+    with pytest.raises(StatementError, match="naive"):
+        in_database(database_url, lambda db: db.execute(insert(PARTICIPANTS).values(row)))
+    assert rows(database_url, PARTICIPANTS) == []
+
+
+def test_a_row_is_inserted_once_and_the_first_one_stays(database_url: str) -> None:
+    row = participant()
+
+    async def insert_twice(db: AsyncSession) -> tuple[bool, bool]:
+        first = await insert_once(db, PARTICIPANTS, row)
+        return first, await insert_once(db, PARTICIPANTS, {**row, "language": "es"})
+
+    assert in_database(database_url, insert_twice) == (True, False)
+    (stored,) = rows(database_url, PARTICIPANTS)
+    assert stored["language"] == "en"
+
+
+def test_an_exception_in_a_transaction_leaves_nothing_behind(database_url: str) -> None:
+    async def insert_and_fail(db: AsyncSession) -> None:
+        await db.execute(insert(PARTICIPANTS).values(participant()))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        in_database(database_url, insert_and_fail)
+    assert rows(database_url, PARTICIPANTS) == []
+
+
+def test_a_record_of_nobody_is_refused_by_the_database_itself(database_url: str) -> None:
+    with pytest.raises(IntegrityError):
+        execute(
+            database_url,
+            "INSERT INTO device (participant_id, device_id, secret_hash, created_at)"
+            f" VALUES ('{uuid.uuid4().hex}', '{uuid.uuid4().hex}', 'x', '2026-11-22 12:00:00')",
+        )
+
+
+# A recovery code is looked up before it is known whose it is.
+KEYED_BY_WHAT_A_PERSON_TYPES = {"recovery_code"}
+
+
+@pytest.mark.parametrize(
+    "table", [table_of(model) for model in PERSONAL_TABLES], ids=lambda table: table.name
+)
+def test_every_personal_row_belongs_to_its_participant_and_goes_with_them(table: Table) -> None:
+    if table.name not in KEYED_BY_WHAT_A_PERSON_TYPES:
+        assert table.primary_key.columns.keys()[0] == "participant_id"
+    for key in table.foreign_key_constraints:
+        assert key.column_keys[0] == "participant_id"
+        assert key.ondelete == "CASCADE"
+    assert table.foreign_key_constraints or table.name == "participant"
+
+
+def test_every_constraint_has_a_name_that_a_later_migration_can_use() -> None:
+    for model in ALL_TABLES:
+        table = table_of(model)
+        assert table.primary_key.name == f"pk_{table.name}"
+        assert all(key.name for key in table.foreign_key_constraints)
+
+
+# A commit that fails: a deferred constraint is checked at no other moment.
+BREAK_COMMITS = {
+    "sqlite": [
+        "CREATE TABLE absent (id INTEGER PRIMARY KEY)",
+        """
+        CREATE TABLE dangling (id INTEGER REFERENCES absent (id) DEFERRABLE INITIALLY DEFERRED)
+        """,
+        """
+        CREATE TRIGGER dangle AFTER INSERT ON exercise_session
+        BEGIN INSERT INTO dangling VALUES (1); END
+        """,
+    ],
+    "postgresql": [
+        """
+        CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'at commit'; END $$
+        """,
+        """
+        CREATE CONSTRAINT TRIGGER dangle AFTER INSERT ON exercise_session
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()
+        """,
+    ],
+}
+MEND_COMMITS = {
+    "sqlite": "DROP TRIGGER dangle",
+    "postgresql": "DROP TRIGGER dangle ON exercise_session",
+}
+
+
+def test_a_commit_that_fails_is_never_answered_as_stored(
+    client: TestClient, phone: Phone, database_url: str
+) -> None:
+    kind = database_url.partition(":")[0]
+    execute(database_url, *BREAK_COMMITS[kind])
+    body = phone.session()
+    response = phone.post_session(body)
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal_error"
+    assert "Location" not in response.headers
+    assert phone.get("/v1/sessions").json()["items"] == []
+    # The failed transaction holds nothing up: the phone's retry is stored.
+    execute(database_url, MEND_COMMITS[kind])
+    assert phone.post_session(body).status_code == 201
+    assert client.get("/readyz").status_code == 200
+
+
+class DriverError(Exception):
+    """What a driver raises, with the database's own code."""
+
+    def __init__(self, sqlstate: str = "") -> None:
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "outage"),
+    [
+        (DBAPIError("", None, DriverError("57P01")), True),
+        (DBAPIError("", None, DriverError("57P03")), True),
+        (DBAPIError("", None, DriverError("53300")), True),
+        (DBAPIError("", None, DriverError("08006")), True),
+        (DBAPIError("", None, DriverError("40001")), True),
+        (DBAPIError("", None, DriverError("40P01")), True),
+        (DBAPIError("", None, DriverError("23505")), False),
+        (DBAPIError("", None, DriverError("42P01")), False),
+        (DBAPIError("", None, DriverError(), connection_invalidated=True), True),
+        (DBAPIError("", None, DriverError()), False),
+        (OperationalError("", None, Exception("database is locked")), True),
+        (OperationalError("", None, Exception("no such table: device")), False),
+        (ProgrammingError("", None, DriverError()), False),
+        (PoolTimeoutError("all connections are busy"), True),
+        (ConnectionRefusedError(), True),
+        (TimeoutError(), True),
+        (ValueError(), False),
+    ],
+)
+def test_an_outage_is_told_from_a_fault_of_ours(error: Exception, *, outage: bool) -> None:
+    assert is_outage(error) is outage

@@ -1,0 +1,56 @@
+"""HEAD: the same status and headers as GET, and no body."""
+
+import re
+from collections.abc import Iterator
+
+from starlette.testclient import TestClient
+
+from tests.support.phone import Json, Phone
+
+VOLATILE = {"x-request-id", "ratelimit", "date"}
+SAMPLES = {
+    "/v1/exercises/{item_id}": "toe-curls",
+    "/v1/massages/{item_id}": "heel-massage",
+    "/v1/warnings/{item_id}": "radiating-pain",
+    "/v1/routines/{item_id}": "daily-15-minutes",
+}
+
+
+def get_paths(document: Json) -> Iterator[str]:
+    return (path for path, methods in document["paths"].items() if "get" in methods)
+
+
+def test_head_answers_like_get_without_a_body(phone: Phone, client: TestClient) -> None:
+    session, report = phone.session(), phone.report()
+    phone.post_session(session)
+    decision = phone.post_report(report).json()["decision"]
+    picture = client.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
+    samples = SAMPLES | {
+        "/v1/sessions/{session_id}": session["id"],
+        "/v1/symptom-reports/{report_id}": report["id"],
+        "/v1/decisions/{decision_id}": decision["id"],
+        "/v1/triage/rule-sets/{rule_set_hash}": decision["rule_set"]["hash"],
+        "/v1/media/{name}": picture.rpartition("/")[2],
+    }
+    paths = list(get_paths(client.get("/v1/openapi.json").json()))
+    assert len(paths) > 20
+    for path in paths:
+        assert "{" not in path or path in samples, f"{path} needs a sample here"
+        url = re.sub(r"\{.*\}", str(samples.get(path)), path)
+        got = client.get(url, headers=phone.headers)
+        head = client.head(url, headers=phone.headers)
+        assert got.status_code == 200, path
+        assert head.status_code == 200, path
+        assert head.content == b"", path
+        same = [
+            {key: value for key, value in response.headers.items() if key not in VOLATILE}
+            for response in (got, head)
+        ]
+        assert same[0] == same[1], path
+
+
+def test_head_of_what_is_not_there_is_not_found(content_client: TestClient) -> None:
+    response = content_client.head("/v1/exercises/nothing")
+    assert response.status_code == 404
+    assert response.content == b""
+    assert response.headers["Content-Type"] == "application/problem+json"

@@ -1,0 +1,79 @@
+"""Languages: what was asked for, else what is liked best, else English."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.core.errors import InvalidRequest
+from api.http.languages import choose_language, negotiate
+
+AVAILABLE = ("en", "es")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("es", "es"),
+        ("es-MX", "es"),
+        ("ES-mx", "es"),
+        ("es-419,es;q=0.9,en;q=0.8", "es"),
+        ("en;q=0.5, es;q=0.9", "es"),
+        ("fr", "en"),
+        ("fr, es;q=0.1", "es"),
+        ("de-CH, fr;q=0.9", "en"),
+        ("*", "en"),
+        ("es;q=0", "en"),
+        (";;;,,,q=", "en"),
+    ],
+)
+def test_the_best_liked_of_what_there_is_is_served(accepted: str, language: str) -> None:
+    assert negotiate(accepted, AVAILABLE) == language
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"), [("es", "es"), ("es-MX", "es"), ("ES", "es"), ("en-GB", "en")]
+)
+def test_what_was_asked_for_comes_before_what_is_liked(asked: str, language: str) -> None:
+    assert choose_language(asked, "en" if language == "es" else "es", AVAILABLE) == language
+
+
+@pytest.mark.parametrize("asked", ["fr", "e", "spanish", "esperanto-x"])
+def test_an_unknown_language_is_refused_with_what_there_is(asked: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        choose_language(asked, "es", AVAILABLE)
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.code) == ("/query/lang", "unknown_language")
+    assert "en, es" in fault.message
+
+
+def test_an_answer_says_its_language_and_that_it_depends_on_what_was_liked(
+    content_client: TestClient,
+) -> None:
+    response = content_client.get("/v1/warnings", headers={"Accept-Language": "es-MX"})
+    assert response.headers["Content-Language"] == "es"
+    assert response.headers["Vary"] == "Accept-Language, Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("fr", "unknown_language"),
+        ("x", "string_too_short"),
+        ("en_GB", "string_pattern_mismatch"),
+        ("a" * 40, "string_too_long"),
+        ("", "string_too_short"),
+    ],
+)
+def test_a_lang_that_cant_be_served_is_named(
+    content_client: TestClient, asked: str, code: str
+) -> None:
+    response = content_client.get("/v1/exercises", params={"lang": asked})
+    assert response.status_code == 422
+    (fault,) = response.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/query/lang", code)
+
+
+def test_a_header_without_end_is_refused_and_not_parsed(content_client: TestClient) -> None:
+    response = content_client.get("/v1/exercises", headers={"Accept-Language": "es," * 1000})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/header/accept-language"
