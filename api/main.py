@@ -119,7 +119,6 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         separate_input_output_schemas=False,
         redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
         middleware=middleware,
         lifespan=lifespan,
     )

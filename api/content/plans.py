@@ -15,6 +15,8 @@ from api.content.vocabulary import CareLevel, CautionAction, Equipment, Position
 from api.core.errors import Fault, InvalidRequest
 
 ROUTINE = "daily-15-minutes"
+# The condition of cautions that hold for everybody.
+EVERYONE = "always"
 SECONDS_PER_MINUTE = 60
 CARE_ORDER = list(CareLevel)
 Hold = Literal["continue", "caution", "pause", "stop"]
@@ -70,7 +72,7 @@ class _Composer:
             for caution in self.renderer.catalogue.cautions
             if activity.id in caution.applies_to
             and caution.action in actions
-            and caution.condition in self.wishes.conditions
+            and caution.condition in {*self.wishes.conditions, EVERYONE}
         ]
 
     def left_out(

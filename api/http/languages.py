@@ -14,7 +14,9 @@ DEFAULT = "en"
 def negotiate(accept_language: str, available: tuple[str, ...]) -> str:
     """Pick the best of the available languages; `es-MX` is served `es`, no match English."""
     accepted = parse_accept_header(accept_language, LanguageAccept)
-    return accepted.best_match(available, DEFAULT) or DEFAULT
+    # Regions are cut off first: matched whole, `en-GB, es;q=0.5` would be served Spanish.
+    primary = LanguageAccept([(tag.partition("-")[0], quality) for tag, quality in accepted])
+    return primary.best_match(available, DEFAULT) or DEFAULT
 
 
 def choose_language(asked: str | None, accept_language: str, available: tuple[str, ...]) -> str:

@@ -163,11 +163,12 @@ def _after(instant: Any, record_id: Any, cursor: str | None) -> Any:
         return None
     moment, last_id = decode_cursor(cursor, 2)
     try:
-        at = datetime.datetime.fromisoformat(moment)
+        written = datetime.datetime.fromisoformat(moment)
+        at = written.astimezone(datetime.UTC)
         last = uuid.UUID(last_id)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise unreadable_cursor() from None
-    if at.tzinfo is None:
+    if written.tzinfo is None:
         raise unreadable_cursor()
     return or_(instant < at, and_(instant == at, record_id < last))
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.content.deps import CurrentLanguage, CurrentRelease
+from api.content.deps import CurrentRelease
 from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
 from api.journal import decisions, reading, service
-from api.journal.deps import OwnLanguage
+from api.journal.deps import OwnLanguage, ReadingLanguage
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
     LoggedSession,
@@ -62,7 +62,7 @@ async def list_sessions(
     caller: ReadingCaller,
     db: ReadDb,
     rule_set: CurrentRules,
-    language: CurrentLanguage,
+    language: ReadingLanguage,
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = None,
 ) -> SessionList:
@@ -77,7 +77,7 @@ async def get_session(
     caller: ReadingCaller,
     db: ReadDb,
     rule_set: CurrentRules,
-    language: CurrentLanguage,
+    language: ReadingLanguage,
     session_id: OwnId,
 ) -> LoggedSession:
     """Get one of one's own sessions."""
@@ -99,7 +99,7 @@ async def file_symptom_report(
     db: Db,
     response: Response,
 ) -> StoredSymptomReport:
-    """File a symptom report and get its decision; sent again, the first decision comes back."""
+    """File a symptom report and get its decision; sent again, it is stored once."""
     stored, created = await service.file_report(
         db, caller.participant_id, report, rule_set, rule_sets, language, clock
     )
@@ -171,7 +171,7 @@ async def get_progress(
     db: ReadDb,
     release: CurrentRelease,
     rule_set: CurrentRules,
-    language: CurrentLanguage,
+    language: ReadingLanguage,
     clock: CurrentClock,
 ) -> Progress:
     """Get what one's own records add up to, by one's own dates."""

@@ -70,11 +70,15 @@ class SeedFolder:
         (self.path / file).unlink()
 
     def check(self) -> tuple[int, list[str]]:
-        """Run `footing check`; return its exit code and every line it printed."""
+        """Run `footing check`; return its exit code and every line it printed where it belongs."""
         result = CliRunner().invoke(app, ["check", "--folder", str(self.path)])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return result.exit_code, result.output.splitlines()
+        printed, silent = result.stdout, result.stderr
+        if result.exit_code != 0:
+            printed, silent = silent, printed
+        assert silent == ""
+        return result.exit_code, printed.splitlines()
 
     def seed(self, database_url: str) -> subprocess.CompletedProcess[str]:
         """Run `footing seed` as an operator does, in a process of its own."""

@@ -9,7 +9,6 @@ import pytest
 from api.content.catalogue import Catalogue
 from api.content.checks import check_reviews
 from tests.content.seed_folder import SeedFolder
-from tests.support.server import footing
 
 Change = Callable[[SeedFolder], None]
 EXERCISES = "exercises.json"
@@ -347,19 +346,3 @@ def test_english_can_not_be_left_out(seed_folder: SeedFolder) -> None:
     assert code == 1
     assert "languages.json#: English is missing: it answers when nothing matches" in lines
     assert 'exercises.json#/0/title/de: the translation "de" is missing' in lines
-
-
-def test_the_command_itself_tells_the_faults_on_standard_error(seed_folder: SeedFolder) -> None:
-    seed_folder.put(EXERCISES, "/0/media_ids/0", "no-such")
-    result = footing(
-        "check",
-        "--folder",
-        str(seed_folder.path),
-        database_url="sqlite:///no-such-folder/no.db",
-        folder=seed_folder.path,
-    )
-    assert result.returncode == 1
-    assert result.stdout == ""
-    assert result.stderr == (
-        'exercises.json#/0/media_ids/0: "no-such" is not in media\n1 faults.\n'
-    )

@@ -91,7 +91,7 @@ def holds_back(activity: str, wishes: Wishes) -> bool:
     return wishes.hold in {"pause", "stop"}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(wishes=wishes)
 @example(wishes=Wishes(240, EVERYTHING, ANYHOW, tuple(sorted(CARE))))
 @example(wishes=Wishes(240, EVERYTHING, ANYHOW, ()))
@@ -105,7 +105,7 @@ def test_nothing_is_planned_that_a_condition_rules_out(
         assert not holds_back(item.activity_id, wishes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(wishes=wishes)
 def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes: Wishes) -> None:
     plan = plan_for(catalogue, wishes)
@@ -116,7 +116,7 @@ def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes
     assert plan.fits is bool(planned)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(wishes=wishes)
 def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
     catalogue: Catalogue, wishes: Wishes
@@ -146,7 +146,7 @@ def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
         assert entry.reason != "time" or sum(reason.values()) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(wishes=wishes)
 def test_a_plan_keeps_within_the_time_and_within_the_dosage(
     catalogue: Catalogue, wishes: Wishes
@@ -177,7 +177,7 @@ def test_a_plan_keeps_within_the_time_and_within_the_dosage(
     assert 0 <= change_over <= 15 * max(0, len(plan.items) - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(wishes=wishes)
 def test_a_plan_tells_the_help_that_the_conditions_need(
     catalogue: Catalogue, wishes: Wishes
@@ -192,7 +192,7 @@ def test_a_plan_tells_the_help_that_the_conditions_need(
     assert plan.fits or plan.messages
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(wishes=wishes)
 def test_what_a_planned_activity_needs_minding_stands_beside_it(
     catalogue: Catalogue, wishes: Wishes
@@ -202,7 +202,7 @@ def test_what_a_planned_activity_needs_minding_stands_beside_it(
         assert [caution.id for caution in item.cautions] == [entry["id"] for entry in expected]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(wishes=wishes, more=st.sampled_from(sorted(CARE)))
 def test_one_more_condition_never_adds_an_activity(
     catalogue: Catalogue, wishes: Wishes, more: str
@@ -215,7 +215,7 @@ def test_one_more_condition_never_adds_an_activity(
     assert planned((*wishes.conditions, more)) <= planned(wishes.conditions)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(wishes=wishes)
 def test_the_languages_plan_the_same(catalogue: Catalogue, wishes: Wishes) -> None:
     english, spanish = plan_for(catalogue, wishes), plan_for(catalogue, wishes, "es")

@@ -1,8 +1,9 @@
 """The examples of the OpenAPI document, recorded from the app as a phone would use it.
 
-    RECORD_EXAMPLES=1 python -m pytest tests/contract/test_openapi.py -k examples_are_what
+    RECORD_EXAMPLES=1 python -m pytest tests/contract/test_openapi.py -k "examples_are and sqlite"
+    footing openapi > docs/openapi.json
 
-writes them anew, when the shape or the words of an answer have changed.
+write them anew, when the shape or the words of an answer have changed.
 """
 
 import hashlib
@@ -134,10 +135,11 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("ReplayedDecision", "POST", "/v1/decisions/{decision}/replay", None),
     ("StoredClearance", "POST", "/v1/me/clearances", "NewClearance"),
     ("Progress", "GET", "/v1/me/progress", None),
-    ("NewRecoveryCode", "POST", "/v1/me/recovery-code", None),
-    ("DeviceList", "GET", "/v1/devices", None),
-    ("LinkedDevice", "POST", "/v1/devices", "DeviceLink"),
+    # One of each so far: lists of things made at the same moment have no order.
     ("Export", "GET", "/v1/me/export", None),
+    ("DeviceList", "GET", "/v1/devices", None),
+    ("NewRecoveryCode", "POST", "/v1/me/recovery-code", None),
+    ("LinkedDevice", "POST", "/v1/devices", "DeviceLink"),
     ("Health", "GET", "/healthz", None),
     ("Readiness", "GET", "/readyz", None),
 )

@@ -26,6 +26,9 @@ FLAGS = [
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
+PATIENCE_MILLISECONDS = 60_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
 
@@ -73,6 +76,7 @@ def browser() -> Iterator[Browser]:
 def visit(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visit]:
     """The page, opened on a large or on a small screen and shown in full."""
     context = browser.new_context(viewport=request.param)
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
     visit = Visit(context.new_page())
     visit.listen()
     visit.page.goto(f"{server.url}/docs")

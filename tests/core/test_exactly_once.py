@@ -35,7 +35,8 @@ def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("server")
     limits = httpx.Limits(max_connections=THREADS)
     with (
-        running_server(database_url, folder) as server,
+        # However slow the machine: this is about what is stored, not about how soon.
+        running_server(database_url, folder, database_timeout_seconds="60") as server,
         httpx.Client(base_url=server.url, limits=limits, timeout=60) as client,
     ):
         yield client

@@ -116,12 +116,12 @@ def test_a_postgresql_that_stops_is_unavailable_until_it_is_back(
 def test_a_postgresql_that_does_not_answer_is_unavailable_in_time(
     database_url: str, make_client: AppMaker, line: Line
 ) -> None:
-    phone = Phone(make_client(database_url=through(line, database_url), database_timeout_seconds=1))
+    phone = Phone(make_client(database_url=through(line, database_url), database_timeout_seconds=2))
     phone.enrol()
     line.silent.set()
     started = time.monotonic()
     assert_unavailable(phone.post_session(phone.session()))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert phone.client.get("/v1/exercises").status_code == 200
     line.silent.clear()
     assert phone.post_session(phone.session()).status_code == 201

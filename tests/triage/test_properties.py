@@ -90,7 +90,7 @@ def known_stable(answers: Answers) -> bool:
     return derive(RULE_SET.document["facts"], answers).certain["known_stable"]
 
 
-@settings(max_examples=600, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(data=st.data())
 def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     before: Answers = data.draw(REPORTS)
@@ -110,7 +110,7 @@ def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     assert rank(decision_on(after)["level"]) >= rank(decision_on(before)["level"])
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 @given(before=REPORTS, data=st.data())
 def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
     before: Answers, data: st.DataObject
@@ -126,7 +126,7 @@ def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
     assert not raised or any(after[name] != before[name] for name in listed)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=150, deadline=None, database=None)
 @given(answers=REPORTS, data=st.data())
 def test_a_must_ask_question_left_out_never_gives_self_care(
     answers: Answers, data: st.DataObject
