@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run test lint lock clean
+.PHONY: help setup run test lint lock openapi clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -54,6 +54,10 @@ lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=-
 			print "# Development\n" text[""] \
 		}' .venv/run .venv/build requirements.lock > .venv/lock
 	mv .venv/lock requirements.lock
+
+openapi: $(STAMP) ## Record the examples of the OpenAPI document anew and write docs/openapi.json
+	RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q -n 0 tests/contract/test_openapi.py -k "examples_are and sqlite"
+	$(BIN)/footing openapi > docs/openapi.json
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

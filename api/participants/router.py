@@ -41,7 +41,7 @@ async def enrol_participant(
     return await service.enrol(db, enrolment, clock)
 
 
-@router.post("/devices", status_code=201)
+@router.post("/devices", status_code=201, responses={401: {}})
 async def link_device(
     link: DeviceLink, request: Request, clock: CurrentClock, _: EnrolmentLimit
 ) -> LinkedDevice:
