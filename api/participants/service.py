@@ -147,7 +147,9 @@ async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> None:
     await db.execute(
         select(PARTICIPANTS.c.participant_id)
         .where(PARTICIPANTS.c.participant_id == participant_id)
-        .with_for_update()
+        # FOR NO KEY UPDATE: every upload holds the row's key already (`verify`), and a full
+        # FOR UPDATE would make any two of them wait for each other.
+        .with_for_update(key_share=True)
     )
 
 

@@ -3,6 +3,7 @@
 import datetime
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from api.content.loading import load_catalogue
 from api.content.rule_set import reviewed_document
 from api.core.canonical import canonical
 from api.core.config import SEED_FOLDER
-from api.triage.evaluation import Case, decide
+from api.triage.evaluation import Case, decide, judge_report, level_of
 from api.triage.facts import derive, is_open
 from api.triage.rules import compile_rule_set
 from tests.triage.reports import mild_answers, rank
@@ -34,6 +35,12 @@ SEVERITY: dict[str, tuple[tuple[str, ...], ...]] = {
     "assessed_before": (("yes",), ("no",)),
 }
 NUMBERS = {"pain_score": (0, 10), "weeks": (0, 5200), "age_years": (0, 120)}
+# On both sides of every bound that a rule could draw.
+STEPS: dict[str, list[int | str]] = {
+    "pain_score": list(range(11)),
+    "weeks": [0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 52, 5200],
+    "age_years": [0, 5, 6, 17, 18, 49, 50, 69, 70, 120],
+}
 # More years are worse for one rule and milder for another.
 WORSENS = [name for name in RULE_SET.questions if name != "age_years"]
 
@@ -62,8 +69,15 @@ def worse_than(question: str, answer: int | str | None) -> list[int | str]:
     grades = severity(question)
     if is_open(answer):
         return list(grades[-1])
-    place = next(index for index, grade in enumerate(grades) if answer in grade)
+    place = grade_of(question, answer)
     return [choice for grade in grades[place + 1 :] for choice in grade]
+
+
+def grade_of(question: str, answer: int | str) -> int:
+    """Tell how bad an answer is; two of one grade are worse in different ways."""
+    if question in NUMBERS:
+        return int(answer)
+    return next(index for index, grade in enumerate(severity(question)) if answer in grade)
 
 
 MILD = mild_answers(RULE_SET)
@@ -88,6 +102,36 @@ def decision_on(answers: Mapping[str, int | str | None]) -> dict[str, Any]:
 
 def known_stable(answers: Answers) -> bool:
     return derive(RULE_SET.document["facts"], answers).certain["known_stable"]
+
+
+def some_answers(question: str) -> list[int | str]:
+    """List the answers that rules tell apart, from the mildest to the worst."""
+    if question in NUMBERS:
+        return STEPS[question]
+    choices = {choice["id"] for choice in RULE_SET.questions[question]["choices"]}
+    return [choice for grade in severity(question) for choice in grade if choice in choices]
+
+
+def level_on(answers: Answers) -> int:
+    return rank(level_of(RULE_SET, judge_report(RULE_SET, answers)))
+
+
+def test_beside_any_other_answer_a_worse_answer_never_lowers_the_level() -> None:
+    compared = 0
+    for other in RULE_SET.questions:
+        for answer in (None, *some_answers(other)):
+            base = {**MILD, other: answer}
+            for name in WORSENS:
+                if name == other:
+                    continue
+                levels = [level_on({**base, name: worse}) for worse in some_answers(name)]
+                places = [grade_of(name, worse) for worse in some_answers(name)]
+                for lower, higher in pairwise(range(len(levels))):
+                    if places[lower] < places[higher]:
+                        place = f"{name} beside {other}={answer}"
+                        assert levels[lower] <= levels[higher], place
+                        compared += 1
+    assert compared > 5000
 
 
 @settings(max_examples=300, deadline=None, database=None)
