@@ -69,6 +69,7 @@ def worse_than(question: str, answer: int | str | None) -> list[int | str]:
     grades = severity(question)
     if is_open(answer):
         return list(grades[-1])
+    assert answer is not None
     place = grade_of(question, answer)
     return [choice for grade in grades[place + 1 :] for choice in grade]
 
