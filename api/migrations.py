@@ -25,10 +25,24 @@ def head() -> str | None:
     return ScriptDirectory.from_config(config()).get_current_head()
 
 
+def current(connection: Connection) -> str | None:
+    """Name the migration that the database is at; refuse one that this version does not know."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if found is not None and found not in known:
+        message = (
+            f"The database is at migration {found}, which this version does not know. "
+            "Install the version of Footing that migrated it, or a newer one."
+        )
+        raise NotReady(message)
+    return found
+
+
 async def migrate(database: Database, revision: str = "head") -> None:
     """Bring the database to a revision, the newest by default."""
 
     def upgrade(connection: Connection) -> None:
+        current(connection)
         command.upgrade(config(connection), revision)
 
     async with database.writer.begin() as connection:
@@ -37,10 +51,6 @@ async def migrate(database: Database, revision: str = "head") -> None:
 
 async def require_head(database: Database) -> None:
     """Refuse a database that is not at the newest migration."""
-
-    def current(connection: Connection) -> str | None:
-        return MigrationContext.configure(connection).get_current_revision()
-
     async with database.reader.connect() as connection:
         found = await connection.run_sync(current)
     if found != head():

