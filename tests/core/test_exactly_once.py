@@ -16,8 +16,6 @@ from tests.support.phone import Phone
 from tests.support.server import running_server
 
 THREADS = 50
-# One worker runs them all, on one server for each database.
-pytestmark = pytest.mark.xdist_group("exactly-once")
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
