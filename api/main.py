@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
+from api.content.release import Release
 from api.content.router import router as content_router
 from api.content.service import active_hash, load_release
 from api.core.clock import Clock, SystemClock
@@ -46,21 +47,25 @@ log = structlog.get_logger(__name__)
 
 
 async def take_up(app: FastAPI, database: Database) -> None:
-    """Serve the active release, if another one became active."""
+    """Serve the active release, if another one became active, and what was withdrawn."""
+    serving: Release | None = getattr(app.state, "release", None)
     async with database.read() as db:
-        app.state.rule_sets.take_up(await withdrawn_rule_sets(db))
+        # In this order: a rule set is withdrawn only once another one is active, so whoever sees
+        # it withdrawn sees its successor too.
+        withdrawn = await withdrawn_rule_sets(db)
         active = await active_hash(db)
         if active is None:
             message = "There is no content in the database yet. Run: footing seed"
             raise NotReady(message)
-        serving = getattr(app.state, "release", None)
-        if serving is not None and serving.hash == active:
-            return
-        release = await load_release(db, active)
+        release = serving
+        if release is None or release.hash != active:
+            release = await load_release(db, active)
     # Compiled before it is served: a rule set that can't be compiled is not taken up.
     app.state.rule_sets.of(release)
+    app.state.rule_sets.take_up(withdrawn)
     app.state.release = release
-    log.info("release taken up", release=release.hash, rule_set=release.rule_set_hash)
+    if release is not serving:
+        log.info("release taken up", release=release.hash, rule_set=release.rule_set_hash)
 
 
 async def watch_releases(app: FastAPI, database: Database, seconds: float) -> None:

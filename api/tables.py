@@ -18,6 +18,7 @@ PERSONAL_TABLES = (
     participants.Participant,
     participants.Device,
     participants.ConsentRecord,
+    participants.RecordedChange,
     participants.StoredRecoveryCode,
     journal.ExerciseSession,
     journal.SymptomReport,

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column(
             "conditions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
+        sa.Column("last_change", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("participant_id", name=op.f("pk_participant")),
     )
     op.create_table(
@@ -188,6 +189,27 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "recorded_change",
+        sa.Column("participant_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
+        sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participant.participant_id"],
+            name=op.f("fk_recorded_change_participant_id_participant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("participant_id", "number", name=op.f("pk_recorded_change")),
+    )
+    with op.batch_alter_table("recorded_change", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_recorded_change_record", ["participant_id", "record_id"], unique=False
+        )
+
+    op.create_table(
         "recovery_code",
         sa.Column("locator", sqlmodel.sql.sqltypes.AutoString(length=8), nullable=False),
         sa.Column("participant_id", sa.Uuid(), nullable=False),
@@ -303,6 +325,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_recovery_code_participant_id"))
 
     op.drop_table("recovery_code")
+    with op.batch_alter_table("recorded_change", schema=None) as batch_op:
+        batch_op.drop_index("ix_recorded_change_record")
+
+    op.drop_table("recorded_change")
     with op.batch_alter_table("exercise_session", schema=None) as batch_op:
         batch_op.drop_index("ix_exercise_session_newest")
 

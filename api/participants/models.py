@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import Column, ForeignKeyConstraint
+from sqlalchemy import Column, ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from api.core.db import JsonDocument, UtcDateTime, table_of
@@ -21,6 +21,8 @@ class Participant(SQLModel, table=True):
     age_band: str = Field(max_length=16)
     region: str = Field(max_length=64)
     conditions: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
+    # The number of the newest change; it counts without gaps, see `changes`.
+    last_change: int
 
 
 class Device(SQLModel, table=True):
@@ -60,6 +62,25 @@ class ConsentRecord(SQLModel, table=True):
     given_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
+class RecordedChange(SQLModel, table=True):
+    """That something of a participant became new or was deleted. What it is stands elsewhere."""
+
+    __tablename__ = "recorded_change"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+        ),
+        Index("ix_recorded_change_record", "participant_id", "record_id"),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    kind: str = Field(max_length=16)
+    record_id: uuid.UUID
+    deleted: bool
+    changed_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
 class StoredRecoveryCode(SQLModel, table=True):
     """What links a further phone. Its key is what a person types, since they know no id."""
 
@@ -90,5 +111,6 @@ class ErasedToken(SQLModel, table=True):
 PARTICIPANTS = table_of(Participant)
 DEVICES = table_of(Device)
 CONSENTS = table_of(ConsentRecord)
+CHANGES = table_of(RecordedChange)
 RECOVERY = table_of(StoredRecoveryCode)
 ERASED_TOKENS = table_of(ErasedToken)

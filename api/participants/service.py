@@ -64,6 +64,7 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
             age_band=enrolment.age_band.value,
             region=enrolment.region,
             conditions=sorted(set(enrolment.conditions)),
+            last_change=0,
         )
     )
     token = await devices.add_device(db, participant_id, now)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
-from api.participants.models import CONSENTS, DEVICES, PARTICIPANTS, RECOVERY
+from api.participants.models import CHANGES, CONSENTS, DEVICES, PARTICIPANTS, RECOVERY
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,12 @@ REGISTRY: tuple[Personal, ...] = (
         {"participant_id": OWNER},
     ),
     Personal(
+        "changes",
+        CHANGES,
+        ("number", "kind", "record_id", "deleted", "changed_at"),
+        {"participant_id": OWNER},
+    ),
+    Personal(
         "recovery_codes",
         RECOVERY,
         ("created_at", "failed_attempts", "locked_until"),
@@ -137,7 +143,7 @@ REGISTRY: tuple[Personal, ...] = (
     Personal(
         "participants",
         PARTICIPANTS,
-        ("enrolled_at", "time_zone", "language", "age_band", "region", "conditions"),
+        ("enrolled_at", "time_zone", "language", "age_band", "region", "conditions", "last_change"),
         {"participant_id": OWNER},
     ),
 )

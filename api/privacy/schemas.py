@@ -42,6 +42,7 @@ class Export(ResponseModel):
     symptom_reports: Rows
     sessions: Rows
     consents: Rows
+    changes: Rows
     recovery_codes: Rows
     devices: Rows
     participants: Rows

@@ -1,0 +1,68 @@
+"""The numbered changes of a participant, from which another phone learns what is new."""
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import insert, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.participants.models import CHANGES, PARTICIPANTS
+
+
+class ChangedKind(StrEnum):
+    """What changed."""
+
+    SESSION = "session"
+    SYMPTOM_REPORT = "symptom_report"
+    CLEARANCE = "clearance"
+    PROFILE = "profile"
+    CONSENT = "consent"
+    SCHEDULE = "schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that became new, or was deleted.
+
+    Of the kinds that a participant has only one of, the id is the participant's own.
+    """
+
+    kind: ChangedKind
+    record_id: uuid.UUID
+    deleted: bool = False
+
+
+async def record_changes(
+    db: AsyncSession, participant_id: uuid.UUID, changes: Sequence[Change], now: datetime.datetime
+) -> None:
+    """Number changes without gaps, in the order in which their transactions commit.
+
+    The update holds the participant's row until the commit, so nobody can read a number while a
+    lower one is still to come. Call `lock_participant` before the first write: two transactions
+    that store the same record would otherwise wait for each other.
+    """
+    if not changes:
+        return
+    counted = (
+        update(PARTICIPANTS)
+        .where(PARTICIPANTS.c.participant_id == participant_id)
+        .values(last_change=PARTICIPANTS.c.last_change + len(changes))
+        .returning(PARTICIPANTS.c.last_change)
+    )
+    last: int = (await db.execute(counted)).scalar_one()
+    first = last - len(changes) + 1
+    rows = [
+        {
+            "participant_id": participant_id,
+            "number": number,
+            "kind": change.kind.value,
+            "record_id": change.record_id,
+            "deleted": change.deleted,
+            "changed_at": now,
+        }
+        for number, change in enumerate(changes, first)
+    ]
+    await db.execute(insert(CHANGES), rows)
