@@ -23,6 +23,8 @@ from api.http.middleware import RequestMiddleware
 from api.http.operations import router as operations_router
 from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
+from api.journal.sync_router import BATCHES
+from api.journal.sync_router import router as sync_router
 from api.migrations import require_head
 from api.participants.router import router as participants_router
 from api.privacy.router import router as privacy_router
@@ -131,6 +133,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.clock = clock or SystemClock()
     app.state.limiter = Limiter(settings)
     app.state.rule_sets = RuleSets()
+    app.state.body_limits = {BATCHES: settings.max_batch_bytes}
     problems.install(app)
     openapi.install(app)
     docs_page.install(app)
@@ -139,6 +142,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         triage_router,
         participants_router,
         journal_router,
+        sync_router,
         plans_router,
         privacy_router,
         operations_router,

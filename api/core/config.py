@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     regions: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
+    max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
     rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = "memory://"
     rate_limit_enrolment: Rate = "20/hour"
     rate_limit_public: Rate = "600/minute"

@@ -95,6 +95,12 @@ Instant = Annotated[
     BeforeValidator(_instant),
     Field(json_schema_extra={"maxLength": 35}, examples=["2026-11-22T10:00:00Z"]),
 ]
+# What a phone's clock says, however wrong it is.
+DeviceInstant = Annotated[
+    datetime.datetime,
+    BeforeValidator(_instant),
+    Field(json_schema_extra={"maxLength": 35}, examples=["2026-11-22T10:00:00Z"]),
+]
 LocalDate = Annotated[
     datetime.date,
     BeforeValidator(_date),

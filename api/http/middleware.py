@@ -92,7 +92,8 @@ class RequestMiddleware:
         inner["state"] = {**scope.get("state", {}), "request_id": request_id}
         if method == "HEAD":
             inner["method"] = "GET"
-        max_body_bytes: int = scope["app"].state.settings.max_body_bytes
+        state = scope["app"].state
+        max_body_bytes: int = state.body_limits.get(scope["path"], state.settings.max_body_bytes)
         status = 0
 
         async def send_with_headers(message: Message) -> None:

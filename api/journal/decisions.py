@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import Select, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.rule_set import ENGINE
@@ -15,6 +15,8 @@ from api.core.errors import NotFound
 from api.journal.history import Episode, PastReport
 from api.journal.holds import Hold, InForce, asked_for, in_force
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS
+from api.journal.writing import Writing
+from api.participants.changes import ChangedKind
 from api.triage.evaluation import Case, Json, Outcome, decide
 from api.triage.reports import FIELDS
 from api.triage.rules import RuleSet
@@ -123,44 +125,67 @@ async def store_decision(
         )
 
 
-async def reconsider_later(
-    db: AsyncSession,
-    participant_id: uuid.UUID,
-    late: PastReport,
-    rule_set: RuleSet,
-    now: datetime.datetime,
-) -> None:
-    """Decide again on the reports that a late one stands before, where it changes their history.
+def reports_joined(*columns: Any) -> Select[Any]:
+    """Select reports beside columns of the decision that counts now for each."""
+    current = and_(
+        DECISIONS.c.participant_id == REPORTS.c.participant_id,
+        DECISIONS.c.id == REPORTS.c.decision_id,
+    )
+    return select(REPORTS, *columns).join(DECISIONS, current)
 
-    Up to the next pain-free report: what comes after that stands in an episode of its own.
+
+# What it takes to decide on a stored report again.
+DECIDED = (DECISIONS.c.language, DECISIONS.c.history_facts, DECISIONS.c.level)
+
+
+async def decide_again(
+    db: AsyncSession, row: Row, facts: Sequence[str], rule_set: RuleSet, now: datetime.datetime
+) -> Json:
+    """Put a new decision in the place of a report's current one, linked to it; return it."""
+    case = case_of(row, row.language, now, facts)
+    made = decide(rule_set, case)
+    await store_decision(db, row.participant_id, rule_set, case, made, supersedes=row.decision_id)
+    await db.execute(
+        update(REPORTS)
+        .where(REPORTS.c.participant_id == row.participant_id, REPORTS.c.id == row.id)
+        .values(decision_id=uuid.UUID(made[0]["id"]))
+    )
+    return made[0]
+
+
+async def reconsider_later(
+    writing: Writing, changed: PastReport, *, until: PastReport, deleted: bool = False
+) -> None:
+    """Decide again on the reports behind a new or a deleted one, where their history changed.
+
+    Up to the next pain-free report behind `until`, the last that is new: what comes after it
+    stands in an episode of its own.
     """
+    db, participant_id = writing.db, writing.participant_id
     later = (
-        select(REPORTS)
+        reports_joined(*DECIDED)
         .where(REPORTS.c.participant_id == participant_id)
-        .where(_behind(late.reported_at, late.id))
+        .where(_behind(changed.reported_at, changed.id))
         .order_by(REPORTS.c.reported_at, REPORTS.c.id)
     )
-    rows = (await db.execute(later.limit(1))).all()
-    if not rows:
+    if (await db.execute(later.limit(1))).first() is None:
         return
-    episode = (await episode_before(db, participant_id, late)).after(late)
+    episode = await episode_before(db, participant_id, changed)
+    if not deleted:
+        episode = episode.after(changed)
     for row in (await db.execute(later)).all():
-        facts = episode.facts_of(past_report(row))
-        stored = await find_decision(db, participant_id, row.decision_id)
-        if tuple(stored.history_facts) != facts:
-            case = case_of(row, stored.language, now, facts)
-            made = decide(rule_set, case)
-            await store_decision(
-                db, participant_id, rule_set, case, made, supersedes=row.decision_id
-            )
-            await db.execute(
-                update(REPORTS)
-                .where(REPORTS.c.participant_id == participant_id, REPORTS.c.id == row.id)
-                .values(decision_id=uuid.UUID(made[0]["id"]))
-            )
-        if row.pain_score == 0:
+        past = past_report(row)
+        facts = episode.facts_of(past)
+        if tuple(row.history_facts) != facts:
+            await decide_again(db, row, facts, writing.rule_set, writing.now)
+            writing.created(ChangedKind.SYMPTOM_REPORT, row.id)
+        if past.pain_score == 0 and not _precedes(past, until):
             return
-        episode = episode.after(past_report(row))
+        episode = episode.after(past)
+
+
+def _precedes(report: PastReport, other: PastReport) -> bool:
+    return (report.reported_at, report.id) < (other.reported_at, other.id)
 
 
 async def find_decision(db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID) -> Row:

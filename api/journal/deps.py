@@ -1,14 +1,17 @@
-"""Which language to answer a participant in."""
+"""What journal handlers ask for: the caller's journal, and the language to answer them in."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends
 
 from api.content.deps import AcceptLanguage, CurrentRelease, Lang
-from api.http.deps import Db, ReadDb
+from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.languages import choose_language
+from api.journal.writing import Writing
 from api.participants.deps import ReadingCaller, WritingCaller
-from api.participants.service import language_of
+from api.participants.service import language_of, lock_participant
+from api.triage.deps import CurrentRules, KnownRuleSets
 
 
 async def get_own_language(
@@ -35,5 +38,25 @@ async def get_own_language_for_reading(
     return await get_own_language(db, caller, release, lang, accept_language)
 
 
-ReadingLanguage = Annotated[str, Depends(get_own_language_for_reading, scope="function")]
 OwnLanguage = Annotated[str, Depends(get_own_language, scope="function")]
+
+
+async def get_writing(
+    db: Db,
+    caller: WritingCaller,
+    rule_set: CurrentRules,
+    rule_sets: KnownRuleSets,
+    language: OwnLanguage,
+    clock: CurrentClock,
+) -> AsyncIterator[Writing]:
+    """Open the caller's journal; what changed in it is numbered when the handler is done."""
+    # Before the first write: two phones that send the same would otherwise wait for each other.
+    await lock_participant(db, caller.participant_id)
+    usable = await rule_sets.usable(db, rule_set)
+    writing = Writing(db, caller.participant_id, usable, rule_sets, language, clock.now())
+    yield writing
+    await writing.finish()
+
+
+OwnJournal = Annotated[Writing, Depends(get_writing, scope="function")]
+ReadingLanguage = Annotated[str, Depends(get_own_language_for_reading, scope="function")]

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from api.journal.schemas import (
     LoggedItem,
     LoggedSession,
     SessionList,
+    StoredClearance,
     StoredDecisionDetails,
     StoredSymptomReport,
     SymptomReportList,
@@ -30,12 +32,15 @@ from api.triage.schemas import Decision, SessionAdvice
 Row = Any
 
 
-def session_of(row: Row, rule_set: RuleSet, language: str) -> LoggedSession:
+def session_of(
+    row: Row, rule_set: RuleSet, language: str, *, deleted: bool = False
+) -> LoggedSession:
     """Turn a stored row into an answer, with what the rules say of its pain."""
     blank = dict.fromkeys(LoggedItem.model_fields)
     items = [LoggedItem(**{**blank, "skipped": False, **item}) for item in row.items]
-    names = set(LoggedSession.model_fields) - {"items", "advice"}
+    names = set(LoggedSession.model_fields) - {"items", "advice", "deleted"}
     return LoggedSession(
+        deleted=deleted,
         items=items,
         advice=[
             SessionAdvice(**advice)
@@ -45,10 +50,16 @@ def session_of(row: Row, rule_set: RuleSet, language: str) -> LoggedSession:
     )
 
 
-def report_of(row: Row, document: dict[str, Any]) -> StoredSymptomReport:
+def clearance_of(row: Row) -> StoredClearance:
+    """Turn a stored row into an answer."""
+    return StoredClearance(**{name: getattr(row, name) for name in StoredClearance.model_fields})
+
+
+def report_of(row: Row, document: dict[str, Any], *, deleted: bool = False) -> StoredSymptomReport:
     """Turn a stored row and its decision into an answer."""
-    names = set(StoredSymptomReport.model_fields) - {"decision"}
+    names = set(StoredSymptomReport.model_fields) - {"decision", "deleted"}
     return StoredSymptomReport(
+        deleted=deleted,
         decision=Decision.model_validate(document),
         **{name: getattr(row, name) for name in names},
     )
@@ -70,6 +81,36 @@ async def find_record(
     return row
 
 
+async def rows_of(
+    db: AsyncSession, table: Table, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, Row]:
+    """Return the rows of one's own that have one of these ids."""
+    if not ids:
+        return {}
+    statement = select(table).where(table.c.participant_id == participant_id, table.c.id.in_(ids))
+    return {row.id: row for row in await db.execute(statement)}
+
+
+async def reports_of(
+    db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, Row]:
+    """Return one's own reports that have one of these ids, with their decisions."""
+    if not ids:
+        return {}
+    statement = _reports(participant_id).where(REPORTS.c.id.in_(ids))
+    return {row.id: row for row in await db.execute(statement)}
+
+
+async def levels_of(
+    db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, str]:
+    """Return the levels of the decisions that count now for these reports."""
+    statement = decisions.reports_joined(DECISIONS.c.level.label("level")).where(
+        REPORTS.c.participant_id == participant_id, REPORTS.c.id.in_(ids)
+    )
+    return {row.id: row.level for row in await db.execute(statement)} if ids else {}
+
+
 async def get_session(
     db: AsyncSession,
     participant_id: uuid.UUID,
@@ -83,16 +124,8 @@ async def get_session(
 
 
 def _reports(participant_id: uuid.UUID) -> Select[Any]:
-    return (
-        select(REPORTS, DECISIONS.c.document.label("decision"))
-        .join(
-            DECISIONS,
-            and_(
-                DECISIONS.c.participant_id == REPORTS.c.participant_id,
-                DECISIONS.c.id == REPORTS.c.decision_id,
-            ),
-        )
-        .where(REPORTS.c.participant_id == participant_id)
+    return decisions.reports_joined(DECISIONS.c.document.label("decision")).where(
+        REPORTS.c.participant_id == participant_id
     )
 
 

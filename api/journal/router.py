@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.content.deps import CurrentRelease
-from api.http.deps import CurrentClock, Db, ReadDb
+from api.http.deps import CurrentClock, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
 from api.journal import decisions, reading, service
-from api.journal.deps import OwnLanguage, ReadingLanguage
+from api.journal.deps import OwnJournal, ReadingLanguage
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
     LoggedSession,
@@ -24,7 +24,7 @@ from api.journal.schemas import (
     StoredSymptomReport,
     SymptomReportList,
 )
-from api.participants.deps import ReadingCaller, WritingCaller
+from api.participants.deps import ReadingCaller
 from api.triage.deps import CurrentRules, KnownRuleSets
 
 router = APIRouter(prefix="/v1", tags=["journal"])
@@ -40,19 +40,11 @@ PageCursor = Annotated[Cursor, Query()]
 
 @router.post("/sessions", status_code=201, responses=REPEATABLE | {200: {"model": LoggedSession}})
 async def log_session(
-    caller: WritingCaller,
-    session: NewSession,
-    rule_set: CurrentRules,
-    language: OwnLanguage,
-    clock: CurrentClock,
-    db: Db,
-    response: Response,
+    journal: OwnJournal, session: NewSession, response: Response
 ) -> LoggedSession:
     """Log a finished session; send it again as often as you like."""
-    stored, created = await service.log_session(
-        db, caller.participant_id, session, rule_set, language, clock
-    )
-    response.headers["Content-Language"] = language
+    stored, created = await service.log_session(journal, session)
+    response.headers["Content-Language"] = journal.language
     answer_created(response, f"/v1/sessions/{stored.id}", created=created)
     return stored
 
@@ -90,22 +82,25 @@ async def get_session(
     responses=REPEATABLE | {200: {"model": StoredSymptomReport}},
 )
 async def file_symptom_report(
-    caller: WritingCaller,
-    report: NewSymptomReport,
-    rule_set: CurrentRules,
-    rule_sets: KnownRuleSets,
-    language: OwnLanguage,
-    clock: CurrentClock,
-    db: Db,
-    response: Response,
+    journal: OwnJournal, report: NewSymptomReport, response: Response
 ) -> StoredSymptomReport:
     """File a symptom report and get its decision; sent again, it is stored once."""
-    stored, created = await service.file_report(
-        db, caller.participant_id, report, rule_set, rule_sets, language, clock
-    )
+    stored, created = await service.file_report(journal, report)
     response.headers["Content-Language"] = stored.decision.language
     answer_created(response, f"/v1/symptom-reports/{stored.id}", created=created)
     return stored
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+async def delete_session(journal: OwnJournal, session_id: OwnId) -> None:
+    """Delete a session, and every session that it corrected, for good."""
+    await service.delete_session(journal, session_id)
+
+
+@router.delete("/symptom-reports/{report_id}", status_code=204)
+async def delete_symptom_report(journal: OwnJournal, report_id: OwnId) -> None:
+    """Delete a symptom report with its decisions, for good; a hold it brought about stays."""
+    await service.delete_report(journal, report_id)
 
 
 @router.get("/symptom-reports")
@@ -153,14 +148,10 @@ async def replay_decision(
     "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": StoredClearance}}
 )
 async def record_clearance(
-    caller: WritingCaller,
-    clearance: NewClearance,
-    clock: CurrentClock,
-    db: Db,
-    response: Response,
+    journal: OwnJournal, clearance: NewClearance, response: Response
 ) -> StoredClearance:
     """Record that a professional has seen the person and said that the activities are fine."""
-    stored, created = await service.clear(db, caller.participant_id, clearance, clock)
+    stored, created = await service.clear(journal, clearance)
     response.status_code = 201 if created else 200
     return stored
 

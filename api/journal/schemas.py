@@ -74,6 +74,15 @@ ClientId = Annotated[
 ]
 
 
+Deleted = Annotated[
+    bool,
+    Field(
+        description="True where you deleted it before: sent again, it is not stored again.",
+        examples=[False],
+    ),
+]
+
+
 class SessionItem(RequestModel):
     """One activity of a session: what was done, and what was meant to be done."""
 
@@ -130,6 +139,7 @@ class LoggedSession(ResponseModel):
     id: RecordId
     content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
     received_at: Instant
+    deleted: Deleted
     replaces: Annotated[
         RecordId | None, Field(description="The session that this one corrects.", examples=[None])
     ]
@@ -174,6 +184,7 @@ class StoredSymptomReport(ResponseModel):
     id: RecordId
     content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
     received_at: Instant
+    deleted: Deleted
     reported_at: Instant
     local_date: LocalDate
     time_zone: TimeZoneName
@@ -202,6 +213,9 @@ class NewClearance(RequestModel):
 
     id: ClientId
     cleared_at: Annotated[Instant, Field(description="When the professional said so.")]
+
+
+Record = NewSession | NewSymptomReport | NewClearance
 
 
 class StoredClearance(ResponseModel):

@@ -1,12 +1,12 @@
-"""Keeps sessions, symptom reports and decisions: once each, whatever the line does."""
+"""Keeps sessions, symptom reports and clearances: once each, whatever the line does."""
 
 import uuid
-from typing import Any
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Literal
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Table, delete
 
-from api.content.service import known_activities
-from api.core.clock import Clock
 from api.core.db import insert_once
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
@@ -17,111 +17,145 @@ from api.journal.schemas import (
     NewClearance,
     NewSession,
     NewSymptomReport,
+    Record,
     StoredClearance,
     StoredSymptomReport,
 )
-from api.participants.service import lock_participant
+from api.journal.writing import Writing
+from api.participants.changes import ChangedKind, deleted_among
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
-from api.triage.rules import RuleSet
-from api.triage.service import RuleSets
+
+Row = Any
+TABLES: dict[ChangedKind, Table] = {
+    ChangedKind.SESSION: SESSIONS,
+    ChangedKind.SYMPTOM_REPORT: REPORTS,
+    ChangedKind.CLEARANCE: CLEARANCES,
+}
 
 
-def _conflict(record_id: uuid.UUID, stored: str, sent: str) -> IdConflict:
-    message = (
-        f"{record_id} is stored with other content (stored {stored}, sent {sent}). "
-        "Use a new id, and `replaces` to correct a session."
-    )
-    return IdConflict(message)
+@dataclass(frozen=True)
+class Kept:
+    """What became of a record: stored now, stored before, or deleted before and left so."""
+
+    status: Literal["created", "duplicate", "deleted"]
+    # As it is stored; as it was sent, where it was deleted.
+    row: Row
+
+    @property
+    def created(self) -> bool:
+        """Tell whether it was new."""
+        return self.status == "created"
 
 
-async def log_session(
-    db: AsyncSession,
-    participant_id: uuid.UUID,
-    session: NewSession,
-    rule_set: RuleSet,
-    language: str,
-    clock: Clock,
-) -> tuple[LoggedSession, bool]:
-    """Store a session once; tell whether it was new."""
-    now = clock.now()
-    known = await known_activities(db, {item.activity_id for item in session.items})
-    uploads.refuse(uploads.session_faults(session, known, now))
-    content = uploads.content_of(session)
-    content_hash = uploads.hash_of(session)
-    values = {
-        **session.model_dump(exclude={"items"}),
-        "items": content["items"],
-        "participant_id": participant_id,
-        "content_hash": content_hash,
-        "received_at": now,
+async def _keep(
+    writing: Writing, kind: ChangedKind, record: Record, values: dict[str, Any]
+) -> Kept:
+    """Store a record unless its id is taken; refuse an id that is taken by other content."""
+    sent = {
+        **values,
+        "participant_id": writing.participant_id,
+        "content_hash": uploads.hash_of(record),
+        "received_at": writing.now,
     }
-    created = await insert_once(db, SESSIONS, values)
-    stored = await reading.find_record(db, SESSIONS, participant_id, session.id)
-    if stored.content_hash != content_hash:
-        raise _conflict(session.id, stored.content_hash, content_hash)
-    return reading.session_of(stored, rule_set, language), created
+    if (kind, record.id) in writing.deleted:
+        return Kept("deleted", SimpleNamespace(**sent))
+    created = await insert_once(writing.db, TABLES[kind], sent)
+    stored = await reading.find_record(writing.db, TABLES[kind], writing.participant_id, record.id)
+    if stored.content_hash != sent["content_hash"]:
+        message = (
+            f"{record.id} is stored with other content (stored {stored.content_hash}, "
+            f"sent {sent['content_hash']}). Use a new id, and `replaces` to correct a session."
+        )
+        raise IdConflict(message)
+    if created:
+        writing.created(kind, record.id)
+    return Kept("created" if created else "duplicate", stored)
+
+
+async def keep_session(writing: Writing, session: NewSession) -> Kept:
+    """Store a session once."""
+    faults = uploads.session_faults(session, writing.known_activities, writing.now)
+    uploads.refuse(faults)
+    items = uploads.content_of(session)["items"]
+    values = {**session.model_dump(exclude={"items"}), "items": items}
+    kept = await _keep(writing, ChangedKind.SESSION, session, values)
+    if kept.status == "deleted" and session.replaces is not None:
+        # Deleting a correction takes what it corrects along, also where it comes afterwards.
+        await _delete_sessions(writing, session.replaces)
+    return kept
+
+
+async def log_session(writing: Writing, session: NewSession) -> tuple[LoggedSession, bool]:
+    """Store a session once; tell whether it was new."""
+    await writing.look_up([session])
+    kept = await keep_session(writing, session)
+    answer = reading.session_of(
+        kept.row, writing.rule_set, writing.language, deleted=kept.status == "deleted"
+    )
+    return answer, kept.created
+
+
+async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
+    """Store a symptom report with its decision, once.
+
+    What it means for reports that are stored already is left to `reconsider_later`.
+    """
+    answers = read_answers(writing.rule_set, report)
+    uploads.refuse(uploads.report_faults(report, writing.now))
+    past = PastReport(report.id, report.reported_at, report.pain_score)
+    episode = await decisions.episode_before(writing.db, writing.participant_id, past)
+    case = Case(
+        answers,
+        writing.language,
+        writing.now,
+        report_id=report.id,
+        reported_at=report.reported_at,
+        local_date=report.local_date,
+        country=report.country,
+        history_facts=episode.facts_of(past),
+    )
+    made = decide(writing.rule_set, case)
+    values = {
+        **report.model_dump(exclude={"device_decision"}),
+        "answers": uploads.content_of(report).get("answers", {}),
+        "decision_id": uuid.UUID(made[0]["id"]),
+        **await _device_says(writing, report, case),
+    }
+    kept = await _keep(writing, ChangedKind.SYMPTOM_REPORT, report, values)
+    if kept.created:
+        await decisions.store_decision(
+            writing.db, writing.participant_id, writing.rule_set, case, made
+        )
+    if kept.status == "deleted":
+        # Whoever sends it gets an answer to it all the same; the decision is stored as little.
+        kept.row.decision = {**made[0], "id": None}
+    return kept
 
 
 async def file_report(
-    db: AsyncSession,
-    participant_id: uuid.UUID,
-    report: NewSymptomReport,
-    rule_set: RuleSet,
-    rule_sets: RuleSets,
-    language: str,
-    clock: Clock,
+    writing: Writing, report: NewSymptomReport
 ) -> tuple[StoredSymptomReport, bool]:
     """Store a symptom report with its decision, once; tell whether it was new.
 
     A report that arrives late can change what the later ones mean: their decisions are made again.
     """
-    now = clock.now()
-    answers = read_answers(rule_set, report)
-    uploads.refuse(uploads.report_faults(report, now))
-    # Two reports of one person at the same moment would otherwise not see each other.
-    await lock_participant(db, participant_id)
-    past = PastReport(report.id, report.reported_at, report.pain_score)
-    facts = (await decisions.episode_before(db, participant_id, past)).facts_of(past)
-    case = Case(
-        answers,
-        language,
-        now,
-        report_id=report.id,
-        reported_at=report.reported_at,
-        local_date=report.local_date,
-        country=report.country,
-        history_facts=facts,
-    )
-    made = decide(rule_set, case)
-    content_hash = uploads.hash_of(report)
-    values = {
-        **report.model_dump(exclude={"device_decision"}),
-        "answers": uploads.content_of(report).get("answers", {}),
-        "participant_id": participant_id,
-        "content_hash": content_hash,
-        "received_at": now,
-        "decision_id": uuid.UUID(made[0]["id"]),
-        **await _device_says(db, report, case, rule_sets),
-    }
-    created = await insert_once(db, REPORTS, values)
-    if created:
-        await decisions.store_decision(db, participant_id, rule_set, case, made)
-        await decisions.reconsider_later(db, participant_id, past, rule_set, now)
-    stored = await reading.find_record(db, REPORTS, participant_id, report.id)
-    if stored.content_hash != content_hash:
-        raise _conflict(report.id, stored.content_hash, content_hash)
-    return await reading.get_report(db, participant_id, report.id), created
+    await writing.look_up([report])
+    kept = await keep_report(writing, report)
+    if kept.status == "deleted":
+        return reading.report_of(kept.row, kept.row.decision, deleted=True), False
+    if kept.created:
+        past = PastReport(report.id, report.reported_at, report.pain_score)
+        await decisions.reconsider_later(writing, past, until=past)
+    return await reading.get_report(writing.db, writing.participant_id, report.id), kept.created
 
 
-async def _device_says(
-    db: AsyncSession, report: NewSymptomReport, case: Case, rule_sets: RuleSets
-) -> dict[str, Any]:
+async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -> dict[str, Any]:
     """Compare what the phone showed with what its own rule set says here."""
     shown = report.device_decision
     if shown is None:
         return {"device_level": None, "device_rule_set_hash": None, "device_agrees": None}
-    rule_set = await rule_sets.find(db, shown.rule_set_hash)
+    rule_set = await writing.rule_sets.find(writing.db, shown.rule_set_hash)
     agrees = None
     if rule_set is not None:
         agrees = decide(rule_set, case)[0]["level"] == shown.level
@@ -132,27 +166,58 @@ async def _device_says(
     }
 
 
-async def clear(
-    db: AsyncSession, participant_id: uuid.UUID, clearance: NewClearance, clock: Clock
-) -> tuple[StoredClearance, bool]:
-    """Store that a professional has said it is fine, once; tell whether it was new."""
-    now = clock.now()
-    uploads.refuse(uploads.clearance_faults(clearance, now))
-    content_hash = uploads.hash_of(clearance)
-    values = {
-        "participant_id": participant_id,
-        "id": clearance.id,
-        "content_hash": content_hash,
-        "received_at": now,
-        "cleared_at": clearance.cleared_at,
-    }
-    created = await insert_once(db, CLEARANCES, values)
-    stored = await reading.find_record(db, CLEARANCES, participant_id, clearance.id)
-    if stored.content_hash != content_hash:
-        raise _conflict(clearance.id, stored.content_hash, content_hash)
-    return StoredClearance(
-        id=stored.id,
-        content_hash=content_hash,
-        received_at=stored.received_at,
-        cleared_at=stored.cleared_at,
-    ), created
+async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept:
+    """Store once that a professional has said it is fine."""
+    uploads.refuse(uploads.clearance_faults(clearance, writing.now))
+    return await _keep(writing, ChangedKind.CLEARANCE, clearance, clearance.model_dump())
+
+
+async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredClearance, bool]:
+    """Store once that a professional has said it is fine; tell whether it was new."""
+    kept = await keep_clearance(writing, clearance)
+    return reading.clearance_of(kept.row), kept.created
+
+
+async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
+    """Delete a session and all that it corrects; what has not arrived yet won't be stored."""
+    record_id: uuid.UUID | None = newest
+    kind = ChangedKind.SESSION
+    while record_id is not None and (kind, record_id) not in writing.deleted:
+        statement = (
+            delete(SESSIONS)
+            .where(SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == record_id)
+            .returning(SESSIONS.c.replaces)
+        )
+        row = (await writing.db.execute(statement)).first()
+        writing.tombstone(kind, record_id)
+        record_id = row.replaces if row is not None else None
+
+
+async def _refuse_unknown(writing: Writing, kind: ChangedKind, record_id: uuid.UUID) -> bool:
+    """Tell whether a record is there to be deleted; one that never was is not found."""
+    writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
+    if (kind, record_id) in writing.deleted:
+        return False
+    await reading.find_record(writing.db, TABLES[kind], writing.participant_id, record_id)
+    return True
+
+
+async def delete_session(writing: Writing, session_id: uuid.UUID) -> None:
+    """Delete a session with all that it corrects, for good."""
+    if await _refuse_unknown(writing, ChangedKind.SESSION, session_id):
+        await _delete_sessions(writing, session_id)
+
+
+async def delete_report(writing: Writing, report_id: uuid.UUID) -> None:
+    """Delete a report and its decisions, for good; what it put on hold stays on hold."""
+    kind = ChangedKind.SYMPTOM_REPORT
+    if not await _refuse_unknown(writing, kind, report_id):
+        return
+    row = await reading.find_record(writing.db, REPORTS, writing.participant_id, report_id)
+    statement = delete(REPORTS).where(
+        REPORTS.c.participant_id == writing.participant_id, REPORTS.c.id == report_id
+    )
+    await writing.db.execute(statement)
+    writing.tombstone(kind, report_id)
+    gone = decisions.past_report(row)
+    await decisions.reconsider_later(writing, gone, until=gone, deleted=True)

@@ -10,12 +10,11 @@ from typing import Any
 
 from api.core.canonical import content_hash
 from api.core.errors import Fault, InvalidRequest
-from api.journal.schemas import NewClearance, NewSession, NewSymptomReport
+from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 
 FUTURE_LIMIT = datetime.timedelta(days=1)
 ONE_DAY = datetime.timedelta(days=1)
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
-Record = NewSession | NewSymptomReport | NewClearance
 
 
 def content_of(record: Record) -> dict[str, Any]:

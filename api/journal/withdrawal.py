@@ -5,15 +5,16 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import select
 
 from api.core.db import Database
-from api.journal.decisions import case_of, store_decision
+from api.journal.decisions import DECIDED, decide_again, reports_joined
 from api.journal.models import DECISIONS, REPORTS
-from api.triage.evaluation import decide
+from api.participants.changes import Change, ChangedKind, record_changes
+from api.participants.service import lock_participant
 from api.triage.rules import RuleSet
 
-BATCH = 200
+PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -27,62 +28,52 @@ class Redone:
     level_after: str
 
 
+async def _people(database: Database, withdrawn: str, behind: uuid.UUID | None) -> list[uuid.UUID]:
+    """Return a page of those who have a current decision of a rule set."""
+    resting = reports_joined().where(DECISIONS.c.rule_set_hash == withdrawn).subquery()
+    statement = select(resting.c.participant_id).distinct().order_by(resting.c.participant_id)
+    if behind is not None:
+        statement = statement.where(resting.c.participant_id > behind)
+    async with database.read() as db:
+        return list((await db.execute(statement.limit(PAGE))).scalars())
+
+
+async def _redo(
+    database: Database,
+    participant_id: uuid.UUID,
+    withdrawn: str,
+    rule_set: RuleSet,
+    now: datetime.datetime,
+) -> list[Redone]:
+    """Decide again on a participant's reports, in one transaction."""
+    statement = (
+        reports_joined(*DECIDED)
+        .where(REPORTS.c.participant_id == participant_id)
+        .where(DECISIONS.c.rule_set_hash == withdrawn)
+        .order_by(REPORTS.c.reported_at, REPORTS.c.id)
+    )
+    redone, changes = [], []
+    async with database.write() as db:
+        await lock_participant(db, participant_id)
+        for row in (await db.execute(statement)).all():
+            made = await decide_again(db, row, row.history_facts, rule_set, now)
+            new_id = uuid.UUID(made["id"])
+            redone.append(Redone(participant_id, row.decision_id, new_id, row.level, made["level"]))
+            changes.append(Change(ChangedKind.SYMPTOM_REPORT, row.id))
+        await record_changes(db, participant_id, changes, now)
+    return redone
+
+
 async def redo_decisions(
     database: Database, withdrawn: str, rule_set: RuleSet, now: datetime.datetime
 ) -> AsyncIterator[Redone]:
     """Decide again on every report whose current decision rests on a withdrawn rule set.
 
-    In batches of one transaction each, in the order of the keys: a run that was cut short goes on
-    where it stopped, because what was redone no longer rests on that rule set.
+    One transaction for each person: a run that was cut short goes on where it stopped, because
+    what was redone no longer rests on that rule set.
     """
-    last: tuple[uuid.UUID, uuid.UUID] | None = None
-    while True:
-        async with database.write() as db:
-            statement = (
-                select(
-                    REPORTS,
-                    DECISIONS.c.level.label("level"),
-                    DECISIONS.c.language.label("language"),
-                    DECISIONS.c.history_facts.label("history_facts"),
-                )
-                .join(
-                    DECISIONS,
-                    and_(
-                        DECISIONS.c.participant_id == REPORTS.c.participant_id,
-                        DECISIONS.c.id == REPORTS.c.decision_id,
-                    ),
-                )
-                .where(DECISIONS.c.rule_set_hash == withdrawn)
-                .order_by(REPORTS.c.participant_id, REPORTS.c.id)
-                .limit(BATCH)
-            )
-            if last is not None:
-                person, report = last
-                statement = statement.where(
-                    or_(
-                        REPORTS.c.participant_id > person,
-                        and_(REPORTS.c.participant_id == person, REPORTS.c.id > report),
-                    )
-                )
-            rows = (await db.execute(statement)).all()
-            redone = []
-            for row in rows:
-                case = case_of(row, row.language, now, row.history_facts)
-                made = decide(rule_set, case)
-                await store_decision(
-                    db, row.participant_id, rule_set, case, made, supersedes=row.decision_id
-                )
-                new_id = uuid.UUID(made[0]["id"])
-                await db.execute(
-                    update(REPORTS)
-                    .where(REPORTS.c.participant_id == row.participant_id, REPORTS.c.id == row.id)
-                    .values(decision_id=new_id)
-                )
-                redone.append(
-                    Redone(row.participant_id, row.decision_id, new_id, row.level, made[0]["level"])
-                )
-        for entry in redone:
-            yield entry
-        if len(rows) < BATCH:
-            return
-        last = (rows[-1].participant_id, rows[-1].id)
+    last: uuid.UUID | None = None
+    while people := await _people(database, withdrawn, last):
+        for last in people:
+            for entry in await _redo(database, last, withdrawn, rule_set, now):
+                yield entry

@@ -2,11 +2,11 @@
 
 import datetime
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.participants.models import CHANGES, PARTICIPANTS
@@ -66,3 +66,23 @@ async def record_changes(
         for number, change in enumerate(changes, first)
     ]
     await db.execute(insert(CHANGES), rows)
+
+
+async def deleted_among(
+    db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
+) -> set[tuple[ChangedKind, uuid.UUID]]:
+    """Tell which of these records the participant deleted."""
+    statement = (
+        select(CHANGES.c.kind, CHANGES.c.record_id)
+        .where(CHANGES.c.participant_id == participant_id)
+        .where(CHANGES.c.record_id.in_(ids), CHANGES.c.deleted)
+    )
+    return {(ChangedKind(row.kind), row.record_id) for row in await db.execute(statement)}
+
+
+async def newest_change(db: AsyncSession, participant_id: uuid.UUID) -> int:
+    """Return the number of a participant's newest change; 0 before the first."""
+    statement = select(PARTICIPANTS.c.last_change).where(
+        PARTICIPANTS.c.participant_id == participant_id
+    )
+    return int((await db.execute(statement)).scalar_one())

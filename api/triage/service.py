@@ -10,7 +10,7 @@ from api.content.service import active_hash, find_active_body, find_body
 from api.core.canonical import canonical, sha256
 from api.core.clock import Clock
 from api.core.db import insert_once
-from api.core.errors import NotReady
+from api.core.errors import NotReady, Unavailable
 from api.http.conditional import IDENTITY, Body, make_body
 from api.triage.models import WITHDRAWN
 from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
@@ -98,6 +98,20 @@ class RuleSets:
         name = release.rule_set_hash
         known = self._compiled.get(name)
         return known or self._compile(name, release.bodies[path_of(name), ""])
+
+    async def usable(self, db: AsyncSession, rule_set: RuleSet) -> RuleSet:
+        """Return a rule set, or the one that took its place if it was withdrawn a moment ago."""
+        withdrawn = select(WITHDRAWN.c.hash).where(WITHDRAWN.c.hash == rule_set.hash)
+        if (await db.execute(withdrawn)).first() is None:
+            return rule_set
+        active = await active_hash(db)
+        document = await find_active_body(db, active or "", "triage/rule-set")
+        name = "" if document is None else json.loads(document.codings[IDENTITY])["hash"]
+        successor = await self.find(db, name)
+        if successor is None:
+            message = "The rule set was withdrawn a moment ago. Send it again."
+            raise Unavailable(message, headers={"Retry-After": "2"})
+        return successor
 
     async def find(self, db: AsyncSession, name: str) -> RuleSet | None:
         """Return any rule set ever stored; None where there is none that can be used here."""

@@ -1,0 +1,170 @@
+"""Takes what a phone kept while it was offline, and gives a receipt for each record."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from api.core.db import is_outage
+from api.core.errors import Fault, Problem
+from api.http.fields import RecordId
+from api.http.problems import fault_of
+from api.journal import decisions, reading, service
+from api.journal.errors import IdConflict
+from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
+from api.journal.service import Kept
+from api.journal.sync_schemas import Batch, BatchReceipts, Receipt
+from api.journal.writing import Writing
+from api.participants.changes import ChangedKind
+
+log = structlog.get_logger(__name__)
+RECORD_ID: TypeAdapter[uuid.UUID] = TypeAdapter(RecordId)
+# The fault may be ours: a release that knows what the record names may be yet to come.
+RETRIED = {"unknown_activity", "unknown_question", "unknown_choice", "internal_error"}
+
+
+@dataclass
+class Entry:
+    """A record of a batch: where it stands, what was read of it, and what became of it."""
+
+    kind: ChangedKind
+    place: str
+    index: int
+    record_id: uuid.UUID | None = None
+    record: Record | None = None
+    kept: Kept | None = None
+    conflict: bool = False
+    faults: Sequence[Fault] = field(default_factory=tuple)
+
+    def receipt(self, levels: dict[uuid.UUID, str]) -> Receipt:
+        """Say what became of it; `levels` are those of the reports' current decisions."""
+        found: dict[str, Any] = dict.fromkeys(("code", "detail", "pointer", "content_hash"))
+        level = None
+        if self.kept is None:
+            first = self.faults[0]
+            found["status"] = "conflict" if self.conflict else "rejected"
+            found["action"] = "retry_later" if first.code in RETRIED else "fix"
+            found["code"] = first.code
+            found["detail"] = "; ".join(fault.message for fault in self.faults[:3])[:1000]
+            found["pointer"] = first.pointer[:500]
+        else:
+            found["status"] = "created" if self.kept.created else "duplicate"
+            found["action"] = "none"
+            found["content_hash"] = self.kept.row.content_hash
+            if self.kind is ChangedKind.SYMPTOM_REPORT:
+                level = levels.get(self.kept.row.id)
+            if self.kept.status == "deleted":
+                found["code"], found["action"] = "deleted", "drop"
+                level = self.kept.row.decision["level"] if level is None else level
+        return Receipt(
+            kind=self.kind.value, index=self.index, id=self.record_id, decision_level=level, **found
+        )
+
+
+Keep = Callable[[Writing, Any], Awaitable[Kept]]
+KINDS: tuple[tuple[ChangedKind, str, type[Record], Keep], ...] = (
+    (ChangedKind.SESSION, "sessions", NewSession, service.keep_session),
+    (ChangedKind.SYMPTOM_REPORT, "symptom_reports", NewSymptomReport, service.keep_report),
+    (ChangedKind.CLEARANCE, "clearances", NewClearance, service.keep_clearance),
+)
+
+
+def _read(
+    kind: ChangedKind, name: str, model: type[Record], items: Iterable[Any]
+) -> Iterator[Entry]:
+    """Read the records of one kind; what can't be read keeps its place, with what is wrong."""
+    for index, item in enumerate(items):
+        entry = Entry(kind, f"/{name}/{index}", index)
+        try:
+            entry.record = model.model_validate(item)
+            entry.record_id = entry.record.id
+        except ValidationError as error:
+            entry.faults = [
+                fault_of({**found, "loc": ("body", name, index, *found["loc"])})
+                for found in error.errors(include_input=False, include_url=False)
+            ]
+            entry.record_id = _readable_id(item)
+        yield entry
+
+
+def _readable_id(item: Any) -> uuid.UUID | None:
+    try:
+        return RECORD_ID.validate_python(item["id"])
+    except (KeyError, TypeError, ValidationError):
+        return None
+
+
+async def _keep(writing: Writing, entry: Entry, keep: Keep) -> None:
+    """Store one record, or find out why not; the others go on either way."""
+    changes = len(writing.changes)
+    try:
+        async with writing.db.begin_nested():
+            entry.kept = await keep(writing, entry.record)
+    except Problem as problem:
+        entry.conflict = isinstance(problem, IdConflict)
+        entry.faults = [
+            Fault(entry.place + fault.pointer, fault.code, fault.message)
+            for fault in problem.faults
+        ] or [Fault(f"{entry.place}/id", problem.code, problem.detail)]
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.exception("a record of a batch could not be stored", kind=entry.kind.value)
+        message = "Something went wrong on our side; this record was not stored."
+        entry.faults = [Fault(entry.place, "internal_error", message)]
+    if entry.kept is None:
+        del writing.changes[changes:]
+
+
+def _in_order(entries: list[Entry]) -> list[Entry]:
+    """Put reports in the order in which they were made, so that none is late for another.
+
+    An id that comes twice is judged in the order of the batch: its repeats stay behind it.
+    """
+    first: dict[uuid.UUID | None, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.record_id, entry)
+    repeats = [entry for entry in entries if first[entry.record_id] is not entry]
+    return sorted(first.values(), key=_moment) + repeats
+
+
+def _moment(entry: Entry) -> tuple[Any, ...]:
+    match entry.record:
+        case NewSymptomReport(reported_at=reported_at, id=record_id):
+            return reported_at, record_id
+        case _:
+            return ()
+
+
+async def take(writing: Writing, batch: Batch) -> BatchReceipts:
+    """Store every record that can be stored, each once, and tell of every one what became of it."""
+    entries: list[Entry] = []
+    for kind, name, model, _ in KINDS:
+        entries += _read(kind, name, model, getattr(batch, name))
+    await writing.look_up(entry.record for entry in entries if entry.record is not None)
+    for kind, _, _, keep in KINDS:
+        readable = [entry for entry in entries if entry.kind is kind and entry.record is not None]
+        for entry in _in_order(readable):
+            await _keep(writing, entry, keep)
+    reports = [
+        entry.kept
+        for entry in entries
+        if entry.kept is not None and entry.kind is ChangedKind.SYMPTOM_REPORT
+    ]
+    new = sorted(
+        (decisions.past_report(kept.row) for kept in reports if kept.created),
+        key=lambda report: (report.reported_at, report.id),
+    )
+    if new:
+        await decisions.reconsider_later(writing, new[0], until=new[-1])
+    stored = {kept.row.id for kept in reports if kept.status != "deleted"}
+    levels = await reading.levels_of(writing.db, writing.participant_id, stored)
+    skew = None if batch.device_time is None else batch.device_time - writing.now
+    return BatchReceipts(
+        receipts=[entry.receipt(levels) for entry in entries],
+        server_time=writing.now,
+        clock_skew_seconds=None if skew is None else round(skew.total_seconds()),
+    )

@@ -1,0 +1,56 @@
+"""Synchronising: what was kept offline goes up, what other phones did comes down."""
+
+from fastapi import APIRouter, Response
+
+from api.http.deps import ReadDb
+from api.http.pages import DEFAULT_LIMIT
+from api.journal import batches, changes
+from api.journal.deps import OwnJournal, ReadingLanguage
+from api.journal.router import PageCursor, PageLimit
+from api.journal.sync_schemas import (
+    Batch,
+    BatchReceipts,
+    ChangeList,
+    Reconciled,
+    Reconciliation,
+)
+from api.participants.deps import ReadingCaller
+from api.triage.deps import CurrentRules
+
+BATCHES = "/v1/batches"
+router = APIRouter(tags=["journal"])
+
+
+@router.post(BATCHES)
+async def upload_batch(journal: OwnJournal, batch: Batch) -> BatchReceipts:
+    """Upload what was kept offline; each record gets a receipt, and none holds up another.
+
+    Send it again as often as you like: what was stored before is a `duplicate`.
+    """
+    return await batches.take(journal, batch)
+
+
+@router.get("/v1/changes")
+async def list_changes(
+    caller: ReadingCaller,
+    db: ReadDb,
+    rule_set: CurrentRules,
+    language: ReadingLanguage,
+    response: Response,
+    limit: PageLimit = DEFAULT_LIMIT,
+    cursor: PageCursor = None,
+) -> ChangeList:
+    """Get what changed since a cursor: on another phone, by a deletion, by a new decision.
+
+    Without a cursor it starts at the beginning, for a second phone or a new installation.
+    """
+    response.headers["Content-Language"] = language
+    return await changes.list_changes(
+        db, caller.participant_id, rule_set, language, limit=limit, cursor=cursor
+    )
+
+
+@router.post("/v1/reconcile")
+async def reconcile(caller: ReadingCaller, db: ReadDb, believed: Reconciliation) -> Reconciled:
+    """Compare what the phone believes to be stored with what is."""
+    return await changes.reconcile(db, caller.participant_id, believed)

@@ -1,0 +1,195 @@
+"""Wire shapes of synchronising: batches with receipts, changes, and reconciling."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SkipValidation, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.content.schemas import Hash
+from api.http.fields import INT32, DeviceInstant, Instant, RecordId, RequestModel, ResponseModel
+from api.http.pages import MAX_LIMIT
+from api.journal.schemas import (
+    LoggedSession,
+    NewClearance,
+    NewSession,
+    NewSymptomReport,
+    StoredClearance,
+    StoredSymptomReport,
+)
+from api.triage.schemas import Level
+
+MAX_ITEMS = 500
+MAX_KNOWN = 5000
+
+RecordKind = Annotated[
+    Literal["session", "symptom_report", "clearance"],
+    Field(description="Keep what you do not know, and ask again.", examples=["session"]),
+]
+Number = Annotated[int, Field(ge=0, le=2_147_483_647, json_schema_extra=INT32, examples=[0])]
+
+
+class Batch(RequestModel):
+    """What a phone kept while it was offline: up to 500 records together.
+
+    Each record is judged by itself, so that a bad one never holds up the others: the receipts tell
+    what became of each.
+    """
+
+    device_time: Annotated[
+        DeviceInstant | None,
+        Field(
+            description="What the phone's own clock says now.", examples=["2026-11-22T10:00:00Z"]
+        ),
+    ] = None
+    sessions: Annotated[list[SkipValidation[NewSession]], Field(max_length=MAX_ITEMS)] = []
+    symptom_reports: Annotated[
+        list[SkipValidation[NewSymptomReport]], Field(max_length=MAX_ITEMS)
+    ] = []
+    clearances: Annotated[list[SkipValidation[NewClearance]], Field(max_length=MAX_ITEMS)] = []
+
+    @model_validator(mode="after")
+    def _together(self) -> "Batch":
+        count = len(self.sessions) + len(self.symptom_reports) + len(self.clearances)
+        if count > MAX_ITEMS:
+            message = "holds {count} records; there may be {limit} together"
+            context = {"count": count, "limit": MAX_ITEMS}
+            raise PydanticCustomError("too_many_records", message, context)
+        return self
+
+
+class Receipt(ResponseModel):
+    """What became of one record of a batch."""
+
+    kind: RecordKind
+    index: Annotated[
+        int,
+        Field(
+            ge=0,
+            lt=MAX_ITEMS,
+            json_schema_extra=INT32,
+            description="Its place in the list of its kind, from 0.",
+        ),
+    ]
+    id: Annotated[RecordId | None, Field(description="Null where it had none that can be read.")]
+    status: Annotated[
+        Literal["created", "duplicate", "conflict", "rejected"],
+        Field(description="Keep a record with an unknown status, and send it again later."),
+    ]
+    action: Annotated[
+        Literal["none", "fix", "retry_later", "drop"],
+        Field(
+            description="What to do: `none`, it is stored, take it off the queue; `fix`, change "
+            "what `pointer` names and send it again; `retry_later`, send it again as it is; "
+            "`drop`, it can never be stored. Treat an unknown value as `retry_later`."
+        ),
+    ]
+    code: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            pattern=r"^[a-z0-9_]+$",
+            description="`deleted` for a duplicate that you deleted; else why it was refused.",
+            examples=[None],
+        ),
+    ]
+    detail: Annotated[str | None, Field(max_length=1000, examples=[None])]
+    pointer: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            description="JSON Pointer (RFC 6901) into the batch, to the first thing that is wrong.",
+            examples=[None],
+        ),
+    ]
+    content_hash: Annotated[
+        Hash | None, Field(description="Of what is stored under this id. Echo it in reconcile.")
+    ]
+    decision_level: Annotated[
+        Level | None, Field(description="Of a report's current decision; else null.")
+    ]
+
+
+class BatchReceipts(ResponseModel):
+    """A receipt for every record: sessions, then reports, then clearances, each in its order."""
+
+    receipts: Annotated[list[Receipt], Field(max_length=MAX_ITEMS)]
+    server_time: Instant
+    clock_skew_seconds: Annotated[
+        int | None,
+        Field(
+            ge=-(2**53),
+            le=2**53,
+            json_schema_extra={"format": "int64"},
+            description="How far the phone's clock is ahead of the server's.",
+            examples=[0],
+        ),
+    ]
+
+
+class ChangedRecord(ResponseModel):
+    """Something that became new or was deleted. Apply it by its id; that it comes twice is fine."""
+
+    number: Annotated[Number, Field(description="Counts the participant's changes, without gaps.")]
+    kind: Annotated[
+        Literal["session", "symptom_report", "clearance", "profile", "consent", "schedule"],
+        Field(
+            description="Of `profile`, `consent` and `schedule` there is one: fetch it anew. Skip "
+            "a kind you do not know."
+        ),
+    ]
+    id: RecordId
+    changed_at: Instant
+    deleted: Annotated[bool, Field(description="True where it is gone: remove your copy.")]
+    session: LoggedSession | None
+    symptom_report: StoredSymptomReport | None
+    clearance: StoredClearance | None
+
+
+class ChangeList(ResponseModel):
+    """A page of changes in the order in which they were stored."""
+
+    items: Annotated[list[ChangedRecord], Field(max_length=MAX_LIMIT)]
+    next_cursor: Annotated[
+        str,
+        Field(
+            max_length=512, description="Keep it, and ask from here the next time.", min_length=1
+        ),
+    ]
+    has_more: Annotated[bool, Field(description="Whether there is more to fetch now.")]
+
+
+class KnownRecord(RequestModel):
+    """A record that a phone believes to be stored."""
+
+    kind: RecordKind
+    id: RecordId
+    content_hash: Annotated[
+        Hash | None, Field(description="As the server gave it; null where none ever arrived.")
+    ] = None
+
+
+class Reconciliation(RequestModel):
+    """Records that a phone believes to be stored."""
+
+    items: Annotated[list[KnownRecord], Field(max_length=MAX_KNOWN)]
+
+
+class ReconciledRecord(ResponseModel):
+    """Whether a record is stored as the phone believes."""
+
+    kind: RecordKind
+    id: RecordId
+    status: Annotated[
+        Literal["present", "missing", "different", "deleted"],
+        Field(
+            description="`missing`: send it again. `different`: fetch it. `deleted`: remove your "
+            "copy. Ask again about an unknown value."
+        ),
+    ]
+    content_hash: Annotated[Hash | None, Field(description="Of what is stored.")]
+
+
+class Reconciled(ResponseModel):
+    """What is stored of what a phone believes, in the order of the request."""
+
+    items: Annotated[list[ReconciledRecord], Field(max_length=MAX_KNOWN)]
