@@ -55,10 +55,9 @@ class Entry:
             found["action"] = "none"
             found["content_hash"] = self.kept.row.content_hash
             if self.kind is ChangedKind.SYMPTOM_REPORT:
-                level = levels.get(self.kept.row.id)
+                level = self.kept.level or levels[self.kept.row.id]
             if self.kept.status == "deleted":
                 found["code"], found["action"] = "deleted", "drop"
-                level = self.kept.row.decision["level"] if level is None else level
         return Receipt(
             kind=self.kind.value, index=self.index, id=self.record_id, decision_level=level, **found
         )

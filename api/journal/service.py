@@ -23,7 +23,7 @@ from api.journal.schemas import (
 )
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind, deleted_among
-from api.triage.evaluation import Case, decide
+from api.triage.evaluation import Case, Json, decide
 from api.triage.reports import read_answers
 
 Row = Any
@@ -41,6 +41,13 @@ class Kept:
     status: Literal["created", "duplicate", "deleted"]
     # As it is stored; as it was sent, where it was deleted.
     row: Row
+    # Of a report that is not stored: what is answered to it all the same.
+    decision: Json | None = None
+
+    @property
+    def level(self) -> str | None:
+        """Return the level of a decision that is not stored."""
+        return self.decision["level"] if self.decision is not None else None
 
     @property
     def created(self) -> bool:
@@ -128,8 +135,8 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
             writing.db, writing.participant_id, writing.rule_set, case, made
         )
     if kept.status == "deleted":
-        # Whoever sends it gets an answer to it all the same; the decision is stored as little.
-        kept.row.decision = {**made[0], "id": None}
+        # Whoever sends it gets an answer to it all the same.
+        return Kept("deleted", kept.row, {**made[0], "id": None})
     return kept
 
 
@@ -142,8 +149,8 @@ async def file_report(
     """
     await writing.look_up([report])
     kept = await keep_report(writing, report)
-    if kept.status == "deleted":
-        return reading.report_of(kept.row, kept.row.decision, deleted=True), False
+    if kept.decision is not None:
+        return reading.report_of(kept.row, kept.decision, deleted=True), False
     if kept.created:
         past = PastReport(report.id, report.reported_at, report.pain_score)
         await decisions.reconsider_later(writing, past, until=past)

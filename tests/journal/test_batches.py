@@ -1,0 +1,251 @@
+"""Batches: a receipt for every record, and none that holds up the others."""
+
+import datetime
+import json
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from tests.conftest import AppMaker
+from tests.support.phone import Phone
+
+Json = dict[str, Any]
+
+
+def upload(phone: Phone, **lists: Any) -> list[Json]:
+    response = post(phone, **lists)
+    assert response.status_code == 200, response.text
+    receipts: list[Json] = response.json()["receipts"]
+    return receipts
+
+
+def post(phone: Phone, **lists: Any) -> httpx.Response:
+    return phone.client.post("/v1/batches", json=lists, headers=phone.headers)
+
+
+def clearance(**changes: Any) -> Json:
+    return {"id": str(uuid.uuid4()), "cleared_at": "2026-11-22T09:00:00Z"} | changes
+
+
+def statuses(receipts: list[Json]) -> list[str]:
+    return [receipt["status"] for receipt in receipts]
+
+
+def test_a_week_offline_is_stored_at_once_with_a_receipt_for_each_record(phone: Phone) -> None:
+    sessions = [phone.session() for _ in range(3)]
+    reports = [phone.report({"radiating_pain": "left"}), phone.report(pain_score=2)]
+    response = post(
+        phone,
+        device_time="2026-11-22T12:00:30Z",
+        clearances=[clearance()],
+        symptom_reports=reports,
+        sessions=sessions,
+    )
+    assert response.status_code == 200
+    answer = response.json()
+    assert answer["server_time"] == "2026-11-22T12:00:00Z"
+    assert answer["clock_skew_seconds"] == 30
+    kinds = [(receipt["kind"], receipt["index"]) for receipt in answer["receipts"]]
+    assert kinds == [
+        *(("session", index) for index in range(3)),
+        *(("symptom_report", index) for index in range(2)),
+        ("clearance", 0),
+    ]
+    assert set(statuses(answer["receipts"])) == {"created"}
+    assert {receipt["action"] for receipt in answer["receipts"]} == {"none"}
+    for body, receipt in zip(sessions, answer["receipts"], strict=False):
+        assert receipt["id"] == body["id"]
+        stored = phone.get(f"/v1/sessions/{body['id']}").json()
+        assert stored["content_hash"] == receipt["content_hash"]
+    for body, receipt in zip(reports, answer["receipts"][3:], strict=False):
+        stored = phone.get(f"/v1/symptom-reports/{body['id']}").json()
+        assert stored["decision"]["level"] == receipt["decision_level"]
+    assert answer["receipts"][3]["decision_level"] == "see_professional"
+
+
+def test_a_repeated_batch_has_the_same_receipts_with_created_now_duplicate(phone: Phone) -> None:
+    bad = phone.session(pain_after=11)
+    batch: Json = {
+        "sessions": [phone.session(), bad, phone.session()],
+        "symptom_reports": [phone.report({"bladder_change": "yes"})],
+        "clearances": [clearance()],
+    }
+    first = upload(phone, **batch)
+    again = upload(phone, **batch)
+    assert statuses(first) == ["created", "rejected", "created", "created", "created"]
+    expected = [
+        receipt | {"status": "duplicate"} if receipt["status"] == "created" else receipt
+        for receipt in first
+    ]
+    assert again == expected
+
+
+def test_what_was_posted_alone_is_a_duplicate_in_a_batch_and_the_reverse(phone: Phone) -> None:
+    alone, batched = phone.session(), phone.session()
+    phone.post_session(alone)
+    assert statuses(upload(phone, sessions=[alone, batched])) == ["duplicate", "created"]
+    assert phone.post_session(batched).status_code == 200
+
+
+BAD: list[tuple[str, Any, str, str, str]] = [
+    ("sessions", {"pain_after": 11}, "/pain_after", "less_than_equal", "fix"),
+    ("sessions", {"ended_at": "2026-11-22T09:00:00Z"}, "/ended_at", "ends_before_start", "fix"),
+    ("sessions", {"started_at": "2026-11-24T10:00:00Z"}, "/started_at", "in_the_future", "fix"),
+    ("sessions", {"note": "x" * 2_000_000}, "/note", "string_too_long", "fix"),
+    ("sessions", {"mood": "fine"}, "/mood", "unknown_field", "fix"),
+    (
+        "sessions",
+        {"items": [{"activity_id": "handstand", "kind": "exercise", "side": "both"}]},
+        "/items/0/activity_id",
+        "unknown_activity",
+        "retry_later",
+    ),
+    (
+        "symptom_reports",
+        {"answers": {"mood": "yes"}},
+        "/answers/mood",
+        "unknown_question",
+        "retry_later",
+    ),
+    ("symptom_reports", {"pain_score": -1}, "/pain_score", "greater_than_equal", "fix"),
+    ("clearances", {"cleared_at": "2026-11-23T10:00:00Z"}, "/cleared_at", "in_the_future", "fix"),
+    ("sessions", {"id": "no-uuid"}, "/id", "value_error", "fix"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "pointer", "code", "action"), BAD)
+def test_a_bad_record_says_what_and_where_and_the_rest_goes_through(
+    phone: Phone, name: str, change: Json, pointer: str, code: str, action: str
+) -> None:
+    make = {"sessions": phone.session, "symptom_reports": phone.report, "clearances": clearance}
+    good, bad = make[name](), make[name](**change)
+    receipts = upload(phone, **{name: [bad, good]})
+    assert statuses(receipts) == ["rejected", "created"]
+    refused = receipts[0]
+    assert (refused["pointer"], refused["code"]) == (f"/{name}/0{pointer}", code)
+    assert refused["action"] == action
+    assert refused["detail"]
+    assert refused["content_hash"] is None
+    assert refused["id"] == (None if pointer == "/id" else bad["id"])
+    # Nothing else of the phone's own words comes back.
+    assert "xxx" not in json.dumps(refused)
+
+
+@pytest.mark.parametrize("junk", [None, 7, "session", [], [{}], {}, True])
+def test_what_is_no_record_at_all_keeps_its_place(phone: Phone, junk: Any) -> None:
+    receipts = upload(phone, sessions=[junk, phone.session()])
+    assert statuses(receipts) == ["rejected", "created"]
+    assert receipts[0]["id"] is None
+    assert receipts[0]["pointer"].startswith("/sessions/0")
+
+
+def test_an_id_with_other_content_is_a_conflict_that_names_both_hashes(phone: Phone) -> None:
+    body = phone.session()
+    stored = phone.post_session(body).json()
+    changed = body | {"pain_after": 9}
+    conflict, other = upload(phone, sessions=[changed, phone.session()])
+    assert (conflict["status"], conflict["code"]) == ("conflict", "id_conflict")
+    assert (conflict["action"], conflict["pointer"]) == ("fix", "/sessions/0/id")
+    assert stored["content_hash"] in conflict["detail"]
+    assert conflict["detail"].count("sent ") == 1
+    assert other["status"] == "created"
+
+
+def test_an_id_that_comes_twice_in_a_batch_is_judged_in_order(phone: Phone) -> None:
+    session = phone.session()
+    late = phone.report(pain_score=3)
+    earlier = late | {"reported_at": "2026-11-21T10:00:00Z", "local_date": "2026-11-21"}
+    receipts = upload(
+        phone,
+        sessions=[session, session, session | {"pain_after": 8}],
+        symptom_reports=[late, earlier],
+    )
+    assert statuses(receipts) == ["created", "duplicate", "conflict", "created", "conflict"]
+
+
+def test_another_persons_id_is_an_id_of_ones_own(phone: Phone, client: TestClient) -> None:
+    other = Phone(client)
+    other.enrol()
+    body = phone.session()
+    phone.post_session(body)
+    assert statuses(upload(other, sessions=[body | {"pain_after": 1}])) == ["created"]
+    assert phone.get(f"/v1/sessions/{body['id']}").json()["pain_after"] == 4
+
+
+def test_a_batch_of_501_is_refused_whole_and_500_are_taken(phone: Phone) -> None:
+    sessions = [phone.session() for _ in range(400)]
+    reports = [phone.report(pain_score=1) for _ in range(101)]
+    refused = post(phone, sessions=sessions, symptom_reports=reports)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["code"] == "too_many_records"
+    assert phone.get("/v1/changes").json()["items"] == []
+    receipts = upload(phone, sessions=sessions, symptom_reports=reports[:100])
+    assert statuses(receipts) == ["created"] * 500
+
+
+def test_a_batch_may_be_larger_than_any_other_body(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, max_body_bytes=4096, max_batch_bytes=65536)
+    phone = Phone(client)
+    phone.enrol()
+    sessions = [phone.session(note="x" * 400) for _ in range(20)]
+    assert statuses(upload(phone, sessions=sessions)) == ["created"] * 20
+    assert post(phone, sessions=sessions * 5).status_code == 413
+    assert phone.post_session(phone.session(note="x" * 5000)).status_code == 413
+
+
+@pytest.mark.parametrize("device_time", ["1970-01-01T00:00:00Z", "2099-01-01T00:00:00+14:00"])
+def test_a_clock_that_is_wrong_by_decades_holds_nothing_up(phone: Phone, device_time: str) -> None:
+    response = post(phone, device_time=device_time, sessions=[phone.session()])
+    assert statuses(response.json()["receipts"]) == ["created"]
+    assert abs(response.json()["clock_skew_seconds"]) > 10**9
+
+
+def test_an_empty_batch_has_no_receipts(phone: Phone) -> None:
+    assert upload(phone) == []
+
+
+def test_reports_of_a_batch_in_any_order_end_in_the_same_decisions(
+    phone: Phone, client: TestClient
+) -> None:
+    made = []
+    for day, pain in ((0, 3), (20, None), (50, 6), (60, 0), (70, 7)):
+        moment = phone.now - datetime.timedelta(days=80 - day)
+        made.append(
+            phone.report(
+                pain_score=pain,
+                reported_at=moment.isoformat(),
+                local_date=moment.date().isoformat(),
+            )
+        )
+    other = Phone(client)
+    other.enrol()
+    for report in made:
+        other.post_report(report)
+    receipts = upload(phone, symptom_reports=made[::-1])
+    by_id = {receipt["id"]: receipt["decision_level"] for receipt in receipts}
+    for report in made:
+        mine = phone.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
+        theirs = other.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
+        assert mine["level"] == theirs["level"] == by_id[report["id"]]
+        assert mine["history_facts"] == theirs["history_facts"]
+        # None was late for another, so none was decided on twice.
+        details = phone.get(f"/v1/decisions/{mine['id']}").json()
+        assert details["supersedes"] is None
+
+
+def test_a_batch_with_an_old_report_reconsiders_the_newer_ones(phone: Phone) -> None:
+    newer = phone.report(pain_score=6)
+    assert phone.post_report(newer).json()["decision"]["history_facts"] == []
+    old = phone.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
+    upload(phone, symptom_reports=[old])
+    decision = phone.get(f"/v1/symptom-reports/{newer['id']}").json()["decision"]
+    assert decision["history_facts"] == ["persistent_in_history", "pain_risen_in_history"]
+
+
+def test_a_batch_without_a_token_is_refused(client: TestClient) -> None:
+    assert client.post("/v1/batches", json={}).status_code == 401
