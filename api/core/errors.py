@@ -4,7 +4,7 @@ Every subclass of `Problem` is listed in docs/problems.md; a test holds the two 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 
@@ -15,6 +15,10 @@ class Fault:
     pointer: str
     code: str
     message: str
+
+    def below(self, place: str) -> "Fault":
+        """Return the same fault of something that stands at another place."""
+        return replace(self, pointer=place + self.pointer)
 
 
 class Problem(Exception):

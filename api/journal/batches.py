@@ -9,14 +9,14 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from api.core.db import is_outage
-from api.core.errors import Fault, Problem
+from api.core.errors import Fault, InvalidRequest, Problem
 from api.http.fields import RecordId
 from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.journal.service import Kept
-from api.journal.sync_schemas import Batch, BatchReceipts, Receipt
+from api.journal.sync_schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
 
@@ -103,11 +103,10 @@ async def _keep(writing: Writing, entry: Entry, keep: Keep) -> None:
         async with writing.db.begin_nested():
             entry.kept = await keep(writing, entry.record)
     except Problem as problem:
+        if not problem.faults:
+            raise  # it is about more than this record
         entry.conflict = isinstance(problem, IdConflict)
-        entry.faults = [
-            Fault(entry.place + fault.pointer, fault.code, fault.message)
-            for fault in problem.faults
-        ] or [Fault(f"{entry.place}/id", problem.code, problem.detail)]
+        entry.faults = [fault.below(entry.place) for fault in problem.faults]
     except Exception as error:
         if is_outage(error):
             raise
@@ -143,6 +142,9 @@ async def take(writing: Writing, batch: Batch) -> BatchReceipts:
     entries: list[Entry] = []
     for kind, name, model, _ in KINDS:
         entries += _read(kind, name, model, getattr(batch, name))
+    if len(entries) > MAX_ITEMS:
+        message = f"The batch holds {len(entries)} records; there may be {MAX_ITEMS} together."
+        raise InvalidRequest(message, faults=[Fault("", "too_many_records", message)])
     await writing.look_up(entry.record for entry in entries if entry.record is not None)
     for kind, _, _, keep in KINDS:
         readable = [entry for entry in entries if entry.kind is kind and entry.record is not None]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Table, delete
 
 from api.core.db import insert_once
+from api.core.errors import Fault
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
 from api.journal.history import PastReport
@@ -74,7 +75,7 @@ async def _keep(
             f"{record.id} is stored with other content (stored {stored.content_hash}, "
             f"sent {sent['content_hash']}). Use a new id, and `replaces` to correct a session."
         )
-        raise IdConflict(message)
+        raise IdConflict(message, faults=[Fault("/id", "id_conflict", message)])
     if created:
         writing.created(kind, record.id)
     return Kept("created" if created else "duplicate", stored)

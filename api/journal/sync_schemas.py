@@ -2,8 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SkipValidation, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SkipValidation
 
 from api.content.schemas import Hash
 from api.http.fields import INT32, DeviceInstant, Instant, RecordId, RequestModel, ResponseModel
@@ -23,7 +22,7 @@ MAX_KNOWN = 5000
 
 RecordKind = Annotated[
     Literal["session", "symptom_report", "clearance"],
-    Field(description="Keep what you do not know, and ask again.", examples=["session"]),
+    Field(description="Skip an unknown value.", examples=["session"]),
 ]
 Number = Annotated[int, Field(ge=0, le=2_147_483_647, json_schema_extra=INT32, examples=[0])]
 
@@ -47,15 +46,6 @@ class Batch(RequestModel):
     ] = []
     clearances: Annotated[list[SkipValidation[NewClearance]], Field(max_length=MAX_ITEMS)] = []
 
-    @model_validator(mode="after")
-    def _together(self) -> "Batch":
-        count = len(self.sessions) + len(self.symptom_reports) + len(self.clearances)
-        if count > MAX_ITEMS:
-            message = "holds {count} records; there may be {limit} together"
-            context = {"count": count, "limit": MAX_ITEMS}
-            raise PydanticCustomError("too_many_records", message, context)
-        return self
-
 
 class Receipt(ResponseModel):
     """What became of one record of a batch."""
@@ -65,7 +55,7 @@ class Receipt(ResponseModel):
         int,
         Field(
             ge=0,
-            lt=MAX_ITEMS,
+            le=MAX_ITEMS - 1,
             json_schema_extra=INT32,
             description="Its place in the list of its kind, from 0.",
         ),
@@ -73,7 +63,7 @@ class Receipt(ResponseModel):
     id: Annotated[RecordId | None, Field(description="Null where it had none that can be read.")]
     status: Annotated[
         Literal["created", "duplicate", "conflict", "rejected"],
-        Field(description="Keep a record with an unknown status, and send it again later."),
+        Field(description="Keep the record of an unknown value, and send it again later."),
     ]
     action: Annotated[
         Literal["none", "fix", "retry_later", "drop"],
@@ -105,7 +95,11 @@ class Receipt(ResponseModel):
         Hash | None, Field(description="Of what is stored under this id. Echo it in reconcile.")
     ]
     decision_level: Annotated[
-        Level | None, Field(description="Of a report's current decision; else null.")
+        Level | None,
+        Field(
+            description="Of a report's current decision; else null. Treat an unknown value as "
+            "`emergency`."
+        ),
     ]
 
 
@@ -134,7 +128,7 @@ class ChangedRecord(ResponseModel):
         Literal["session", "symptom_report", "clearance", "profile", "consent", "schedule"],
         Field(
             description="Of `profile`, `consent` and `schedule` there is one: fetch it anew. Skip "
-            "a kind you do not know."
+            "an unknown value."
         ),
     ]
     id: RecordId

@@ -22,6 +22,7 @@ REQUEST_ID = "01939d6e7a5b7c3e8f102b6d5c4e3a21"
 SESSION_ID = "01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"
 REPORT_ID = "01939d70-1c44-7a90-b2d1-6e0f9a8b7c6d"
 CLEARANCE_ID = "0193b5f2-93d0-7e6b-a4c8-0d1e2f3a4b5c"
+BATCHED_ID = "0193b1c4-2a10-7b3d-9c55-1f2e3d4c5b6a"
 UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 LARGE = 40
 DIGITS = "0123456789abcdef"
@@ -32,6 +33,7 @@ UNSTABLE = (
     (re.compile(r"\b[0-9a-f]{64}\b"), EXAMPLE_HASH),
     (re.compile(r"-[0-9a-f]{16}\.svg$"), "-0123456789abcdef.svg"),
     (re.compile(r"again in \d+ seconds"), "again in 60 seconds"),
+    (re.compile(r"^Wy[IJ][A-Za-z0-9_-]+$"), "WyIwMTIzNDU2Nzg5YWJjZGVmIiwgIjQiXQ"),
     (re.compile(r"^fp_[0-9a-f_]+$"), f"fp_{DIGITS * 2}_{DIGITS * 2}_{DIGITS * 4}"),
     (re.compile(r"^([0-9A-Z]{5}-){3,}[0-9A-Z*~$=-]+$"), EXAMPLE_CODE),
 )
@@ -98,6 +100,23 @@ SENT: dict[str, Json] = {
     },
     "DeviceLink": {"recovery_code": EXAMPLE_CODE},
     "NewClearance": {"id": CLEARANCE_ID, "cleared_at": "2026-11-22T12:30:00+01:00"},
+    "Batch": {
+        "device_time": "2026-11-22T13:00:02+01:00",
+        "sessions": [
+            {
+                "id": BATCHED_ID,
+                "started_at": "2026-11-21T19:00:00+01:00",
+                "ended_at": "2026-11-21T19:10:00+01:00",
+                "local_date": "2026-11-21",
+                "time_zone": "Europe/Madrid",
+                "status": "partial",
+                "items": [TOE_CURLS | {"side": "left"}],
+            }
+        ],
+    },
+    "Reconciliation": {
+        "items": [{"kind": "session", "id": BATCHED_ID, "content_hash": EXAMPLE_HASH}],
+    },
     "PlanRequest": {
         "minutes": 15,
         "equipment": ["chair", "towel", "tennis_ball"],
@@ -134,6 +153,9 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("StoredDecisionDetails", "GET", "/v1/decisions/{decision}", None),
     ("ReplayedDecision", "POST", "/v1/decisions/{decision}/replay", None),
     ("StoredClearance", "POST", "/v1/me/clearances", "NewClearance"),
+    ("BatchReceipts", "POST", "/v1/batches", "Batch"),
+    ("ChangeList", "GET", "/v1/changes?cursor={cursor}", None),
+    ("Reconciled", "POST", "/v1/reconcile", "Reconciliation"),
     ("Progress", "GET", "/v1/me/progress", None),
     # One of each so far: lists of things made at the same moment have no order.
     ("Export", "GET", "/v1/me/export", None),
@@ -165,6 +187,8 @@ def _answers(client: httpx.Client) -> Iterator[tuple[str, Any]]:
                 real["rule_set"] = answer["hash"]
             case "StoredSymptomReport":
                 real["decision"] = answer["decision"]["id"]
+            case "StoredClearance":
+                real["cursor"] = client.get("/v1/changes").json()["next_cursor"]
             case "NewRecoveryCode":
                 real["code"] = answer["recovery_code"]
 
