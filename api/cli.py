@@ -1,5 +1,6 @@
 """The command `footing`: everything that people run."""
 
+import datetime
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ from api.core.logging import set_up_logging
 from api.main import create_app
 from api.migrations import migrate as bring_to_head
 from api.migrations import require_head
+from api.privacy.purge import Purged
+from api.privacy.purge import purge as erase_unused
 from api.triage.service import refuse_withdrawn, signed_in_force
 from api.triage.vectors import vector_answers
 
@@ -136,6 +139,30 @@ def serve(
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=20,
+    )
+
+
+@app.command()
+def purge(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; erase nothing.")] = False,
+) -> None:
+    """Erase enrolments that were never used, and hashes of tokens erased long ago."""
+    settings = read_settings()
+    set_up_logging(settings)
+    days = settings.unused_enrolment_days
+
+    async def work() -> Purged:
+        async with opened(settings) as database:
+            await require_head(database)
+            unused_for = datetime.timedelta(days=days)
+            return await erase_unused(database, SystemClock(), unused_for, dry_run=dry_run)
+
+    purged = run(work())
+    would = "Would erase" if dry_run else "Erased"
+    typer.echo(
+        f"{would} {purged.enrolments} enrolments older than {days} days that were never used, "
+        f"and {purged.erased_tokens} hashes of tokens erased long ago."
     )
 
 

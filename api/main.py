@@ -27,6 +27,7 @@ from api.journal.sync_router import BATCHES
 from api.journal.sync_router import router as sync_router
 from api.migrations import require_head
 from api.participants.router import router as participants_router
+from api.participants.schedule_router import router as schedule_router
 from api.privacy.router import router as privacy_router
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
@@ -141,6 +142,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         content_router,
         triage_router,
         participants_router,
+        schedule_router,
         journal_router,
         sync_router,
         plans_router,

@@ -19,6 +19,8 @@ PERSONAL_TABLES = (
     participants.Device,
     participants.ConsentRecord,
     participants.RecordedChange,
+    participants.StoredSchedule,
+    participants.CalendarFeed,
     participants.StoredRecoveryCode,
     journal.ExerciseSession,
     journal.SymptomReport,

@@ -50,8 +50,19 @@ def upgrade() -> None:
             "conditions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("last_change", sa.Integer(), nullable=False),
+        sa.Column("used", sa.Boolean(), nullable=False),
+        sa.Column("storage_consent", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("participant_id", name=op.f("pk_participant")),
     )
+    with op.batch_alter_table("participant", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_participant_unused",
+            ["enrolled_at"],
+            unique=False,
+            postgresql_where=sa.text("NOT used"),
+            sqlite_where=sa.text("NOT used"),
+        )
+
     op.create_table(
         "withdrawn_rule_set",
         sa.Column("hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
@@ -88,6 +99,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("participant_id", "decision_id", name=op.f("pk_activity_hold")),
     )
     op.create_table(
+        "calendar_feed",
+        sa.Column("token_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("participant_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participant.participant_id"],
+            name=op.f("fk_calendar_feed_participant_id_participant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_calendar_feed")),
+    )
+    with op.batch_alter_table("calendar_feed", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_calendar_feed_participant_id"), ["participant_id"], unique=False
+        )
+
+    op.create_table(
         "clearance",
         sa.Column("participant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -105,7 +134,7 @@ def upgrade() -> None:
     op.create_table(
         "consent_record",
         sa.Column("participant_id", sa.Uuid(), nullable=False),
-        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("version", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
         sa.Column("storage", sa.Boolean(), nullable=False),
         sa.Column("research", sa.Boolean(), nullable=False),
@@ -116,7 +145,7 @@ def upgrade() -> None:
             name=op.f("fk_consent_record_participant_id_participant"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("participant_id", "consent_id", name=op.f("pk_consent_record")),
+        sa.PrimaryKeyConstraint("participant_id", "number", name=op.f("pk_consent_record")),
     )
     op.create_table(
         "content_body",
@@ -231,6 +260,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "schedule",
+        sa.Column("participant_id", sa.Uuid(), nullable=False),
+        sa.Column("in_force_from", sa.Date(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("plan", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participant.participant_id"],
+            name=op.f("fk_schedule_participant_id_participant"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("participant_id", "in_force_from", name=op.f("pk_schedule")),
+    )
+    op.create_table(
         "symptom_report",
         sa.Column("participant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -321,6 +365,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_symptom_report_newest")
 
     op.drop_table("symptom_report")
+    op.drop_table("schedule")
     with op.batch_alter_table("recovery_code", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_recovery_code_participant_id"))
 
@@ -340,9 +385,20 @@ def downgrade() -> None:
     op.drop_table("content_body")
     op.drop_table("consent_record")
     op.drop_table("clearance")
+    with op.batch_alter_table("calendar_feed", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_calendar_feed_participant_id"))
+
+    op.drop_table("calendar_feed")
     op.drop_table("activity_hold")
     op.drop_table("active_release")
     op.drop_table("withdrawn_rule_set")
+    with op.batch_alter_table("participant", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_participant_unused",
+            postgresql_where=sa.text("NOT used"),
+            sqlite_where=sa.text("NOT used"),
+        )
+
     op.drop_table("participant")
     op.drop_table("known_activity")
     op.drop_table("erased_token")

@@ -46,6 +46,7 @@ PHRASES: Mapping[str, set[str]] = {
     "plan_seek_help": {"conditions"},
     "pain_improved": set(),
     "erasure_what_stays": set(),
+    "reminder_title": set(),
     "pain_worse": set(),
     "pain_no_important_change": set(),
     "pain_not_enough_data": set(),

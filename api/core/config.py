@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     database_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     seed_folder: Path = SEED_FOLDER
     release_poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0
+    unused_enrolment_days: Annotated[int, Field(ge=1, le=3650)] = 30
     adults_only: bool = True
     regions: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()

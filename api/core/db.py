@@ -159,6 +159,19 @@ class Database:
         async with AsyncSession(self.reader, expire_on_commit=False) as db, db.begin():
             yield db
 
+    @asynccontextmanager
+    async def write_beside(self, reading: AsyncSession) -> AsyncIterator[AsyncSession]:
+        """Write something small during a read: in its transaction, where that one can write.
+
+        A second connection would be waited for while the first is held: enough of those at the same
+        time would wait for each other.
+        """
+        if self.reader is self.writer:
+            yield reading
+            return
+        async with self.write() as db:
+            yield db
+
     async def close(self) -> None:
         """Close every connection."""
         await self.writer.dispose()

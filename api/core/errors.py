@@ -3,7 +3,7 @@
 Every subclass of `Problem` is listed in docs/problems.md; a test holds the two together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -81,6 +81,14 @@ class BodyTooLarge(Problem):
     title = "The body is too large"
 
 
+class PreconditionFailed(Problem):
+    """It was changed since the client last read it."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "It has changed in the meantime"
+
+
 class UnsupportedMediaType(Problem):
     """The body's media type is not application/json."""
 
@@ -115,3 +123,11 @@ class Unavailable(Problem):
 
 class NotReady(Exception):
     """The server can't start; the message says what to run."""
+
+
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise when there is anything wrong, naming every place."""
+    found = list(faults)
+    if found:
+        detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in found[:3])
+        raise InvalidRequest(detail, faults=found)

@@ -18,6 +18,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags
 
 from api.core.canonical import sha256
+from api.core.errors import PreconditionFailed
 
 IDENTITY = "identity"
 # Best first, where a client likes several equally.
@@ -91,12 +92,32 @@ def matches(if_none_match: str, tag: str) -> bool:
     )
 
 
-def respond(request: Request, body: Body, *, max_age: int, immutable: bool = False) -> Response:
+def require_current(
+    tag: str | None, *, if_match: str | None = None, if_none_match: str | None = None
+) -> None:
+    """Refuse to change what the client has not seen (RFC 9110, 13.1); no tag: there is nothing."""
+    met = True
+    if if_match is not None:
+        wanted = parse_etags(if_match)
+        met = tag is not None and (wanted.star_tag or wanted.contains(tag))
+    if if_none_match is not None and tag is not None:
+        unwanted = parse_etags(if_none_match)
+        met = met and not (unwanted.star_tag or unwanted.contains_weak(tag))
+    if not met:
+        message = "It was changed since you read it. Read it again, then send your change anew."
+        headers = {} if tag is None else {"ETag": f'"{tag}"'}
+        raise PreconditionFailed(message, headers=headers)
+
+
+def respond(
+    request: Request, body: Body, *, max_age: int, immutable: bool = False, private: bool = False
+) -> Response:
     """Answer with a prepared body, or with 304 when the client has it."""
     headers = request.headers
     coding = choose_coding(headers.get("accept-encoding", ""), tuple(body.codings))
     vary = "Accept-Encoding" if body.language is None else "Accept-Language, Accept-Encoding"
-    cache = f"public, max-age={max_age}" + (", immutable" if immutable else "")
+    kept_by = "private" if private else "public"
+    cache = f"{kept_by}, max-age={max_age}" + (", immutable" if immutable else "")
     answer = {"ETag": f'"{body.tag}.{coding}"', "Vary": vary, "Cache-Control": cache}
     if body.language is not None:
         answer["Content-Language"] = body.language

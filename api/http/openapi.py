@@ -31,13 +31,15 @@ EXAMPLES = Path(__file__).parent / "openapi_examples.json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def content_responses(model: Any, media_type: str = "application/json") -> dict[int | str, Json]:
+def content_responses(
+    model: Any, media_type: str = "application/json", *, example: str = PICTURE
+) -> dict[int | str, Json]:
     """Describe a prepared answer: its shape, and that a client may already have it."""
     answer: Json = {"description": "As asked."}
     if media_type == "application/json":
         answer["model"] = model
     else:
-        answer["content"] = {media_type: {"schema": model, "example": PICTURE}}
+        answer["content"] = {media_type: {"schema": model, "example": example}}
     return {200: answer, 304: {"description": "The client has it already."}}
 
 
@@ -190,6 +192,7 @@ def _describe_answers(operation: Json) -> None:
             content = response["content"].items()
             response["content"] = {name: body for name, body in content if body["schema"]}
         response["headers"] = _headers(
+            *response.get("headers", ()),
             *(CONTENT_HEADERS if "304" in responses else ()),
             *(("Content-Language",) if "lang" in names else ()),
             *(("Location",) if "201" in responses else ()),

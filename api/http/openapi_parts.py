@@ -25,10 +25,11 @@ SERVERS = [
 ALWAYS = (429, 500, 503)
 DESCRIPTIONS = {
     401: "No token, or one that is not valid.",
-    403: "A token of another kind.",
+    403: "A token of another kind, or the consent to storage is withdrawn.",
     404: "There is no such thing, or it is somebody else's.",
     409: "The same id was used for other content.",
     410: "The participant was erased, by this phone or by another one.",
+    412: "It was changed since you read it; read it again.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Something in the request is not as described here.",

@@ -9,7 +9,7 @@ from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.languages import choose_language
 from api.journal.writing import Writing
-from api.participants.deps import ReadingCaller, WritingCaller
+from api.participants.deps import ReadingCaller, WritingCaller, require_storage_consent
 from api.participants.service import language_of, lock_participant
 from api.triage.deps import CurrentRules, KnownRuleSets
 
@@ -51,12 +51,23 @@ async def get_writing(
 ) -> AsyncIterator[Writing]:
     """Open the caller's journal; what changed in it is numbered when the handler is done."""
     # Before the first write: two phones that send the same would otherwise wait for each other.
-    await lock_participant(db, caller.participant_id)
+    storage_consent = await lock_participant(db, caller.participant_id)
     usable = await rule_sets.usable(db, rule_set)
-    writing = Writing(db, caller.participant_id, usable, rule_sets, language, clock.now())
+    writing = Writing(
+        db, caller.participant_id, usable, rule_sets, language, clock.now(), storage_consent
+    )
     yield writing
     await writing.finish()
 
 
 OwnJournal = Annotated[Writing, Depends(get_writing, scope="function")]
+
+
+def get_storing(journal: OwnJournal) -> Writing:
+    """Open the caller's journal for something new, if they still agree to its being stored."""
+    require_storage_consent(given=journal.storage_consent)
+    return journal
+
+
+StoringJournal = Annotated[Writing, Depends(get_storing, scope="function")]
 ReadingLanguage = Annotated[str, Depends(get_own_language_for_reading, scope="function")]

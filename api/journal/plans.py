@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.content import plans
 from api.content.deps import CurrentLanguage, CurrentRelease
@@ -11,21 +11,19 @@ from api.content.schemas import Plan, PlanRequest
 from api.http.deps import ReadDb
 from api.http.limits import PublicLimit
 from api.journal import reading
-from api.participants.deps import Credentials, read_credentials
-from api.participants.service import verify
+from api.participants.deps import Credentials, admit_reader, read_credentials
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 
 
 async def get_own_limits(
-    credentials: Credentials, release: CurrentRelease, db: ReadDb
+    request: Request, credentials: Credentials, release: CurrentRelease, db: ReadDb
 ) -> reading.OwnLimits:
     """Return what a participant's own records say of a plan; nothing without a token."""
     if credentials is None:
         return reading.OwnLimits()
     token = read_credentials(credentials)
-    # A new token in its first use passes too; a call that writes will take it up.
-    await verify(db, token)
+    await admit_reader(request, db, token)
     return await reading.own_limits(db, token.participant_id, release.catalogue)
 
 

@@ -5,7 +5,7 @@ end in the same figures.
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,7 +46,8 @@ class Week:
     active_days: int
     minutes: int
     planned_days: int
-    adherence_percent: int
+    # None where nothing was planned.
+    adherence_percent: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +80,24 @@ def streak(active_dates: Iterable[datetime.date], today: datetime.date) -> int:
     return count
 
 
-def weeks(sessions: Sequence[Practised], today: datetime.date, *, planned_days: int) -> list[Week]:
-    """Return the last weeks, newest first; the running one is measured by its days so far."""
+def weeks(
+    sessions: Sequence[Practised],
+    today: datetime.date,
+    *,
+    is_planned: Callable[[datetime.date], bool],
+) -> list[Week]:
+    """Return the last weeks, newest first; the running one is measured by its days so far.
+
+    A planned day may be made up for on another day of its week.
+    """
     this_monday = monday_of(today)
     made = []
     for number in range(WEEKS_SHOWN):
         monday = this_monday - number * WEEK
         of_week = [session for session in sessions if monday_of(session.local_date) == monday]
         active = len({session.local_date for session in of_week})
-        days_so_far = min(7, (today - monday).days + 1)
-        due = min(planned_days, days_so_far)
+        days = [monday + day * ONE_DAY for day in range(7)]
+        due = sum(is_planned(day) for day in days if day <= today)
         spent = sum(
             (min(session.duration, LONGEST_SESSION) for session in of_week),
             start=datetime.timedelta(),
@@ -100,7 +109,7 @@ def weeks(sessions: Sequence[Practised], today: datetime.date, *, planned_days: 
                 active_days=active,
                 minutes=int(spent.total_seconds()) // 60,
                 planned_days=due,
-                adherence_percent=min(100, 100 * active // due),
+                adherence_percent=min(100, 100 * active // due) if due else None,
             )
         )
     return made

@@ -19,10 +19,10 @@ from api.journal.schemas import (
     ProgressWeek,
     Streak,
 )
+from api.participants.schedules import read_planned
 from api.participants.service import time_zone_of
 from api.triage.rules import RuleSet
 
-PLANNED_DAYS = 7
 STREAK_PAGE = 100
 
 
@@ -146,6 +146,7 @@ async def read_progress(
         progress.Practised(row.local_date, row.ended_at - row.started_at)
         for row in await db.execute(recent)
     ]
+    is_planned = await read_planned(db, participant_id, (today - since).days)
     totals = select(
         func.count(), func.count(SESSIONS.c.local_date.distinct()), func.max(SESSIONS.c.local_date)
     ).where(counts(participant_id))
@@ -168,7 +169,7 @@ async def read_progress(
                 planned_days=week.planned_days,
                 adherence_percent=week.adherence_percent,
             )
-            for week in progress.weeks(practised, today, planned_days=PLANNED_DAYS)
+            for week in progress.weeks(practised, today, is_planned=is_planned)
         ],
         pain=PainProgress(
             status=trend.status,

@@ -9,7 +9,7 @@ from api.http.deps import CurrentClock, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
 from api.journal import decisions, reading, service
-from api.journal.deps import OwnJournal, ReadingLanguage
+from api.journal.deps import OwnJournal, ReadingLanguage, StoringJournal
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
     LoggedSession,
@@ -40,7 +40,7 @@ PageCursor = Annotated[Cursor, Query()]
 
 @router.post("/sessions", status_code=201, responses=REPEATABLE | {200: {"model": LoggedSession}})
 async def log_session(
-    journal: OwnJournal, session: NewSession, response: Response
+    journal: StoringJournal, session: NewSession, response: Response
 ) -> LoggedSession:
     """Log a finished session; send it again as often as you like."""
     stored, created = await service.log_session(journal, session)
@@ -82,7 +82,7 @@ async def get_session(
     responses=REPEATABLE | {200: {"model": StoredSymptomReport}},
 )
 async def file_symptom_report(
-    journal: OwnJournal, report: NewSymptomReport, response: Response
+    journal: StoringJournal, report: NewSymptomReport, response: Response
 ) -> StoredSymptomReport:
     """File a symptom report and get its decision; sent again, it is stored once."""
     stored, created = await service.file_report(journal, report)
@@ -148,7 +148,7 @@ async def replay_decision(
     "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": StoredClearance}}
 )
 async def record_clearance(
-    journal: OwnJournal, clearance: NewClearance, response: Response
+    journal: StoringJournal, clearance: NewClearance, response: Response
 ) -> StoredClearance:
     """Record that a professional has seen the person and said that the activities are fine."""
     stored, created = await service.clear(journal, clearance)

@@ -285,8 +285,24 @@ class ProgressWeek(ResponseModel):
     sessions: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
     active_days: Annotated[int, Field(ge=0, le=7, json_schema_extra=INT32)]
     minutes: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
-    planned_days: Annotated[int, Field(ge=1, le=7, json_schema_extra=INT32)]
-    adherence_percent: Annotated[int, Field(ge=0, le=100, json_schema_extra=INT32)]
+    planned_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=7,
+            description="By the plan in force on each day; every day where there was none.",
+            json_schema_extra=INT32,
+        ),
+    ]
+    adherence_percent: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=100,
+            description="Active days of the planned ones; null where nothing was planned.",
+            json_schema_extra=INT32,
+        ),
+    ]
 
 
 class PainProgress(ResponseModel):

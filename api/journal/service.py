@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Table, delete
 
 from api.core.db import insert_once
-from api.core.errors import Fault
+from api.core.errors import Fault, refuse
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
 from api.journal.history import PastReport
@@ -84,7 +84,7 @@ async def _keep(
 async def keep_session(writing: Writing, session: NewSession) -> Kept:
     """Store a session once."""
     faults = uploads.session_faults(session, writing.known_activities, writing.now)
-    uploads.refuse(faults)
+    refuse(faults)
     items = uploads.content_of(session)["items"]
     values = {**session.model_dump(exclude={"items"}), "items": items}
     kept = await _keep(writing, ChangedKind.SESSION, session, values)
@@ -110,7 +110,7 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
     What it means for reports that are stored already is left to `reconsider_later`.
     """
     answers = read_answers(writing.rule_set, report)
-    uploads.refuse(uploads.report_faults(report, writing.now))
+    refuse(uploads.report_faults(report, writing.now))
     past = PastReport(report.id, report.reported_at, report.pain_score)
     episode = await decisions.episode_before(writing.db, writing.participant_id, past)
     case = Case(
@@ -176,7 +176,7 @@ async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -
 
 async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept:
     """Store once that a professional has said it is fine."""
-    uploads.refuse(uploads.clearance_faults(clearance, writing.now))
+    refuse(uploads.clearance_faults(clearance, writing.now))
     return await _keep(writing, ChangedKind.CLEARANCE, clearance, clearance.model_dump())
 
 

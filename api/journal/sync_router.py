@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from api.http.deps import ReadDb
 from api.http.pages import DEFAULT_LIMIT
 from api.journal import batches, changes
-from api.journal.deps import OwnJournal, ReadingLanguage
+from api.journal.deps import ReadingLanguage, StoringJournal
 from api.journal.router import PageCursor, PageLimit
 from api.journal.sync_schemas import (
     Batch,
@@ -22,7 +22,7 @@ router = APIRouter(tags=["journal"])
 
 
 @router.post(BATCHES)
-async def upload_batch(journal: OwnJournal, batch: Batch) -> BatchReceipts:
+async def upload_batch(journal: StoringJournal, batch: Batch) -> BatchReceipts:
     """Upload what was kept offline; each record gets a receipt, and none holds up another.
 
     Send it again as often as you like: what was stored before is a `duplicate`.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from api.core.canonical import content_hash
-from api.core.errors import Fault, InvalidRequest
+from api.core.errors import Fault
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 
 FUTURE_LIMIT = datetime.timedelta(days=1)
@@ -70,11 +70,3 @@ def clearance_faults(clearance: NewClearance, now: datetime.datetime) -> Iterato
     """Say what is wrong with a clearance: one for the future would lift what is not there yet."""
     if clearance.cleared_at > now + CLOCK_TOLERANCE:
         yield Fault("/cleared_at", "in_the_future", "lies in the future; check the phone's clock")
-
-
-def refuse(faults: Iterable[Fault]) -> None:
-    """Raise when there is anything wrong."""
-    found = list(faults)
-    if found:
-        detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in found[:3])
-        raise InvalidRequest(detail, faults=found)

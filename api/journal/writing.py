@@ -24,6 +24,7 @@ class Writing:
     rule_sets: RuleSets
     language: str
     now: datetime.datetime
+    storage_consent: bool
     changes: list[Change] = field(default_factory=list)
     known_activities: set[str] = field(default_factory=set)
     deleted: set[tuple[ChangedKind, uuid.UUID]] = field(default_factory=set)

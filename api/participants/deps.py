@@ -6,13 +6,18 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.core.db import Database
 from api.http.deps import Db, ReadDb
 from api.http.limits import Limiter
 from api.participants import service
-from api.participants.devices import take_up_pending
-from api.participants.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
+from api.participants.errors import (
+    CHALLENGE,
+    NotAuthenticated,
+    StorageConsentWithdrawn,
+    WrongTokenKind,
+)
 from api.participants.tokens import CLINICIAN_PREFIX, DeviceToken, read_token
 
 bearer = HTTPBearer(
@@ -62,8 +67,28 @@ async def authenticate_for_writing(
     db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
 ) -> Caller:
     """Look the token up in the transaction that will write."""
-    if await service.verify(db, token, writing=True):
-        await take_up_pending(db, token)
+    await service.note_use(db, token, await service.verify(db, token, writing=True))
+    return Caller(token.participant_id, token.device_id)
+
+
+def require_storage_consent(*, given: bool) -> None:
+    """Refuse to store anything new about somebody who no longer agrees to that."""
+    if not given:
+        message = (
+            "The person has withdrawn the consent to storage, so nothing new is stored. Reading, "
+            "deleting, export, erasure, devices and evaluations without storing still work; a new "
+            "consent is given with PUT /v1/me/consent."
+        )
+        raise StorageConsentWithdrawn(message)
+
+
+async def admit_reader(request: Request, db: AsyncSession, token: DeviceToken) -> Caller:
+    """Look a token up in a transaction that reads, and note the first use of it."""
+    found = await service.verify(db, token)
+    if found.pending or found.first_call:
+        database: Database = request.app.state.database
+        async with database.write_beside(db) as writing:
+            await service.note_use(writing, token, found)
     return Caller(token.participant_id, token.device_id)
 
 
@@ -71,17 +96,19 @@ async def authenticate_for_reading(
     request: Request, db: ReadDb, token: Token, _: Annotated[None, Depends(limit_participant)]
 ) -> Caller:
     """Look the token up in the transaction that will read."""
-    if await service.verify(db, token):
-        database: Database = request.app.state.database
-        if database.reader is database.writer:
-            # A second connection, while this one is held, could be one that never gets free.
-            await take_up_pending(db, token)
-        else:
-            async with database.write() as writing:
-                await take_up_pending(writing, token)
-    return Caller(token.participant_id, token.device_id)
+    return await admit_reader(request, db, token)
 
 
 # There is no cache of tokens: revoking one takes effect at once.
 WritingCaller = Annotated[Caller, Depends(authenticate_for_writing, scope="function")]
 ReadingCaller = Annotated[Caller, Depends(authenticate_for_reading, scope="function")]
+
+
+async def authenticate_for_storing(db: Db, caller: WritingCaller) -> Caller:
+    """Lock the participant: what is stored comes before a withdrawn consent, or not at all."""
+    require_storage_consent(given=await service.lock_participant(db, caller.participant_id))
+    return caller
+
+
+# For calls that store something new about the person.
+StoringCaller = Annotated[Caller, Depends(authenticate_for_storing, scope="function")]

@@ -10,7 +10,7 @@ from api.core.clock import Clock
 from api.core.db import Database, insert_once
 from api.core.errors import Fault, InvalidRequest, NotFound, RateLimited
 from api.participants.errors import CHALLENGE, NotAuthenticated
-from api.participants.models import DEVICES, RECOVERY
+from api.participants.models import DEVICES, PARTICIPANTS, RECOVERY
 from api.participants.recovery import make_recovery_code, read_recovery_code
 from api.participants.schemas import DeviceList, DeviceState, LinkedDevice
 from api.participants.tokens import DeviceToken, hash_secret, make_token, same_secret
@@ -104,6 +104,7 @@ async def link_device(database: Database, typed: str, clock: Clock) -> LinkedDev
                 .values(failed_attempts=0, locked_until=None)
             )
             token = await add_device(db, row.participant_id, now)
+            await mark_used(db, row.participant_id)
     if refused is not None:
         raise refused
     return LinkedDevice(
@@ -178,4 +179,14 @@ async def take_up_pending(db: AsyncSession, token: DeviceToken) -> None:
             DEVICES.c.pending_hash == pending,
         )
         .values(secret_hash=pending, pending_hash=None)
+    )
+
+
+async def mark_used(db: AsyncSession, participant_id: uuid.UUID) -> None:
+    """Note once that an enrolment is in use, so that no purge takes it."""
+    unused = PARTICIPANTS.c.used.is_(False)
+    await db.execute(
+        update(PARTICIPANTS)
+        .where(PARTICIPANTS.c.participant_id == participant_id, unused)
+        .values(used=True)
     )

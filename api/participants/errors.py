@@ -27,3 +27,11 @@ class WrongTokenKind(Problem):
     status = 403
     code = "wrong_token_kind"
     title = "This token is for other calls"
+
+
+class StorageConsentWithdrawn(Problem):
+    """The person no longer agrees that anything new is stored about them."""
+
+    status = 403
+    code = "storage_consent_withdrawn"
+    title = "The consent to storage is withdrawn"

@@ -2,8 +2,9 @@
 
 import datetime
 import uuid
+from typing import Any
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index
+from sqlalchemy import Column, ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from api.core.db import JsonDocument, UtcDateTime, table_of
@@ -13,6 +14,15 @@ class Participant(SQLModel, table=True):
     """A person we know by a random id alone."""
 
     __tablename__ = "participant"
+    # Few rows at any time: what a purge reads, however many people there are.
+    __table_args__ = (
+        Index(
+            "ix_participant_unused",
+            "enrolled_at",
+            postgresql_where=text("NOT used"),
+            sqlite_where=text("NOT used"),
+        ),
+    )
 
     participant_id: uuid.UUID = Field(primary_key=True)
     enrolled_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
@@ -23,6 +33,10 @@ class Participant(SQLModel, table=True):
     conditions: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
     # The number of the newest change; it counts without gaps, see `changes`.
     last_change: int
+    # Whether any call was ever made with a token of theirs: noted once, and nothing finer.
+    used: bool
+    # What the newest consent says, beside it: every call that stores something asks for it.
+    storage_consent: bool
 
 
 class Device(SQLModel, table=True):
@@ -55,7 +69,7 @@ class ConsentRecord(SQLModel, table=True):
     )
 
     participant_id: uuid.UUID = Field(primary_key=True)
-    consent_id: uuid.UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
     version: str = Field(max_length=32)
     storage: bool
     research: bool
@@ -79,6 +93,43 @@ class RecordedChange(SQLModel, table=True):
     record_id: uuid.UUID
     deleted: bool
     changed_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class StoredSchedule(SQLModel, table=True):
+    """A plan from one of the participant's own dates on; the newest row is the one in force.
+
+    One row a day at most: what was planned on a past day stays known, since adherence is measured
+    against it.
+    """
+
+    __tablename__ = "schedule"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+        ),
+    )
+
+    participant_id: uuid.UUID = Field(primary_key=True)
+    in_force_from: datetime.date = Field(primary_key=True)
+    version: int
+    # Without a plan it holds JSON's own null.
+    plan: dict[str, Any] | None = Field(sa_column=Column(JsonDocument, nullable=False))
+    changed_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class CalendarFeed(SQLModel, table=True):
+    """The address of a calendar. Its key is all that a calendar program sends."""
+
+    __tablename__ = "calendar_feed"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
+        ),
+    )
+
+    token_hash: str = Field(primary_key=True, max_length=64)
+    participant_id: uuid.UUID = Field(index=True)
+    created_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class StoredRecoveryCode(SQLModel, table=True):
@@ -112,5 +163,7 @@ PARTICIPANTS = table_of(Participant)
 DEVICES = table_of(Device)
 CONSENTS = table_of(ConsentRecord)
 CHANGES = table_of(RecordedChange)
+SCHEDULES = table_of(StoredSchedule)
+FEEDS = table_of(CalendarFeed)
 RECOVERY = table_of(StoredRecoveryCode)
 ERASED_TOKENS = table_of(ErasedToken)

@@ -6,12 +6,15 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.content.deps import CurrentRelease
 from api.core.db import Database
+from api.core.errors import refuse
 from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.fields import RecordId
 from api.http.limits import EnrolmentLimit
-from api.participants import devices, service
-from api.participants.deps import ReadingCaller, WritingCaller
+from api.participants import consents, devices, service
+from api.participants.deps import ReadingCaller, StoringCaller, WritingCaller
 from api.participants.schemas import (
+    ConsentChoice,
+    ConsentHistory,
     DeviceLink,
     DeviceList,
     Enrolled,
@@ -19,6 +22,7 @@ from api.participants.schemas import (
     LinkedDevice,
     NewRecoveryCode,
     Profile,
+    ProfileChange,
 )
 
 router = APIRouter(prefix="/v1", tags=["participants"])
@@ -77,6 +81,44 @@ async def renew_recovery_code(
     """Get a new recovery code; the one before ends."""
     code = await devices.renew_recovery_code(db, caller.participant_id, clock.now())
     return NewRecoveryCode(recovery_code=code)
+
+
+@router.get("/me/consent")
+async def get_consent(caller: ReadingCaller, db: ReadDb) -> ConsentHistory:
+    """Get what one agrees to now, and everything before it, newest first."""
+    return await consents.history(db, caller.participant_id)
+
+
+@router.put("/me/consent")
+async def give_consent(
+    caller: WritingCaller,
+    choice: ConsentChoice,
+    release: CurrentRelease,
+    clock: CurrentClock,
+    db: Db,
+) -> ConsentHistory:
+    """Give or withdraw consent, to storage and to research apart.
+
+    Without consent to storage nothing new is stored; what is stored stays until it is erased. The
+    same again changes nothing.
+    """
+    refuse(consents.version_faults(release.catalogue, choice, "/version"))
+    await service.lock_participant(db, caller.participant_id)
+    return await consents.give(db, caller.participant_id, choice, clock.now())
+
+
+@router.patch("/me")
+async def change_profile(
+    caller: StoringCaller,
+    change: ProfileChange,
+    release: CurrentRelease,
+    settings: CurrentSettings,
+    clock: CurrentClock,
+    db: Db,
+) -> Profile:
+    """Change one's own profile; what is left out stays as it is, and null is refused."""
+    refuse(service.profile_faults(settings, release.catalogue, change))
+    return await service.change_profile(db, caller.participant_id, change, clock.now())
 
 
 @router.get("/me")

@@ -1,13 +1,28 @@
 """Wire shapes of participants."""
 
+import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from api.content.schemas import ConsentVersion, Name
-from api.http.fields import Instant, RecordId, RequestModel, ResponseModel, TimeZoneName
+from api.content.schemas import ConsentVersion, Name, Sentence, Slug
+from api.http.fields import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
+    Instant,
+    LocalDate,
+    RecordId,
+    RequestModel,
+    ResponseModel,
+    TimeZoneName,
+)
 from api.http.pages import NextCursor
+
+CONSENTS_SHOWN = 200
+Entry = TypeVar("Entry", bound=str)
+# On every day of the week these are 56 notifications: iOS keeps 64 of an app.
+MOST_TIMES = 8
 
 
 class AgeBand(StrEnum):
@@ -36,8 +51,8 @@ Language = Annotated[
 ]
 
 
-class ConsentGiven(RequestModel):
-    """What the person agreed to: without storage there is nothing to enrol for."""
+class ConsentChoice(RequestModel):
+    """What the person agrees to from now on; storage and research apart."""
 
     version: Annotated[
         str,
@@ -48,7 +63,15 @@ class ConsentGiven(RequestModel):
             examples=["2026-11-22"],
         ),
     ]
-    storage: Annotated[Literal[True], Field(description="Required.", examples=[True])]
+    storage: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="False withdraws it: nothing new is stored; what is stored stays until "
+            "it is erased.",
+            examples=[True],
+        ),
+    ]
     research: Annotated[
         bool,
         Field(
@@ -59,12 +82,18 @@ class ConsentGiven(RequestModel):
     ]
 
 
-class Enrolment(RequestModel):
-    """What it takes to enrol: no name, no e-mail address, no telephone number."""
+class ConsentGiven(ConsentChoice):
+    """What the person agreed to: without storage there is nothing to enrol for."""
 
-    time_zone: TimeZoneName
-    language: Language
-    consent: ConsentGiven
+    storage: Annotated[Literal[True], Field(description="Required.", examples=[True])]
+
+
+class ProfileChange(RequestModel):
+    """What changes in one's own profile; what is left out stays as it is."""
+
+    # Never read: only what was sent is.
+    time_zone: TimeZoneName = "UTC"
+    language: Language = "en"
     age_band: Annotated[AgeBand, Field(examples=["age_40_49"])] = AgeBand.UNKNOWN
     region: Annotated[
         Name,
@@ -72,8 +101,20 @@ class Enrolment(RequestModel):
     ] = "unknown"
     conditions: Annotated[
         list[Name],
-        Field(max_length=50, description="See `conditions` in `GET /v1/content`.", examples=[[]]),
+        Field(
+            max_length=50,
+            description="All of them; see `conditions` in `GET /v1/content`.",
+            examples=[[]],
+        ),
     ] = []
+
+
+class Enrolment(ProfileChange):
+    """What it takes to enrol: no name, no e-mail address, no telephone number."""
+
+    time_zone: TimeZoneName
+    language: Language
+    consent: ConsentGiven
 
 
 RecoveryCodeText = Annotated[
@@ -149,6 +190,19 @@ class ConsentState(ResponseModel):
     given_at: Instant
 
 
+class ConsentHistory(ResponseModel):
+    """What the person agrees to now, and what they agreed to before."""
+
+    current: ConsentState
+    history: Annotated[
+        list[ConsentState],
+        Field(
+            max_length=CONSENTS_SHOWN,
+            description="Newest first, the current one included; the export holds them all.",
+        ),
+    ]
+
+
 class Profile(ResponseModel):
     """What is known about a participant."""
 
@@ -160,3 +214,114 @@ class Profile(ResponseModel):
     region: Name
     conditions: Annotated[list[Name], Field(max_length=50)]
     consent: ConsentState
+
+
+class Weekday(StrEnum):
+    """A day of the week, in the order of ISO 8601."""
+
+    MONDAY = "mon"
+    TUESDAY = "tue"
+    WEDNESDAY = "wed"
+    THURSDAY = "thu"
+    FRIDAY = "fri"
+    SATURDAY = "sat"
+    SUNDAY = "sun"
+
+
+def in_our_time(date: datetime.date) -> datetime.date:
+    """Refuse the years that no plan can mean and no calendar can hold."""
+    if not EARLIEST_YEAR <= date.year <= LATEST_YEAR:
+        message = f"must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}"
+        raise ValueError(message)
+    return date
+
+
+def in_order(entries: list[Entry]) -> list[Entry]:
+    """Put days or times in their order, each once: the same plan is then written the same way."""
+    days = list(Weekday)
+    return sorted(set(entries), key=lambda e: (days.index(e) if isinstance(e, Weekday) else 0, e))
+
+
+PlanDate = Annotated[LocalDate, AfterValidator(in_our_time)]
+Weekdays = Annotated[
+    list[Annotated[Weekday, Field(description="Pass over an unknown value.")]],
+    Field(
+        min_length=1,
+        max_length=7,
+        description="The days to exercise on, Monday first.",
+        examples=[["mon", "wed", "fri"]],
+    ),
+    AfterValidator(in_order),
+]
+ReminderTimes = Annotated[
+    list[
+        Annotated[
+            str,
+            Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["08:00"]),
+        ]
+    ],
+    Field(
+        max_length=MOST_TIMES,
+        description="When to remind, on each of the days, by the clock on the wall in `time_zone`. "
+        "Empty: a plan without reminders. A time that the clocks skip in spring is meant an hour "
+        "later; one that comes twice in autumn, the first time.",
+        examples=[["08:00", "19:30"]],
+    ),
+    AfterValidator(in_order),
+]
+PlannedRoutine = Annotated[
+    Slug, Field(description="See `GET /v1/routines`.", examples=["daily-15-minutes"])
+]
+Paused = Annotated[
+    bool,
+    Field(strict=True, description="True: no reminders, and nothing counts as planned."),
+]
+
+
+class NewSchedule(RequestModel):
+    """A person's plan, whole: what, on which days, and when to remind."""
+
+    routine_id: PlannedRoutine
+    weekdays: Weekdays
+    times: ReminderTimes
+    time_zone: Annotated[
+        TimeZoneName, Field(description="IANA time zone; it must be one that the server knows.")
+    ]
+    starts_on: Annotated[PlanDate, Field(description="The first day, by `time_zone`.")]
+    ends_on: Annotated[PlanDate | None, Field(description="The last day; null: no end.")] = None
+    paused: Paused = False
+
+
+class Schedule(ResponseModel):
+    """A person's plan, with what a phone needs to remind of it."""
+
+    routine_id: PlannedRoutine
+    weekdays: Weekdays
+    times: ReminderTimes
+    time_zone: TimeZoneName
+    starts_on: LocalDate
+    ends_on: LocalDate | None
+    paused: Paused
+    reminder_title: Annotated[
+        Sentence,
+        Field(
+            description="What to show on a locked screen, where others read it too.",
+            examples=["Exercise time"],
+        ),
+    ]
+    changed_at: Instant
+
+
+class NewCalendarFeed(ResponseModel):
+    """The address of a calendar with the reminders; the one before has ended."""
+
+    path: Annotated[
+        str,
+        Field(
+            max_length=100,
+            pattern=r"^/v1/calendars/[0-9a-f]{64}\.ics$",
+            description="Put the server's own address before it. Whoever knows it reads the "
+            "calendar: it is shown this once and kept as a hash.",
+        ),
+    ]
+    created_at: Instant

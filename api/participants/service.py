@@ -1,54 +1,53 @@
 """Enrols participants and verifies their tokens."""
 
 import datetime
+import itertools
 import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.config import Settings
 from api.core.db import insert_once
-from api.core.errors import Fault, InvalidRequest
-from api.participants import devices
+from api.core.errors import Fault, refuse
+from api.participants import consents, devices
+from api.participants.changes import Change, ChangedKind, record_changes
 from api.participants.errors import CHALLENGE, Erased, NotAuthenticated
-from api.participants.models import CONSENTS, DEVICES, ERASED_TOKENS, PARTICIPANTS
-from api.participants.schemas import (
-    AgeBand,
-    ConsentState,
-    Enrolled,
-    Enrolment,
-    Profile,
-)
+from api.participants.models import DEVICES, ERASED_TOKENS, PARTICIPANTS
+from api.participants.schemas import AgeBand, Enrolled, Enrolment, Profile, ProfileChange
 from api.participants.tokens import DeviceToken, hash_secret
 
 ERASED_TOKENS_KEPT = datetime.timedelta(days=30)
 
 
+def profile_faults(
+    settings: Settings, catalogue: Catalogue, profile: ProfileChange
+) -> Iterator[Fault]:
+    """Say what is wrong with a profile beyond its shape."""
+    if settings.adults_only and profile.age_band is AgeBand.UNDER_18:
+        message = "This service is for adults. A child's back pain needs a doctor."
+        yield Fault("/age_band", "adults_only", message)
+    regions = {*settings.regions, "unknown"}
+    if profile.region not in regions:
+        message = f"Unknown region; there is {', '.join(sorted(regions))}."
+        yield Fault("/region", "unknown_region", message)
+    conditions = {condition.id for condition in catalogue.conditions}
+    for index, name in enumerate(profile.conditions):
+        if name not in conditions:
+            yield Fault(f"/conditions/{index}", "unknown_condition", "There is no such condition.")
+
+
 def check_enrolment(settings: Settings, catalogue: Catalogue, enrolment: Enrolment) -> None:
     """Refuse what can't be enrolled, naming every place."""
-    faults = []
-    versions = {consent.version for consent in catalogue.consents}
-    if enrolment.consent.version not in versions:
-        message = f"Unknown version; there is {', '.join(sorted(versions))}."
-        faults.append(Fault("/consent/version", "unknown_consent_version", message))
-    if settings.adults_only and enrolment.age_band is AgeBand.UNDER_18:
-        message = "This service is for adults. A child's back pain needs a doctor."
-        faults.append(Fault("/age_band", "adults_only", message))
-    regions = {*settings.regions, "unknown"}
-    if enrolment.region not in regions:
-        message = f"Unknown region; there is {', '.join(sorted(regions))}."
-        faults.append(Fault("/region", "unknown_region", message))
-    conditions = {condition.id for condition in catalogue.conditions}
-    faults.extend(
-        Fault(f"/conditions/{index}", "unknown_condition", "There is no such condition.")
-        for index, name in enumerate(enrolment.conditions)
-        if name not in conditions
+    faults = (
+        consents.version_faults(catalogue, enrolment.consent, "/consent/version"),
+        profile_faults(settings, catalogue, enrolment),
     )
-    if faults:
-        detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults[:3])
-        raise InvalidRequest(detail, faults=faults)
+    refuse(itertools.chain(*faults))
 
 
 async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolled:
@@ -65,20 +64,13 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
             region=enrolment.region,
             conditions=sorted(set(enrolment.conditions)),
             last_change=0,
+            used=False,
+            storage_consent=enrolment.consent.storage,
         )
     )
     token = await devices.add_device(db, participant_id, now)
     recovery_code = await devices.renew_recovery_code(db, participant_id, now)
-    await db.execute(
-        insert(CONSENTS).values(
-            participant_id=participant_id,
-            consent_id=uuid.uuid4(),
-            version=enrolment.consent.version,
-            storage=enrolment.consent.storage,
-            research=enrolment.consent.research,
-            given_at=now,
-        )
-    )
+    await consents.add(db, participant_id, 1, enrolment.consent, now)
     return Enrolled(
         participant_id=participant_id,
         device_id=token.device_id,
@@ -87,17 +79,31 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
     )
 
 
-async def verify(db: AsyncSession, token: DeviceToken, *, writing: bool = False) -> bool:
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What looking up a token found beside it."""
+
+    # A new token in its first use, which then has to be taken up.
+    pending: bool
+    # The participant's first call ever, which has to be noted.
+    first_call: bool
+
+
+async def verify(db: AsyncSession, token: DeviceToken, *, writing: bool = False) -> Verified:
     """Let a token pass that names a device and holds its secret.
 
-    True where it is a new token in its first use, which then has to be taken up. A call that
-    writes holds on to the participant, so that an erasure comes before it or after it.
+    A call that writes holds on to the participant, so that an erasure comes before it or after it.
     """
     own = (DEVICES.c.participant_id == token.participant_id) & (
         DEVICES.c.device_id == token.device_id
     )
     statement = (
-        select(DEVICES.c.secret_hash, DEVICES.c.pending_hash, DEVICES.c.revoked_at)
+        select(
+            DEVICES.c.secret_hash,
+            DEVICES.c.pending_hash,
+            DEVICES.c.revoked_at,
+            PARTICIPANTS.c.used,
+        )
         .join(PARTICIPANTS, PARTICIPANTS.c.participant_id == DEVICES.c.participant_id)
         .where(own)
     )
@@ -107,12 +113,19 @@ async def verify(db: AsyncSession, token: DeviceToken, *, writing: bool = False)
     if row is None:
         await _refuse_erased(db, token)
     elif row.revoked_at is None:
-        if token.matches(row.secret_hash):
-            return False
-        if token.matches(row.pending_hash):
-            return True
+        pending = token.matches(row.pending_hash)
+        if pending or token.matches(row.secret_hash):
+            return Verified(pending, not row.used)
     # The same answer for all that fails: it tells nobody which ids exist.
     raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
+
+
+async def note_use(db: AsyncSession, token: DeviceToken, found: Verified) -> None:
+    """Write down what the first use of a token or of an enrolment changes."""
+    if found.pending:
+        await devices.take_up_pending(db, token)
+    if found.first_call:
+        await devices.mark_used(db, token.participant_id)
 
 
 async def _refuse_erased(db: AsyncSession, token: DeviceToken) -> None:
@@ -124,13 +137,16 @@ async def _refuse_erased(db: AsyncSession, token: DeviceToken) -> None:
         raise Erased(message)
 
 
+def kept_too_long(now: datetime.datetime) -> ColumnElement[bool]:
+    """Make the condition that the hash of an erased token has been kept for long enough."""
+    return ERASED_TOKENS.c.erased_at < now - ERASED_TOKENS_KEPT
+
+
 async def remember_erased_tokens(
     db: AsyncSession, participant_id: uuid.UUID, now: datetime.datetime
 ) -> None:
     """Keep the hashes of a participant's tokens for a while, and drop the ones kept too long."""
-    await db.execute(
-        delete(ERASED_TOKENS).where(ERASED_TOKENS.c.erased_at < now - ERASED_TOKENS_KEPT)
-    )
+    await db.execute(delete(ERASED_TOKENS).where(kept_too_long(now)))
     own = select(DEVICES.c.secret_hash, DEVICES.c.pending_hash).where(
         DEVICES.c.participant_id == participant_id
     )
@@ -140,18 +156,22 @@ async def remember_erased_tokens(
             await insert_once(db, ERASED_TOKENS, values)
 
 
-async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> None:
+async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> bool:
     """Let one transaction at a time change what depends on a person's other records.
+
+    Tell whether they consent to storage, which nobody else can change from here on.
 
     SQLite has one writer anyway; PostgreSQL locks the participant's row.
     """
-    await db.execute(
-        select(PARTICIPANTS.c.participant_id)
+    statement = (
+        select(PARTICIPANTS.c.storage_consent)
         .where(PARTICIPANTS.c.participant_id == participant_id)
         # FOR NO KEY UPDATE: every upload holds the row's key already (`verify`), and a full
         # FOR UPDATE would make any two of them wait for each other.
         .with_for_update(key_share=True)
     )
+    # Nobody consents who was erased in the meantime.
+    return bool((await db.execute(statement)).scalar_one_or_none())
 
 
 async def language_of(db: AsyncSession, participant_id: uuid.UUID) -> str:
@@ -182,13 +202,6 @@ async def profile(db: AsyncSession, participant_id: uuid.UUID) -> Profile:
     """Return what is known about a participant."""
     people = select(PARTICIPANTS).where(PARTICIPANTS.c.participant_id == participant_id)
     person = (await db.execute(people)).one()
-    newest = (
-        select(CONSENTS)
-        .where(CONSENTS.c.participant_id == participant_id)
-        .order_by(CONSENTS.c.given_at.desc(), CONSENTS.c.consent_id)
-        .limit(1)
-    )
-    consent = (await db.execute(newest)).one()
     return Profile(
         participant_id=person.participant_id,
         enrolled_at=person.enrolled_at,
@@ -197,10 +210,22 @@ async def profile(db: AsyncSession, participant_id: uuid.UUID) -> Profile:
         age_band=AgeBand(person.age_band),
         region=person.region,
         conditions=person.conditions,
-        consent=ConsentState(
-            version=consent.version,
-            storage=consent.storage,
-            research=consent.research,
-            given_at=consent.given_at,
-        ),
+        consent=(await consents.history(db, participant_id)).current,
     )
+
+
+async def change_profile(
+    db: AsyncSession, participant_id: uuid.UUID, change: ProfileChange, now: datetime.datetime
+) -> Profile:
+    """Change what was sent, the participant being locked; the same again is no change."""
+    sent = change.model_dump(mode="json", exclude_unset=True)
+    if "conditions" in sent:
+        sent["conditions"] = sorted(set(sent["conditions"]))
+    stored = (await profile(db, participant_id)).model_dump(mode="json")
+    new = {name: value for name, value in sent.items() if value != stored[name]}
+    if new:
+        own = PARTICIPANTS.c.participant_id == participant_id
+        await db.execute(update(PARTICIPANTS).where(own).values(**new))
+        changed = Change(ChangedKind.PROFILE, participant_id)
+        await record_changes(db, participant_id, [changed], now)
+    return await profile(db, participant_id)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
-from api.participants.models import CHANGES, CONSENTS, DEVICES, PARTICIPANTS, RECOVERY
+from api.participants.models import (
+    CHANGES,
+    CONSENTS,
+    DEVICES,
+    FEEDS,
+    PARTICIPANTS,
+    RECOVERY,
+    SCHEDULES,
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ REGISTRY: tuple[Personal, ...] = (
     Personal(
         "consents",
         CONSENTS,
-        ("consent_id", "version", "storage", "research", "given_at"),
+        ("number", "version", "storage", "research", "given_at"),
         {"participant_id": OWNER},
     ),
     Personal(
@@ -119,6 +127,18 @@ REGISTRY: tuple[Personal, ...] = (
         CHANGES,
         ("number", "kind", "record_id", "deleted", "changed_at"),
         {"participant_id": OWNER},
+    ),
+    Personal(
+        "schedules",
+        SCHEDULES,
+        ("in_force_from", "version", "plan", "changed_at"),
+        {"participant_id": OWNER},
+    ),
+    Personal(
+        "calendar_feeds",
+        FEEDS,
+        ("created_at",),
+        {"participant_id": OWNER, "token_hash": HASH_OF_SECRET},
     ),
     Personal(
         "recovery_codes",
@@ -143,7 +163,17 @@ REGISTRY: tuple[Personal, ...] = (
     Personal(
         "participants",
         PARTICIPANTS,
-        ("enrolled_at", "time_zone", "language", "age_band", "region", "conditions", "last_change"),
+        (
+            "enrolled_at",
+            "time_zone",
+            "language",
+            "age_band",
+            "region",
+            "conditions",
+            "last_change",
+            "used",
+            "storage_consent",
+        ),
         {"participant_id": OWNER},
     ),
 )

@@ -43,6 +43,8 @@ class Export(ResponseModel):
     sessions: Rows
     consents: Rows
     changes: Rows
+    schedules: Rows
+    calendar_feeds: Rows
     recovery_codes: Rows
     devices: Rows
     participants: Rows

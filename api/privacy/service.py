@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.db import Database
 from api.participants.service import remember_erased_tokens
+from api.privacy.purge import deleted
 from api.privacy.registry import REGISTRY, Personal
 from api.privacy.schemas import ErasedTable, ErasureReceipt
 
@@ -39,8 +39,7 @@ async def erase(
     for personal in REGISTRY:
         statement = delete(personal.table).where(personal.table.c.participant_id == participant_id)
         result = await db.execute(statement)
-        count = result.rowcount if isinstance(result, CursorResult) else 0
-        erased.append(ErasedTable(name=personal.name, records=count))
+        erased.append(ErasedTable(name=personal.name, records=deleted(result)))
     return ErasureReceipt(
         erased_at=now,
         erased=erased,

@@ -76,6 +76,15 @@ SENT: dict[str, Json] = {
         "age_band": "age_40_49",
         "conditions": ["diabetes"],
     },
+    "ProfileChange": {"time_zone": "Europe/Lisbon", "conditions": ["diabetes", "gout"]},
+    "ConsentChoice": {"version": "2026-11-22", "storage": True, "research": True},
+    "NewSchedule": {
+        "routine_id": "daily-15-minutes",
+        "weekdays": ["mon", "wed", "fri"],
+        "times": ["08:00", "19:30"],
+        "time_zone": "Europe/Madrid",
+        "starts_on": "2026-11-23",
+    },
     "NewSession": {
         "id": SESSION_ID,
         "routine_id": "daily-15-minutes",
@@ -157,6 +166,9 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("ChangeList", "GET", "/v1/changes?cursor={cursor}", None),
     ("Reconciled", "POST", "/v1/reconcile", "Reconciliation"),
     ("Progress", "GET", "/v1/me/progress", None),
+    ("ConsentHistory", "PUT", "/v1/me/consent", "ConsentChoice"),
+    ("Schedule", "PUT", "/v1/me/schedule", "NewSchedule"),
+    ("NewCalendarFeed", "POST", "/v1/me/schedule/feed", None),
     # One of each so far: lists of things made at the same moment have no order.
     ("Export", "GET", "/v1/me/export", None),
     ("DeviceList", "GET", "/v1/devices", None),
@@ -205,6 +217,7 @@ def _problems(client: httpx.Client, limited: httpx.Client) -> Iterator[tuple[str
         client.get("/v1/me", headers=clinician),
         client.get(f"/v1/sessions/{REPORT_ID}"),
         client.post("/v1/sessions", json=session | {"pain_after": 3}),
+        client.delete("/v1/me/schedule", headers={"If-Match": '"0"'}),
         client.post("/v1/sessions", content=iter((b"x" * 2_000_000,)), headers=JSON),
         client.post("/v1/sessions", content="pain_after=3", headers=PLAIN),
         client.post("/v1/sessions", json=session | {"started_at": "2026-11-22T11:00:00"}),

@@ -52,11 +52,18 @@ def test_the_log_tells_what_happened_and_nothing_about_anybody(
         assert broken.status_code == 422
         stolen = {"Authorization": f"Bearer {phone.token[:-4]}0000"}
         assert client.get("/v1/me", headers=stolen).status_code == 401
+        phone.put("/v1/me/schedule", phone.schedule())
+        calendar = phone.post("/v1/me/schedule/feed").json()["path"]
+        address = calendar.rpartition("/")[2].removesuffix(".ics")
+        for tried in (calendar, calendar.replace(".ics", ".ics?x=1"), f"{calendar}/x"):
+            client.get(tried)
+        phone.delete("/v1/me/schedule/feed")
+        assert client.get(calendar).status_code == 404
         # The worst moment for a secret is an error that nobody foresaw.
         failed = phone.post_report(phone.report({"fever": "yes"}, note=f"{NOTE} fails"))
         assert failed.status_code == 500
         ids = [session["id"], report["id"], phone.participant_id, enrolled["device_id"]]
-        secrets = [phone.token, phone.token.rpartition("_")[2], enrolled["recovery_code"]]
+        secrets = [phone.token, phone.token.rpartition("_")[2], enrolled["recovery_code"], address]
     log = server.log
     for text in (*MARKS, *secrets, *ids, *(text.replace("-", "") for text in ids)):
         assert text not in log
@@ -75,6 +82,8 @@ def test_the_log_tells_what_happened_and_nothing_about_anybody(
         ("POST", "/v1/symptom-reports", 500),
         ("GET", "/v1/sessions/{session_id}", 200),
         ("GET", "/v1/exercises", 200),
+        ("GET", "/v1/calendars/{address}.ics", 200),
+        ("GET", "/v1/calendars/{address}.ics", 404),
         ("GET", None, 404),
         ("GET", "/v1/me", 401),
     } <= seen

@@ -7,7 +7,8 @@ import pytest
 import zstandard
 from starlette.testclient import TestClient
 
-from api.http.conditional import choose_coding, compress, make_body, matches
+from api.core.errors import PreconditionFailed
+from api.http.conditional import choose_coding, compress, make_body, matches, require_current
 
 ALL = ("identity", "br", "zstd", "gzip")
 
@@ -130,3 +131,44 @@ def test_a_compressed_answer_states_its_own_length(content_client: TestClient) -
         with content_client.stream("GET", "/v1/warnings", headers=headers) as response:
             raw = b"".join(response.iter_raw())
         assert response.headers["Content-Length"] == str(len(raw))
+
+
+@pytest.mark.parametrize(
+    ("tag", "if_match", "if_none_match"),
+    [
+        (None, None, None),
+        ("3", None, None),
+        ("3", '"3"', None),
+        ("3", '"2", "3"', None),
+        ("3", "*", None),
+        (None, None, "*"),
+        (None, None, '"3"'),
+        ("3", None, '"2"'),
+    ],
+)
+def test_a_change_of_what_the_client_has_seen_is_let_through(
+    tag: str | None, if_match: str | None, if_none_match: str | None
+) -> None:
+    require_current(tag, if_match=if_match, if_none_match=if_none_match)
+
+
+@pytest.mark.parametrize(
+    ("tag", "if_match", "if_none_match"),
+    [
+        (None, '"3"', None),
+        (None, "*", None),
+        ("3", '"2"', None),
+        ("3", 'W/"3"', None),
+        ("3", "", None),
+        ("3", None, "*"),
+        ("3", None, '"3"'),
+        ("3", None, 'W/"3"'),
+        ("3", '"3"', "*"),
+    ],
+)
+def test_a_change_of_anything_else_is_refused_with_what_there_is(
+    tag: str | None, if_match: str | None, if_none_match: str | None
+) -> None:
+    with pytest.raises(PreconditionFailed) as refused:
+        require_current(tag, if_match=if_match, if_none_match=if_none_match)
+    assert refused.value.headers == ({} if tag is None else {"ETag": f'"{tag}"'})

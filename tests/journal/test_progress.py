@@ -55,7 +55,7 @@ def test_a_week_runs_from_monday_and_the_running_one_by_its_days_so_far() -> Non
         Practised(datetime.date(2026, 11, 17), quarter),
         Practised(datetime.date(2026, 11, 15), quarter),
     ]
-    running, last = weeks(sessions, wednesday, planned_days=7)[:2]
+    running, last = weeks(sessions, wednesday, is_planned=lambda _: True)[:2]
     assert running.starts_on == datetime.date(2026, 11, 16)
     assert (running.sessions, running.active_days, running.minutes) == (3, 2, 45)
     assert (running.planned_days, running.adherence_percent) == (3, 66)
@@ -64,7 +64,7 @@ def test_a_week_runs_from_monday_and_the_running_one_by_its_days_so_far() -> Non
 
 def test_a_forgotten_stop_button_does_not_count_as_hours_of_exercise() -> None:
     forgotten = [Practised(TODAY, datetime.timedelta(hours=9))]
-    assert weeks(forgotten, TODAY, planned_days=7)[0].minutes == 120
+    assert weeks(forgotten, TODAY, is_planned=lambda _: True)[0].minutes == 120
 
 
 def scores(start: datetime.date, *pains: int) -> list[Score]:

@@ -26,6 +26,8 @@ def rich(client: TestClient) -> tuple[Phone, Phone]:
     phone.post_report(phone.report({"radiating_pain": "left"}, note=MARK))
     clearance = {"id": phone.session()["id"], "cleared_at": phone.now.isoformat()}
     client.post("/v1/me/clearances", json=clearance, headers=phone.headers)
+    client.put("/v1/me/schedule", json=phone.schedule(), headers=phone.headers)
+    client.post("/v1/me/schedule/feed", headers=phone.headers)
     second = Phone(client)
     linked = client.post("/v1/devices", json={"recovery_code": code}).json()
     second.token, second.participant_id = linked["device_token"], linked["participant_id"]

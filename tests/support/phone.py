@@ -64,6 +64,18 @@ class Phone:
             "answers": answers or {},
         } | changes
 
+    def schedule(self, **changes: Any) -> Json:
+        """Make a plan as the app would send it."""
+        return {
+            "routine_id": "daily-15-minutes",
+            "weekdays": ["mon", "wed", "fri"],
+            "times": ["08:00", "19:30"],
+            "time_zone": "Europe/Madrid",
+            "starts_on": "2026-11-22",
+            "ends_on": None,
+            "paused": False,
+        } | changes
+
     def post_session(self, body: Json) -> httpx.Response:
         return self.client.post("/v1/sessions", json=body, headers=self.headers)
 
@@ -74,3 +86,15 @@ class Phone:
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         return self.client.get(path, params=params, headers=self.headers)
+
+    def put(self, path: str, body: Json, **headers: str) -> httpx.Response:
+        return self.client.put(path, json=body, headers={**self.headers, **headers})
+
+    def patch(self, path: str, body: Json) -> httpx.Response:
+        return self.client.patch(path, json=body, headers=self.headers)
+
+    def post(self, path: str) -> httpx.Response:
+        return self.client.post(path, headers=self.headers)
+
+    def delete(self, path: str, **headers: str) -> httpx.Response:
+        return self.client.delete(path, headers={**self.headers, **headers})

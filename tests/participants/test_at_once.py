@@ -1,0 +1,146 @@
+"""One person's own data changed from several phones at once, against a real server process."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.journal.models import SESSIONS
+from api.participants.models import CHANGES, CONSENTS
+from tests.core.stored import rows
+from tests.support import databases
+from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.server import running_server
+
+THREADS = 20
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def database_url(
+    request: pytest.FixtureRequest, templates: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("at-once")
+    with databases.fresh_database(request.param, templates, folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Connect to a server process on a database of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    limits = httpx.Limits(max_connections=THREADS)
+    patient = {"database_timeout_seconds": "60", "rate_limit_enrolment": "1000/minute"}
+    with (
+        running_server(database_url, folder, **patient) as server,
+        httpx.Client(base_url=server.url, limits=limits, timeout=60) as client,
+    ):
+        yield client
+
+
+def at_once(work: Callable[[int], httpx.Response]) -> list[httpx.Response]:
+    barrier = threading.Barrier(THREADS)
+
+    def run(number: int) -> httpx.Response:
+        barrier.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(run, range(THREADS)))
+
+
+def enrolled(client: httpx.Client) -> Phone:
+    phone = Phone(client)
+    phone.enrol()
+    return phone
+
+
+def numbers(database_url: str, phone: Phone) -> list[int]:
+    mine = [
+        row
+        for row in rows(database_url, CHANGES)
+        if str(row["participant_id"]) == phone.participant_id
+    ]
+    return sorted(row["number"] for row in mine)
+
+
+def test_changes_of_the_profile_are_numbered_without_gaps(
+    client: httpx.Client, database_url: str
+) -> None:
+    phone = enrolled(client)
+    answers = at_once(lambda number: phone.patch("/v1/me", {"language": f"es-{number:03}"}))
+    assert {answer.status_code for answer in answers} == {200}
+    assert [answer.json()["language"] for answer in answers] == [
+        f"es-{number:03}" for number in range(THREADS)
+    ]
+    assert numbers(database_url, phone) == list(range(1, THREADS + 1))
+
+
+def test_of_many_that_replace_the_same_plan_one_gets_through(client: httpx.Client) -> None:
+    phone = enrolled(client)
+    tag = phone.put("/v1/me/schedule", phone.schedule()).headers["ETag"]
+    answers = at_once(
+        lambda number: phone.put(
+            "/v1/me/schedule", phone.schedule(times=[f"09:{number:02}"]), **{"If-Match": tag}
+        )
+    )
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 412: THREADS - 1}
+    (won,) = (answer for answer in answers if answer.status_code == 200)
+    assert phone.get("/v1/me/schedule").json() == won.json()
+
+
+def test_of_many_addresses_made_at_once_one_lives(client: httpx.Client) -> None:
+    phone = enrolled(client)
+    answers = at_once(lambda _: phone.post("/v1/me/schedule/feed"))
+    assert {answer.status_code for answer in answers} == {201}
+    found = Counter(client.get(answer.json()["path"]).status_code for answer in answers)
+    assert found == {200: 1, 404: THREADS - 1}
+
+
+def test_uploads_beside_a_withdrawal_are_stored_or_refused_and_answered_so(
+    client: httpx.Client, database_url: str
+) -> None:
+    phone = enrolled(client)
+    no = {"version": CONSENT_VERSION, "storage": False, "research": False}
+
+    def work(number: int) -> httpx.Response:
+        if number == THREADS // 2:
+            return phone.put("/v1/me/consent", no)
+        return phone.post_session(phone.session())
+
+    answers = at_once(work)
+    withdrawn = answers.pop(THREADS // 2)
+    assert withdrawn.status_code == 200
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses.keys() <= {201, 403}
+    mine = [
+        row
+        for row in rows(database_url, SESSIONS)
+        if str(row["participant_id"]) == phone.participant_id
+    ]
+    assert len(mine) == statuses[201]
+    assert len(phone.get("/v1/me/consent").json()["history"]) == 2
+
+
+def test_the_same_choice_from_many_phones_is_one(client: httpx.Client, database_url: str) -> None:
+    phone = enrolled(client)
+    yes = {"version": CONSENT_VERSION, "storage": True, "research": True}
+    answers = at_once(lambda _: phone.put("/v1/me/consent", yes))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    mine = [
+        row["number"]
+        for row in rows(database_url, CONSENTS)
+        if str(row["participant_id"]) == phone.participant_id
+    ]
+    assert sorted(mine) == [1, 2]
+    assert numbers(database_url, phone) == [1]
+
+
+def test_first_calls_of_many_people_at_once_are_all_answered(client: httpx.Client) -> None:
+    phones = [enrolled(client) for _ in range(THREADS)]
+    answers = at_once(lambda number: phones[number].get("/v1/me"))
+    assert {answer.status_code for answer in answers} == {200}

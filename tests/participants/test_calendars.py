@@ -1,0 +1,278 @@
+"""The calendar of a plan: right on the wall in every zone, silent about health, and revocable."""
+
+import datetime
+import uuid
+import zoneinfo
+
+import pytest
+import recurring_ical_events
+from icalendar import Calendar, Timezone
+from starlette.testclient import TestClient
+
+from api.participants.calendars import write_calendar
+from api.participants.models import FEEDS
+from api.participants.schedules import PlanInForce
+from api.participants.schemas import NewSchedule
+from tests.core.stored import everything, rows
+from tests.support.clock import FakeClock
+from tests.support.phone import Json, Phone
+
+DAY = datetime.timedelta(days=1)
+ID = uuid.UUID(int=7)
+EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+# Where clocks change: north, south, by half an hour, twice for a month, at midnight, and nowhere.
+ZONES = [
+    "Europe/Madrid",
+    "America/New_York",
+    "Europe/Dublin",
+    "Australia/Sydney",
+    "America/Santiago",
+    "Australia/Lord_Howe",
+    "Pacific/Chatham",
+    "Africa/Casablanca",
+    "Africa/Cairo",
+    "Antarctica/Troll",
+    "Asia/Kolkata",
+    "UTC",
+]
+
+
+def plan(**changes: object) -> PlanInForce:
+    body = {
+        "routine_id": "daily-15-minutes",
+        "weekdays": ["mon", "wed", "fri"],
+        "times": ["08:00", "19:30"],
+        "time_zone": "Europe/Madrid",
+        "starts_on": "2026-11-22",
+    } | changes
+    changed_at = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
+    made = NewSchedule.model_validate(body)
+    return PlanInForce(made.starts_on, 3, made, changed_at)
+
+
+def read(data: bytes) -> Calendar:
+    calendar = Calendar.from_ical(data)
+    assert isinstance(calendar, Calendar)
+    return calendar
+
+
+def written(**changes: object) -> Calendar:
+    return read(write_calendar(plan(**changes), "Exercise time", ID))
+
+
+def starts(
+    calendar: Calendar, first: datetime.date, last: datetime.date
+) -> list[datetime.datetime]:
+    events = recurring_ical_events.of(calendar).between(first, last + DAY)
+    return sorted(event.start for event in events)
+
+
+def utc_offset(component: Timezone, instant: datetime.datetime) -> datetime.timedelta:
+    """Read a VTIMEZONE by the letter of RFC 5545, 3.6.5: the last onset before an instant holds."""
+    onsets: list[tuple[datetime.datetime, datetime.timedelta]] = [
+        (onset - part.TZOFFSETFROM, part.TZOFFSETTO)
+        for part in component.subcomponents
+        for onset in (part.DTSTART, *(date for date, _ in part.rdates))
+    ]
+    naive = instant.replace(tzinfo=None)
+    return max((onset for onset in onsets if onset[0] <= naive), key=lambda onset: onset[0])[1]
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_a_zone_is_described_as_its_clocks_are(name: str) -> None:
+    (described,) = written(time_zone=name, starts_on="2026-01-01").timezones
+    zone = zoneinfo.ZoneInfo(name)
+    instant = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    while instant.year < 2029:
+        assert utc_offset(described, instant) == instant.astimezone(zone).utcoffset(), instant
+        instant += datetime.timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("Europe/Madrid", datetime.date(2027, 3, 28)),
+        ("Europe/Madrid", datetime.date(2026, 10, 25)),
+        ("Australia/Sydney", datetime.date(2027, 4, 4)),
+        ("Australia/Sydney", datetime.date(2027, 10, 3)),
+        ("America/Santiago", datetime.date(2027, 4, 4)),
+    ],
+)
+def test_the_clock_on_the_wall_shows_the_same_time_before_and_after_a_change(
+    name: str, change: datetime.date
+) -> None:
+    zone = zoneinfo.ZoneInfo(name)
+    calendar = written(time_zone=name, weekdays=EVERY_DAY, starts_on="2026-10-01", times=["08:00"])
+    found = starts(calendar, change - 3 * DAY, change + 3 * DAY)
+    assert [moment.astimezone(zone).time() for moment in found] == [datetime.time(8, 0)] * 7
+    assert [moment.astimezone(zone).date() for moment in found] == [
+        change + days * DAY for days in range(-3, 4)
+    ]
+    assert len({moment.utcoffset() for moment in found}) == 2
+
+
+def test_there_is_a_reminder_on_each_of_the_days_at_each_of_the_times() -> None:
+    found = starts(written(), datetime.date(2026, 11, 20), datetime.date(2026, 11, 29))
+    assert [moment.strftime("%a %d %H:%M") for moment in found] == [
+        "Mon 23 08:00",
+        "Mon 23 19:30",
+        "Wed 25 08:00",
+        "Wed 25 19:30",
+        "Fri 27 08:00",
+        "Fri 27 19:30",
+    ]
+
+
+def test_the_last_day_is_still_one() -> None:
+    # Late in the evening the last day is another one in UTC.
+    calendar = written(times=["23:45"], time_zone="America/Lima", ends_on="2026-11-27")
+    found = starts(calendar, datetime.date(2026, 11, 20), datetime.date(2026, 12, 20))
+    assert [moment.day for moment in found] == [23, 25, 27]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paused": True},
+        {"times": []},
+        {"starts_on": "2026-11-24", "ends_on": "2026-11-24"},
+    ],
+)
+def test_where_nothing_is_planned_the_calendar_is_empty_and_valid(changes: Json) -> None:
+    calendar = written(**changes)
+    assert calendar.walk("VEVENT") == []
+    assert calendar["VERSION"] == "2.0"
+    assert calendar["PRODID"]
+    assert len(calendar.subcomponents) == 1
+
+
+def test_a_moved_reminder_is_the_same_event_in_a_newer_version() -> None:
+    first = written(times=["08:00"]).walk("VEVENT")[0]
+    newer = plan(times=["09:00"])
+    moved = read(
+        write_calendar(
+            PlanInForce(newer.in_force_from, 4, newer.plan, newer.changed_at), "Exercise time", ID
+        )
+    ).walk("VEVENT")[0]
+    assert moved["UID"] == first["UID"]
+    assert (first["SEQUENCE"], moved["SEQUENCE"]) == (3, 4)
+    assert moved["LAST-MODIFIED"].to_ical() == b"20261122T120000Z"
+
+
+def test_every_line_fits_and_no_two_events_share_an_id() -> None:
+    data = write_calendar(plan(times=[f"{hour:02}:00" for hour in range(8, 16)]), "Exercise", ID)
+    assert all(len(line) <= 75 for line in data.split(b"\r\n"))
+    assert data.count(b"\n") == data.count(b"\r\n")
+    ids = [event["UID"] for event in read(data).walk("VEVENT")]
+    assert len(set(ids)) == len(ids) == 8
+
+
+# The address.
+
+
+def address(phone: Phone) -> str:
+    response = phone.post("/v1/me/schedule/feed")
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    path: str = response.json()["path"]
+    assert response.headers["Location"] == path
+    return path
+
+
+def events(client: TestClient, path: str) -> list[str]:
+    return [str(event["SUMMARY"]) for event in read(client.get(path).content).walk("VEVENT")]
+
+
+def test_the_calendar_needs_no_token_and_says_nothing_about_anybody(
+    client: TestClient, phone: Phone
+) -> None:
+    phone.put("/v1/me/schedule", phone.schedule())
+    response = client.get(address(phone))
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].partition(";")[0] == "text/calendar"
+    assert response.headers["Cache-Control"] == "private, max-age=0"
+    text = response.text.lower()
+    for word in ("back", "pain", "health", "patient", "therap", "massage", "daily-15", "foot-"):
+        assert word not in text
+    assert phone.participant_id not in text
+    assert phone.participant_id.replace("-", "") not in text
+    assert events(client, response.request.url.path) == ["Exercise time"] * 2
+
+
+def test_it_follows_the_plan_and_the_language(client: TestClient, phone: Phone) -> None:
+    path = address(phone)
+    assert events(client, path) == []
+    phone.put("/v1/me/schedule", phone.schedule(times=["08:00"]))
+    phone.patch("/v1/me", {"language": "es"})
+    assert events(client, path) == ["Hora de ejercicio"]
+    phone.put("/v1/me/schedule", phone.schedule(paused=True))
+    assert events(client, path) == []
+    phone.put("/v1/me/schedule", phone.schedule())
+    phone.delete("/v1/me/schedule")
+    assert events(client, path) == []
+
+
+def test_a_program_that_has_it_is_told_so_until_it_changes(
+    client: TestClient, phone: Phone, clock: FakeClock
+) -> None:
+    phone.put("/v1/me/schedule", phone.schedule())
+    path = address(phone)
+    tag = client.get(path).headers["ETag"]
+    clock.advance(days=3)
+    again = client.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["Cache-Control"] == "private, max-age=0"
+    assert client.head(path).headers["ETag"] == tag
+    phone.put("/v1/me/schedule", phone.schedule(times=["09:00"]))
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_the_address_is_long_random_and_kept_as_a_hash(phone: Phone, database_url: str) -> None:
+    secrets = [address(phone).rpartition("/")[2].removesuffix(".ics") for _ in range(3)]
+    assert {len(bytes.fromhex(secret)) for secret in secrets} == {32}
+    assert len(set(secrets)) == 3
+    assert len(rows(database_url, FEEDS)) == 1
+    stored = everything(database_url)
+    assert not [secret for secret in secrets if secret in stored]
+
+
+def test_renewing_and_revoking_end_the_address_before_at_once(
+    client: TestClient, phone: Phone
+) -> None:
+    first = address(phone)
+    second = address(phone)
+    assert client.get(first).status_code == 404
+    assert client.get(second).status_code == 200
+    for _ in range(2):
+        assert phone.delete("/v1/me/schedule/feed").status_code == 204
+    assert client.get(second).status_code == 404
+    assert client.get(address(phone)).status_code == 200
+
+
+def test_erasing_ends_the_address(client: TestClient, phone: Phone) -> None:
+    path = address(phone)
+    phone.delete("/v1/me")
+    assert client.get(path).status_code == 404
+
+
+def test_whatever_leads_nowhere_is_answered_alike(client: TestClient, phone: Phone) -> None:
+    revoked = address(phone)
+    phone.delete("/v1/me/schedule/feed")
+    paths = [revoked, f"/v1/calendars/{'0' * 64}.ics", "/v1/calendars/x.ics"]
+    answers = []
+    for path in (*paths, f"/v1/calendars/{'a' * 500}.ics", "/v1/calendars/%00.ics"):
+        response = client.get(path, headers={"X-Request-ID": "the-same-request"})
+        assert response.status_code == 404
+        problem = response.json()
+        del problem["instance"]
+        answers.append(problem)
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_ones_own_address_is_nobody_elses(client: TestClient, phone: Phone) -> None:
+    other = Phone(client)
+    other.enrol()
+    path = address(phone)
+    address(other)
+    other.delete("/v1/me/schedule/feed")
+    assert client.get(path).status_code == 200

@@ -1,0 +1,225 @@
+"""Consent: storage and research apart, every choice kept, and a withdrawal that stops storing."""
+
+import asyncio
+import datetime
+import uuid
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.core.config import Settings
+from api.core.db import Database
+from api.participants import consents, service
+from api.participants.models import CHANGES, CONSENTS
+from api.participants.schemas import ConsentChoice
+from api.participants.tokens import read_token
+from tests.core.stored import rows
+from tests.support.clock import FakeClock
+from tests.support.phone import CONSENT_VERSION, Json, Phone
+
+
+def choice(**changes: Any) -> Json:
+    return {"version": CONSENT_VERSION, "storage": True, "research": False} | changes
+
+
+def withdraw(phone: Phone) -> None:
+    assert phone.put("/v1/me/consent", choice(storage=False)).status_code == 200
+
+
+def test_research_is_agreed_to_and_withdrawn_apart_from_storage(
+    phone: Phone, clock: FakeClock
+) -> None:
+    clock.advance(days=1)
+    agreed = phone.put("/v1/me/consent", choice(research=True))
+    assert agreed.status_code == 200
+    assert agreed.json()["current"] == {
+        "version": CONSENT_VERSION,
+        "storage": True,
+        "research": True,
+        "given_at": "2026-11-23T12:00:00Z",
+    }
+    assert phone.get("/v1/me").json()["consent"] == agreed.json()["current"]
+    assert phone.post_session(phone.session()).status_code == 201
+
+
+def test_every_choice_stays_newest_first_even_those_of_one_second(phone: Phone) -> None:
+    for storage, research in ((True, True), (False, True), (True, False), (False, False)):
+        phone.put("/v1/me/consent", choice(storage=storage, research=research))
+    answer = phone.get("/v1/me/consent").json()
+    assert [(entry["storage"], entry["research"]) for entry in answer["history"]] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+        (True, False),
+    ]
+    assert answer["current"] == answer["history"][0]
+
+
+def test_the_same_again_adds_nothing(phone: Phone, clock: FakeClock, database_url: str) -> None:
+    first = phone.get("/v1/me/consent").json()
+    clock.advance(days=1)
+    assert phone.put("/v1/me/consent", choice()).json() == first
+    assert len(rows(database_url, CONSENTS)) == 1
+    assert rows(database_url, CHANGES) == []
+
+
+def test_a_choice_is_a_change_that_the_other_phones_hear_of(
+    phone: Phone, database_url: str
+) -> None:
+    phone.put("/v1/me/consent", choice(research=True))
+    (change,) = rows(database_url, CHANGES)
+    assert (change["number"], change["kind"], change["deleted"]) == (1, "consent", False)
+    assert str(change["record_id"]) == phone.participant_id
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "code"),
+    [
+        ({"version": "1999-01-01"}, "/version", "unknown_consent_version"),
+        ({"version": None}, "/version", "string_type"),
+        ({"storage": "false"}, "/storage", "bool_type"),
+        ({"storage": 0}, "/storage", "bool_type"),
+        ({"storage": None}, "/storage", "bool_type"),
+        ({"research": "no"}, "/research", "bool_type"),
+        ({"marketing": True}, "/marketing", "unknown_field"),
+    ],
+)
+def test_a_bad_choice_is_named_and_changes_nothing(
+    phone: Phone, database_url: str, change: Json, pointer: str, code: str
+) -> None:
+    response = phone.put("/v1/me/consent", choice(**change))
+    assert response.status_code == 422
+    (fault,) = response.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (pointer, code)
+    assert len(rows(database_url, CONSENTS)) == 1
+
+
+def test_an_unknown_version_is_told_which_there_are(phone: Phone) -> None:
+    problem = phone.put("/v1/me/consent", choice(version="1999-01-01")).json()
+    for text in phone.client.get("/v1/consents").json()["items"]:
+        assert text["version"] in problem["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("missing", ["version", "storage", "research"])
+def test_nothing_is_agreed_to_by_silence(phone: Phone, missing: str) -> None:
+    body = {name: value for name, value in choice().items() if name != missing}
+    response = phone.put("/v1/me/consent", body)
+    assert response.json()["errors"][0]["code"] == "missing_field"
+
+
+def storing_calls(phone: Phone) -> list[tuple[str, str, Json | None]]:
+    clearance = {"id": str(uuid.uuid4()), "cleared_at": phone.now.isoformat()}
+    return [
+        ("POST", "/v1/sessions", phone.session()),
+        ("POST", "/v1/symptom-reports", phone.report()),
+        ("POST", "/v1/me/clearances", clearance),
+        ("POST", "/v1/batches", {"device_time": phone.now.isoformat(), "sessions": [{}]}),
+        ("PATCH", "/v1/me", {"language": "es"}),
+        ("PUT", "/v1/me/schedule", phone.schedule()),
+        ("POST", "/v1/me/schedule/feed", None),
+    ]
+
+
+def test_without_consent_to_storage_nothing_new_is_stored(
+    phone: Phone, client: TestClient, database_url: str
+) -> None:
+    withdraw(phone)
+    before = phone.get("/v1/me/export").json()
+    for method, path, body in storing_calls(phone):
+        response = client.request(method, path, json=body, headers=phone.headers)
+        assert response.status_code == 403, path
+        problem = response.json()
+        assert problem["code"] == "storage_consent_withdrawn", path
+        for word in ("Reading", "export", "erasure", "evaluations", "PUT /v1/me/consent"):
+            assert word in problem["detail"]
+    after = phone.get("/v1/me/export").json()
+    assert after == before | {"exported_at": after["exported_at"]}
+    assert len(rows(database_url, CHANGES)) == 1
+
+
+def test_the_rest_still_works_without_consent_to_storage(client: TestClient) -> None:
+    phone = Phone(client)
+    code = phone.enrol()["recovery_code"]
+    session, report = phone.session(), phone.report({"radiating_pain": "left"})
+    phone.post_session(session)
+    phone.post_report(report)
+    phone.put("/v1/me/schedule", phone.schedule())
+    feed = phone.post("/v1/me/schedule/feed").json()["path"]
+    withdraw(phone)
+    for path in (
+        "/v1/me",
+        "/v1/me/consent",
+        "/v1/me/progress",
+        "/v1/me/schedule",
+        "/v1/me/export",
+        "/v1/sessions",
+        f"/v1/sessions/{session['id']}",
+        f"/v1/symptom-reports/{report['id']}",
+        "/v1/devices",
+    ):
+        assert phone.get(path).status_code == 200, path
+    assert client.get(feed).status_code == 200
+    evaluated = client.post("/v1/triage/evaluations", json={"answers": {}}, headers=phone.headers)
+    assert evaluated.status_code == 200
+    plan = {"minutes": 15, "equipment": [], "positions": ["seated"]}
+    assert client.post("/v1/plans", json=plan, headers=phone.headers).status_code == 200
+    assert client.post("/v1/devices", json={"recovery_code": code}).status_code == 201
+    assert phone.post("/v1/me/recovery-code").status_code == 201
+    rotated = phone.post("/v1/devices/current/rotate")
+    assert rotated.status_code == 200
+    phone.token = rotated.json()["device_token"]
+    assert phone.get("/v1/changes").status_code == 200
+    assert phone.delete(f"/v1/sessions/{session['id']}").status_code == 204
+    assert phone.delete("/v1/me/schedule/feed").status_code == 204
+    assert phone.delete("/v1/me/schedule").status_code == 204
+    assert phone.delete("/v1/me").status_code == 200
+    assert phone.get("/v1/me").status_code == 410
+
+
+def test_consent_can_be_given_again_and_what_waited_is_then_stored(phone: Phone) -> None:
+    session = phone.session()
+    withdraw(phone)
+    assert phone.post_session(session).status_code == 403
+    assert phone.put("/v1/me/consent", choice()).status_code == 200
+    assert phone.post_session(session).status_code == 201
+
+
+def test_one_persons_withdrawal_is_nobody_elses(client: TestClient) -> None:
+    one, other = Phone(client), Phone(client)
+    one.enrol()
+    other.enrol()
+    withdraw(one)
+    assert other.post_session(other.session()).status_code == 201
+
+
+def test_a_withdrawal_waits_for_the_upload_before_it(phone: Phone, database_url: str) -> None:
+    token = read_token(phone.token)
+    assert token is not None
+    no = ConsentChoice(version=CONSENT_VERSION, storage=False, research=False)
+    now = datetime.datetime(2026, 11, 22, 13, 0, tzinfo=datetime.UTC)
+
+    async def work() -> bool:
+        database = Database(Settings(database_url=database_url))
+
+        async def withdraw_now() -> None:
+            async with database.write() as db:
+                await service.verify(db, token, writing=True)
+                await service.lock_participant(db, token.participant_id)
+                await consents.give(db, token.participant_id, no, now)
+
+        try:
+            async with database.write() as db:
+                await service.verify(db, token, writing=True)
+                assert await service.lock_participant(db, token.participant_id)
+                withdrawal = asyncio.create_task(withdraw_now())
+                await asyncio.wait({withdrawal}, timeout=0.5)
+                overtook = withdrawal.done()
+            await withdrawal
+        finally:
+            await database.close()
+        return overtook
+
+    assert asyncio.run(work()) is False
+    assert phone.post_session(phone.session()).status_code == 403

@@ -1,0 +1,120 @@
+"""One's own profile can be mended: what was sent changes, everything else stays."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.participants.models import CHANGES, PARTICIPANTS
+from tests.conftest import AppMaker
+from tests.core.stored import rows
+from tests.support.phone import Json, Phone
+
+
+def changes(database_url: str) -> list[tuple[int, str]]:
+    found = sorted(rows(database_url, CHANGES), key=lambda row: row["number"])
+    return [(row["number"], row["kind"]) for row in found]
+
+
+def test_what_was_sent_changes_and_everything_else_stays(client: TestClient) -> None:
+    phone = Phone(client)
+    phone.enrol(age_band="age_40_49", conditions=["gout"])
+    before = phone.get("/v1/me").json()
+    response = phone.patch("/v1/me", {"time_zone": "America/Lima", "language": "es-PE"})
+    assert response.status_code == 200
+    assert response.json() == before | {"time_zone": "America/Lima", "language": "es-PE"}
+    assert phone.get("/v1/me").json() == response.json()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"time_zone": "Pacific/Auckland"},
+        {"language": "es"},
+        {"age_band": "age_70_79"},
+        {"conditions": ["pregnant", "diabetes", "diabetes"]},
+    ],
+)
+def test_every_field_can_be_changed_alone(phone: Phone, change: Json) -> None:
+    before = phone.get("/v1/me").json()
+    expected = {name: sorted(set(v)) if name == "conditions" else v for name, v in change.items()}
+    assert phone.patch("/v1/me", change).json() == before | expected
+
+
+def test_conditions_can_be_emptied(client: TestClient) -> None:
+    phone = Phone(client)
+    phone.enrol(conditions=["gout"])
+    assert phone.patch("/v1/me", {"conditions": []}).json()["conditions"] == []
+
+
+def test_a_change_is_numbered_and_the_same_again_is_none(phone: Phone, database_url: str) -> None:
+    nothing: list[Json] = [{}, {"language": "en"}, {"conditions": []}]
+    for change in nothing:
+        assert phone.patch("/v1/me", change).status_code == 200
+    assert changes(database_url) == []
+    phone.patch("/v1/me", {"language": "es", "age_band": "age_50_59"})
+    phone.patch("/v1/me", {"language": "es"})
+    phone.patch("/v1/me", {"conditions": ["gout"]})
+    assert changes(database_url) == [(1, "profile"), (2, "profile")]
+    (change, _) = rows(database_url, CHANGES)
+    assert str(change["record_id"]) == phone.participant_id
+
+
+def test_a_region_is_one_of_the_operators(database_url: str, make_client: AppMaker) -> None:
+    phone = Phone(make_client(database_url=database_url, regions=("north",)))
+    phone.enrol()
+    assert phone.patch("/v1/me", {"region": "north"}).json()["region"] == "north"
+    problem = phone.patch("/v1/me", {"region": "west"}).json()
+    assert "north, unknown" in problem["errors"][0]["message"]
+
+
+BAD_CHANGES: list[tuple[Json, str, str]] = [
+    ({"age_band": "age_under_18"}, "/age_band", "adults_only"),
+    ({"age_band": "forty"}, "/age_band", "enum"),
+    ({"region": "atlantis"}, "/region", "unknown_region"),
+    ({"conditions": ["gout", "boredom"]}, "/conditions/1", "unknown_condition"),
+    ({"conditions": "gout"}, "/conditions", "list_type"),
+    ({"time_zone": ""}, "/time_zone", "string_too_short"),
+    ({"language": "klingon!"}, "/language", "string_pattern_mismatch"),
+    ({"consent": {"storage": True}}, "/consent", "unknown_field"),
+    ({"name": "Ana"}, "/name", "unknown_field"),
+    *(
+        ({name: None}, f"/{name}", code)
+        for name, code in (
+            ("time_zone", "string_type"),
+            ("language", "string_type"),
+            ("age_band", "enum"),
+            ("region", "string_type"),
+            ("conditions", "list_type"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "pointer", "code"), BAD_CHANGES)
+def test_a_bad_field_is_named_and_nothing_changes(
+    phone: Phone, database_url: str, change: Json, pointer: str, code: str
+) -> None:
+    before = rows(database_url, PARTICIPANTS)
+    response = phone.patch("/v1/me", {"language": "es"} | change)
+    assert response.status_code == 422
+    assert [(fault["pointer"], fault["code"]) for fault in response.json()["errors"]] == [
+        (pointer, code)
+    ]
+    after = rows(database_url, PARTICIPANTS)
+    assert [row | {"used": True} for row in after] == [row | {"used": True} for row in before]
+
+
+def test_every_fault_is_named_at_once(phone: Phone) -> None:
+    body = {"age_band": "age_under_18", "region": "atlantis", "conditions": ["boredom"]}
+    problem = phone.patch("/v1/me", body).json()
+    assert [fault["pointer"] for fault in problem["errors"]] == [
+        "/age_band",
+        "/region",
+        "/conditions/0",
+    ]
+
+
+def test_a_changed_time_zone_and_language_count_from_the_next_call(phone: Phone) -> None:
+    phone.patch("/v1/me", {"time_zone": "Pacific/Kiritimati", "language": "es"})
+    progress = phone.get("/v1/me/progress")
+    assert progress.json()["time_zone"] == "Pacific/Kiritimati"
+    assert progress.json()["today"] == "2026-11-23"
