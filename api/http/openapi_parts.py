@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     401: "No token, or one that is not valid.",
     403: "A token of another kind.",
     404: "There is no such thing, or it is somebody else's.",
+    406: "`Accept` asks for a media type that this call doesn't answer in.",
     409: "The same id was used for other content.",
     410: "The participant was erased, by this phone or by another one.",
     413: "The body is too large.",

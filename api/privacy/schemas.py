@@ -46,3 +46,41 @@ class Export(ResponseModel):
     recovery_codes: Rows
     devices: Rows
     participants: Rows
+
+
+# FHIR's own definition is the schema; this says which resource it is, and what one looks like.
+FHIR_BUNDLE = {
+    "type": "object",
+    "description": "A FHIR R4B Bundle (4.3.0) of the type `collection`; docs/app-teams.md says "
+    "which record is which resource.",
+    "maxProperties": 20,
+    "required": ["resourceType", "type", "timestamp", "entry"],
+    "properties": {
+        "resourceType": {"type": "string", "const": "Bundle"},
+        "type": {"type": "string", "const": "collection"},
+        "timestamp": {"type": "string", "format": "date-time", "maxLength": 20},
+        "entry": {
+            "type": "array",
+            "maxItems": 100_000_000,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["fullUrl", "resource"],
+                "properties": {
+                    "fullUrl": {
+                        "type": "string",
+                        "format": "uri",
+                        "maxLength": 45,
+                        "pattern": "^urn:uuid:[0-9a-f-]{36}$",
+                    },
+                    "resource": {
+                        "type": "object",
+                        "maxProperties": 50,
+                        "description": "A resource of FHIR R4B.",
+                    },
+                },
+            },
+        },
+    },
+    "additionalProperties": False,
+}
