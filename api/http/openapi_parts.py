@@ -80,6 +80,12 @@ HEADERS = {
         "01939d6e7a5b7c3e8f102b6d5c4e3a21",
     ),
 }
+# Written only of calls that an operator deprecates.
+DEPRECATION_HEADERS = {
+    "Deprecation": header("Since when the call is deprecated (RFC 9745).", "@1767225600"),
+    "Sunset": header("When it ends (RFC 8594).", "Thu, 31 Dec 2026 00:00:00 GMT"),
+    "Link": header("What to do instead.", '<https://example.org>; rel="deprecation"'),
+}
 CONTENT_HEADERS = ("ETag", "Cache-Control", "Vary")
 LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" role="img"><title>Toe curls</title></svg>'

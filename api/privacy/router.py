@@ -13,7 +13,7 @@ from api.http.deps import CurrentClock, Db
 from api.http.media_types import choose_media_type
 from api.participants.deps import ReadingCaller, WritingCaller
 from api.privacy import fhir, service
-from api.privacy.schemas import FHIR_BUNDLE, ErasureReceipt, Export
+from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export
 
 router = APIRouter(prefix="/v1", tags=["participants"])
 
@@ -33,7 +33,10 @@ async def erase_everything(
 @router.get(
     "/me/export",
     response_model=Export,
-    responses={200: {"content": {fhir.MEDIA_TYPE: {"schema": FHIR_BUNDLE}}}, 406: {}},
+    responses={
+        200: {"content": {fhir.MEDIA_TYPE: {"schema": FHIR_BUNDLE, "example": FHIR_EXAMPLE}}},
+        406: {},
+    },
 )
 async def export_everything(
     request: Request, caller: ReadingCaller, clock: CurrentClock

@@ -84,3 +84,23 @@ FHIR_BUNDLE = {
     },
     "additionalProperties": False,
 }
+FHIR_EXAMPLE = {
+    "resourceType": "Bundle",
+    "type": "collection",
+    "timestamp": "2026-11-22T12:00:00Z",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:c5a5bd4e-0c5f-5f4e-9f3a-2f6f3c1d7b10",
+            "resource": {
+                "resourceType": "Patient",
+                "id": "c5a5bd4e-0c5f-5f4e-9f3a-2f6f3c1d7b10",
+                "identifier": [
+                    {
+                        "system": "urn:ietf:rfc:3986",
+                        "value": "urn:uuid:01939d6f-0000-7000-8000-000000000003",
+                    }
+                ],
+            },
+        }
+    ],
+}

@@ -162,6 +162,7 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("DeviceList", "GET", "/v1/devices", None),
     ("NewRecoveryCode", "POST", "/v1/me/recovery-code", None),
     ("LinkedDevice", "POST", "/v1/devices", "DeviceLink"),
+    ("Compatibility", "GET", "/v1/compatibility", None),
     ("Health", "GET", "/healthz", None),
     ("Readiness", "GET", "/readyz", None),
 )
@@ -204,6 +205,7 @@ def _problems(client: httpx.Client, limited: httpx.Client) -> Iterator[tuple[str
         client.get("/v1/me", headers=stranger),
         client.get("/v1/me", headers=clinician),
         client.get(f"/v1/sessions/{REPORT_ID}"),
+        client.get("/v1/me/export", headers={"Accept": "text/csv"}),
         client.post("/v1/sessions", json=session | {"pain_after": 3}),
         client.post("/v1/sessions", content=iter((b"x" * 2_000_000,)), headers=JSON),
         client.post("/v1/sessions", content="pain_after=3", headers=PLAIN),

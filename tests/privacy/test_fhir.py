@@ -19,6 +19,7 @@ from api.core.db import Database
 from api.journal.models import SESSIONS
 from api.participants.models import CONSENTS
 from api.privacy import service
+from api.privacy.schemas import FHIR_EXAMPLE
 from tests.support.clock import FakeClock
 from tests.support.life import NOTE, live
 from tests.support.phone import Json, Phone
@@ -325,6 +326,10 @@ def test_somebody_who_has_done_nothing_yet_gets_a_valid_bundle(phone: Phone) -> 
         "Consent",
         "Consent",
     ]
+
+
+def test_the_example_in_the_openapi_document_is_fhir() -> None:
+    Bundle.model_validate(FHIR_EXAMPLE)
 
 
 @pytest.mark.parametrize(
