@@ -115,7 +115,9 @@ def require_free(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        raise fail(f"Can't listen on {host}, port {port}: {error.strerror}") from None
+        # Behind the reason Python repeats the address.
+        reason = str(error.strerror).partition(" (")[0]
+        raise fail(f"Can't listen on {host}, port {port}: {reason}") from None
 
 
 async def require_ready(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 Every setting is described in docs/settings.md; a test holds the two together.
 """
 
+import importlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -95,11 +96,14 @@ def _rate_storage(value: str) -> str:
         message = "is not a storage: use memory:// or redis://HOST:6379/0"
         raise ValueError(message)
     try:
-        open_rate_storage(value)
-    except ConfigurationError:
+        if value != MEMORY:
+            importlib.import_module("redis")
+    except ImportError:
         message = "needs the client library for Redis: pip install 'footing[redis]'"
         raise ValueError(message) from None
-    except ValueError:
+    try:
+        open_rate_storage(value)
+    except (ConfigurationError, ValueError):
         message = "is not a URL such as redis://HOST:6379/0"
         raise ValueError(message) from None
     return value
@@ -119,7 +123,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 Platform = Literal["ios", "android", "web"]
 AppVersion = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9}){0,3}$")]
-WebAddress = Annotated[str, Field(max_length=500, pattern=r"^https://[!-;=?-~]+$")]
+WebAddress = Annotated[str, Field(max_length=500, pattern=r"^https://[!#-;=?-~]+$")]
 
 
 class AppVersions(Setting):

@@ -11,7 +11,8 @@ from tests.support.clock import FakeClock
 from tests.support.life import live
 from tests.support.phone import Json, Phone
 
-# The recipe of docs/app-teams.md: what is not posted is the server's own.
+RECIPE = Path(__file__).parents[2] / "docs" / "app-teams.md"
+# The recipe: what is not posted is the server's own.
 PROFILE = ("time_zone", "language", "age_band", "region", "conditions")
 SESSION = (
     *("id", "replaces", "routine_id", "started_at", "ended_at", "local_date", "time_zone"),
@@ -47,6 +48,21 @@ def take_over(export: Json, phone: Phone) -> None:
     for _, path, body in sorted(records, key=lambda record: record[0]):
         response = phone.client.post(path, json=body, headers=phone.headers)
         assert response.status_code == 201, response.text
+
+
+@pytest.mark.parametrize(
+    ("start", "fields"),
+    [
+        ("| `participants[0]` |", PROFILE),
+        ("| `sessions[]` |", SESSION),
+        ("| `symptom_reports[]` |", REPORT),
+        ("| `clearances[]` |", CLEARANCE),
+    ],
+)
+def test_the_recipe_is_the_documented_one(start: str, fields: tuple[str, ...]) -> None:
+    (row,) = (line for line in RECIPE.read_text("utf-8").splitlines() if line.startswith(start))
+    named = row.split("|")[3].partition(";")[0].partition(", with a new")[0]
+    assert tuple(name.strip().strip("`") for name in named.split(",")) == fields
 
 
 def without_server_fields(records: list[Json]) -> list[Json]:
