@@ -287,6 +287,24 @@ def test_holds_and_clearances_say_what_is_in_force(lived: Phone) -> None:
     assert clearance["effectiveDateTime"] == export["clearances"][0]["cleared_at"]
 
 
+def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(lived: Phone) -> None:
+    export = lived.get("/v1/me/export").json()
+    for name, path in (("sessions", "sessions"), ("symptom_reports", "symptom-reports")):
+        for record in export[name]:
+            url = f"/v1/{path}/{record['id']}"
+            assert lived.client.delete(url, headers=lived.headers).is_success
+    bundle = bundle_of(lived)
+    Bundle.model_validate(bundle)
+    there = {entry["fullUrl"] for entry in bundle["entry"]}
+    assert set(references(bundle)) <= there
+    assert NOTE not in json.dumps(bundle)
+    kinds = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+    assert not {"Procedure", "QuestionnaireResponse"} & kinds
+    flags = resources(bundle, "Flag")
+    assert len(flags) == sum(len(hold["rules"]) for hold in export["activity_holds"])
+    assert "flag-detail" not in json.dumps(flags)
+
+
 def test_storage_and_research_are_consents_of_their_own_with_their_history(lived: Phone) -> None:
     bundle, export = bundle_of(lived), lived.get("/v1/me/export").json()
     consents = resources(bundle, "Consent")
