@@ -2,12 +2,14 @@
 
 import datetime
 import json
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from api import rules_cli
 from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
@@ -102,6 +104,25 @@ def seed(
     typer.echo(f"{'Activated' if changed else 'Already active:'} release {name}")
 
 
+def built(settings: Settings) -> FastAPI:
+    """Make the app, or say in one line why it can't be made of these settings."""
+    try:
+        return create_app(settings)
+    except NotReady as not_ready:
+        raise fail(str(not_ready)) from None
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse an address that can't be listened on, before a server starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        # Behind the reason Python repeats the address.
+        reason = str(error.strerror).partition(" (")[0]
+        raise fail(f"Can't listen on {host}, port {port}: {reason}") from None
+
+
 async def require_ready(settings: Settings) -> None:
     """Refuse to serve what can't be served, before a server starts."""
     async with opened(settings) as database:
@@ -128,6 +149,8 @@ def serve(
     """Serve the API."""
     settings = read_settings()
     set_up_logging(settings)
+    built(settings)
+    require_free(host, port)
     run(require_ready(settings))
     uvicorn.run(
         "api.cli:serving_app",
@@ -169,7 +192,7 @@ def purge(
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI document."""
-    document = create_app(read_settings()).openapi()
+    document = built(read_settings()).openapi()
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -21,6 +21,7 @@ from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
+from api.http.problems import pointer
 from api.triage import checks as triage_checks
 
 Result = TypeVar("Result")
@@ -42,8 +43,9 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "\n".join(
-            f"FOOTING_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
+            f"FOOTING_{str(name).upper()}{pointer(place)}: {found['msg']}"
             for found in error.errors(include_input=False)
+            for name, *place in [found["loc"]]
         )
         raise fail(faults) from None
     except SettingsError as error:

@@ -17,7 +17,9 @@ from api.core.clock import Clock, SystemClock
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
-from api.http import docs_page, openapi, problems
+from api.http import compatibility, docs_page, openapi, problems
+from api.http.compatibility import DeprecationMiddleware
+from api.http.compatibility import router as compatibility_router
 from api.http.limits import Limiter
 from api.http.middleware import RequestMiddleware
 from api.http.operations import router as operations_router
@@ -44,7 +46,7 @@ TAGS = [
     {"name": "triage", "description": "The red-flag rule set and its evaluation; no token."},
     {"name": "participants", "description": "Enrolment and one's own profile."},
     {"name": "journal", "description": "One's own sessions, symptom reports and plans."},
-    {"name": "operations", "description": "Is it alive, can it serve."},
+    {"name": "operations", "description": "Is it alive, can it serve, what goes away."},
 ]
 log = structlog.get_logger(__name__)
 
@@ -82,7 +84,7 @@ async def watch_releases(app: FastAPI, database: Database, seconds: float) -> No
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """Make the app. Nothing is opened before its lifespan starts."""
+    """Make the app, or raise NotReady. Nothing is opened before its lifespan starts."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -109,9 +111,14 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
                 allow_origins=list(settings.cors_origins),
                 allow_methods=["*"],
                 allow_headers=["*"],
-                expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+                expose_headers=[
+                    *("ETag", "Location", "Retry-After", "X-Request-ID"),
+                    *("Deprecation", "Sunset", "Link"),
+                ],
             )
         )
+    if settings.deprecations:
+        middleware.append(Middleware(DeprecationMiddleware, calls=settings.deprecations))
     app = FastAPI(
         title="Footing",
         version=version("footing"),
@@ -133,6 +140,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.clock = clock or SystemClock()
     app.state.limiter = Limiter(settings)
+    app.state.compatibility = compatibility.describe(settings, app.version)
     app.state.rule_sets = RuleSets()
     app.state.body_limits = {BATCHES: settings.max_batch_bytes}
     problems.install(app)
@@ -148,6 +156,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         plans_router,
         privacy_router,
         operations_router,
+        compatibility_router,
     ):
         app.include_router(router)
+    compatibility.check(app, settings.deprecations)
     return app

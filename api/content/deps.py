@@ -18,10 +18,13 @@ CurrentRelease = Annotated[Release, Depends(get_release)]
 Lang = Annotated[
     str | None,
     Query(
-        min_length=2,
-        max_length=35,
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
         description="Language of the answer, such as `es`; before `Accept-Language`.",
+        # Said and not checked here: whatever else is asked for is refused with what there is.
+        json_schema_extra={
+            "minLength": 2,
+            "maxLength": 35,
+            "pattern": r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+        },
         examples=["es"],
     ),
 ]

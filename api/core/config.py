@@ -3,13 +3,22 @@
 Every setting is described in docs/settings.md; a test holds the two together.
 """
 
+import importlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from limits import parse_many
+from limits.aio.storage import MemoryStorage, Storage
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
-from pydantic import AfterValidator, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -27,6 +36,10 @@ DRIVERS = {
     "postgres": "postgresql+asyncpg",
 }
 
+MEMORY = "memory://"
+# A call waits this long for Redis, no more: counting is no reason to keep anybody waiting.
+RATE_STORAGE_TIMEOUT_SECONDS = 0.5
+
 
 def _async_url(value: str) -> str:
     try:
@@ -39,6 +52,10 @@ def _async_url(value: str) -> str:
     if drivername not in DRIVERS.values():
         message = f"{url.drivername} is not supported: use sqlite or postgresql"
         raise ValueError(message)
+    if "sslmode" in url.query and drivername == DRIVERS["postgresql"]:
+        # PostgreSQL's own name for it; the driver calls it otherwise.
+        url = url.update_query_dict({"ssl": url.query["sslmode"]})
+        url = url.difference_update_query(["sslmode"])
     return url.set(drivername=drivername).render_as_string(hide_password=False)
 
 
@@ -56,14 +73,100 @@ def _rate(value: str) -> str:
 Rate = Annotated[str, AfterValidator(_rate)]
 
 
+def open_rate_storage(url: str) -> Storage:
+    """Open the place where calls are counted; nothing is connected to yet."""
+    if url == MEMORY:
+        return MemoryStorage()
+    storage = storage_from_string(
+        f"async+{url}",
+        wrap_exceptions=True,
+        implementation="redispy",
+        socket_connect_timeout=RATE_STORAGE_TIMEOUT_SECONDS,
+        socket_timeout=RATE_STORAGE_TIMEOUT_SECONDS,
+    )
+    if not isinstance(storage, Storage):
+        message = "not a storage for an event loop"
+        raise ConfigurationError(message)
+    return storage
+
+
 def _rate_storage(value: str) -> str:
+    # The value itself may hold a password: it is not repeated.
+    if value != MEMORY and not value.startswith(("redis://", "rediss://")):
+        message = "is not a storage: use memory:// or redis://HOST:6379/0"
+        raise ValueError(message)
     try:
-        storage_from_string(value if value.startswith("async+") else f"async+{value}")
+        if value != MEMORY:
+            importlib.import_module("redis")
+    except ImportError:
+        message = "needs the client library for Redis: pip install 'footing[redis]'"
+        raise ValueError(message) from None
+    try:
+        open_rate_storage(value)
     except (ConfigurationError, ValueError):
-        # The value itself may hold a password: it is not repeated.
-        message = "is not a storage that is supported and installed, such as memory://"
+        message = "is not a URL such as redis://HOST:6379/0"
         raise ValueError(message) from None
     return value
+
+
+class Setting(BaseModel):
+    """A setting with parts of its own, written as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Read a version for comparing: 2.0 and 2.0.0 are the same."""
+    parts = [int(part) for part in version.split(".")]
+    return (*parts, *([0] * (4 - len(parts))))
+
+
+Platform = Literal["ios", "android", "web"]
+AppVersion = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9}){0,3}$")]
+WebAddress = Annotated[str, Field(max_length=500, pattern=r"^https://[!#-;=?-~]+$")]
+
+
+class AppVersions(Setting):
+    """What versions of an app there are for one platform, as its team tells."""
+
+    minimum: AppVersion | None = None
+    recommended: AppVersion | None = None
+    store_url: WebAddress | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (
+            self.minimum
+            and self.recommended
+            and _numbers(self.recommended) < _numbers(self.minimum)
+        ):
+            message = "the recommended version is older than the minimum"
+            raise ValueError(message)
+        return self
+
+
+class Deprecated(Setting):
+    """A call that goes away, or is replaced, and when."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: Annotated[str, Field(pattern=r"^/")]
+    deprecated_at: AwareDatetime
+    sunset_at: AwareDatetime | None = None
+    link: WebAddress | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.sunset_at is not None and self.sunset_at < self.deprecated_at:
+            message = "sunset_at lies before deprecated_at"
+            raise ValueError(message)
+        return self
+
+
+def _each_once(calls: tuple[Deprecated, ...]) -> tuple[Deprecated, ...]:
+    if len({(call.method, call.path) for call in calls}) < len(calls):
+        message = "a call is named twice"
+        raise ValueError(message)
+    return calls
 
 
 class Settings(BaseSettings):
@@ -82,9 +185,11 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
-    rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = "memory://"
+    rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = MEMORY
     rate_limit_enrolment: Rate = "20/hour"
     rate_limit_public: Rate = "600/minute"
     rate_limit_participant: Rate = "600/minute"
+    app_versions: dict[Platform, AppVersions] = {}
+    deprecations: Annotated[tuple[Deprecated, ...], AfterValidator(_each_once)] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

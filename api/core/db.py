@@ -6,7 +6,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, Table, TypeDecorator, event, make_url
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    MetaData,
+    Table,
+    TypeDecorator,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -170,6 +180,17 @@ class Database:
             yield reading
             return
         async with self.write() as db:
+            yield db
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that reads one state of the database from its first query to its last.
+
+        SQLite always does; PostgreSQL would see what is committed in between.
+        """
+        async with self.read() as db:
+            if self.dialect == "postgresql":
+                await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             yield db
 
     async def close(self) -> None:

@@ -73,6 +73,14 @@ class MethodNotAllowed(Problem):
     title = "Method not allowed"
 
 
+class NotAcceptable(Problem):
+    """The client takes no media type that this call answers in."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "No such media type here"
+
+
 class BodyTooLarge(Problem):
     """The body is larger than this call takes."""
 

@@ -1,7 +1,7 @@
 """The OpenAPI document, in the form that mobile client generators read without loss."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from api.core.config import Deprecated
 from api.http.openapi_parts import (
     ALWAYS,
     CONTENT_HEADERS,
+    DEPRECATION_HEADERS,
     DESCRIPTIONS,
     HEADERS,
     IF_NONE_MATCH,
@@ -240,6 +242,19 @@ def _add_examples(document: Json) -> None:
     components["examples"] = {name: {"value": value} for name, value in examples.items()}
 
 
+def _mark_deprecated(document: Json, calls: Iterable[Deprecated]) -> None:
+    """Mark what the operator deprecates. What is no call is refused elsewhere."""
+    for call in calls:
+        operation = document["paths"].get(call.path, {}).get(call.method.lower())
+        if operation is None:
+            continue
+        operation["deprecated"] = True
+        document["components"]["headers"] = HEADERS | DEPRECATION_HEADERS
+        for status, response in operation["responses"].items():
+            if not _is_problem(status):
+                response["headers"] |= _headers(*DEPRECATION_HEADERS)
+
+
 def build_document(app: FastAPI) -> Json:
     """Make the document from the routes."""
     document = get_openapi(
@@ -261,6 +276,7 @@ def build_document(app: FastAPI) -> Json:
     _tidy_schemas(document)
     _add_examples(document)
     components["headers"] = HEADERS
+    _mark_deprecated(document, app.state.settings.deprecations)
     components["parameters"] = {"IfNoneMatch": IF_NONE_MATCH}
     for kind, parts in components.items():
         components[kind] = dict(sorted(parts.items()))

@@ -27,6 +27,7 @@ DESCRIPTIONS = {
     401: "No token, or one that is not valid.",
     403: "A token of another kind, or the consent to storage is withdrawn.",
     404: "There is no such thing, or it is somebody else's.",
+    406: "`Accept` asks for a media type that this call doesn't answer in.",
     409: "The same id was used for other content.",
     410: "The participant was erased, by this phone or by another one.",
     412: "It was changed since you read it; read it again.",
@@ -79,6 +80,12 @@ HEADERS = {
         "The request's id: yours if it was well formed. Our logs know it.",
         "01939d6e7a5b7c3e8f102b6d5c4e3a21",
     ),
+}
+# Written only of calls that an operator deprecates.
+DEPRECATION_HEADERS = {
+    "Deprecation": header("Since when the call is deprecated (RFC 9745).", "@1767225600"),
+    "Sunset": header("When it ends (RFC 8594).", "Thu, 31 Dec 2026 00:00:00 GMT"),
+    "Link": header("What to do instead.", '<https://example.org>; rel="deprecation"'),
 }
 CONTENT_HEADERS = ("ETag", "Cache-Control", "Vary")
 LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")

@@ -23,7 +23,7 @@ class Readiness(ResponseModel):
     """The database answers and content is loaded."""
 
     status: Literal["ok"]
-    release: Annotated[str, Field(max_length=64)]
+    release: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
 
 
 @router.get("/healthz")

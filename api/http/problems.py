@@ -55,7 +55,10 @@ class ProblemDetails(BaseModel):
     detail: Annotated[str, Field(max_length=1000)]
     instance: Annotated[str, Field(max_length=2000, description="The request's path.")]
     code: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")]
-    request_id: Annotated[str, Field(max_length=64, description="Quote it in a bug report.")]
+    request_id: Annotated[
+        str,
+        Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$", description="Quote it in a bug report."),
+    ]
     errors: Annotated[list[ProblemError], Field(max_length=MAX_FAULTS)]
 
 

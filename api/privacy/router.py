@@ -1,5 +1,8 @@
 """One's own data: all of it to take along, and all of it to be forgotten."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
@@ -7,9 +10,10 @@ from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.db import Database
 from api.http.conditional import JSON
 from api.http.deps import CurrentClock, Db
+from api.http.media_types import choose_media_type
 from api.participants.deps import ReadingCaller, WritingCaller
-from api.privacy import service
-from api.privacy.schemas import ErasureReceipt, Export
+from api.privacy import fhir, service
+from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export
 
 router = APIRouter(prefix="/v1", tags=["participants"])
 
@@ -26,14 +30,36 @@ async def erase_everything(
     return await service.erase(db, caller.participant_id, release.catalogue, language, clock)
 
 
-@router.get("/me/export", response_model=Export)
+@router.get(
+    "/me/export",
+    response_model=Export,
+    responses={
+        200: {"content": {fhir.MEDIA_TYPE: {"schema": FHIR_BUNDLE, "example": FHIR_EXAMPLE}}},
+        406: {},
+    },
+)
 async def export_everything(
     request: Request, caller: ReadingCaller, clock: CurrentClock
 ) -> StreamingResponse:
-    """Get everything that is stored about oneself, as one JSON document."""
+    """Get everything that is stored about oneself, as one JSON document.
+
+    With `Accept: application/fhir+json` it is a FHIR R4B Bundle of what FHIR has a word for. An
+    answer that breaks off is not complete, however much of it there is.
+    """
+    media_type = choose_media_type(request, (JSON, fhir.MEDIA_TYPE))
     database: Database = request.app.state.database
-    return StreamingResponse(
-        service.export(database, caller.participant_id, clock),
-        media_type=JSON,
-        headers={"Content-Disposition": 'attachment; filename="footing-export.json"'},
-    )
+    write = service.export if media_type == JSON else service.export_fhir
+    pieces = write(database, caller.participant_id, clock)
+    # What fails before the first piece is answered as a problem. What fails later breaks the answer
+    # off without its last chunk, so that no client takes it for a complete document.
+    first = await anext(pieces)
+
+    async def every_piece() -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(pieces):
+            yield first
+            async for piece in pieces:
+                yield piece
+
+    name = "footing-export.json" if media_type == JSON else "footing-export.fhir.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
+    return StreamingResponse(every_piece(), media_type=media_type, headers=headers)

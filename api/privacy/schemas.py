@@ -48,3 +48,61 @@ class Export(ResponseModel):
     recovery_codes: Rows
     devices: Rows
     participants: Rows
+
+
+# FHIR's own definition is the schema; this says which resource it is, and what one looks like.
+FHIR_BUNDLE = {
+    "type": "object",
+    "description": "A FHIR R4B Bundle (4.3.0) of the type `collection`; docs/app-teams.md says "
+    "which record is which resource.",
+    "maxProperties": 20,
+    "required": ["resourceType", "type", "timestamp", "entry"],
+    "properties": {
+        "resourceType": {"type": "string", "const": "Bundle"},
+        "type": {"type": "string", "const": "collection"},
+        "timestamp": {"type": "string", "format": "date-time", "maxLength": 20},
+        "entry": {
+            "type": "array",
+            "maxItems": 100_000_000,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["fullUrl", "resource"],
+                "properties": {
+                    "fullUrl": {
+                        "type": "string",
+                        "format": "uri",
+                        "maxLength": 45,
+                        "pattern": "^urn:uuid:[0-9a-f-]{36}$",
+                    },
+                    "resource": {
+                        "type": "object",
+                        "maxProperties": 50,
+                        "description": "A resource of FHIR R4B.",
+                    },
+                },
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+FHIR_EXAMPLE = {
+    "resourceType": "Bundle",
+    "type": "collection",
+    "timestamp": "2026-11-22T12:00:00Z",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:c5a5bd4e-0c5f-5f4e-9f3a-2f6f3c1d7b10",
+            "resource": {
+                "resourceType": "Patient",
+                "id": "c5a5bd4e-0c5f-5f4e-9f3a-2f6f3c1d7b10",
+                "identifier": [
+                    {
+                        "system": "urn:ietf:rfc:3986",
+                        "value": "urn:uuid:01939d6f-0000-7000-8000-000000000003",
+                    }
+                ],
+            },
+        }
+    ],
+}

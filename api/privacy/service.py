@@ -1,24 +1,29 @@
 """Erases everything of a participant at once, and writes everything out."""
 
+import asyncio
 import datetime
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.db import Database
+from api.journal.decisions import activities_in_force
+from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
+from api.participants.models import CONSENTS, PARTICIPANTS
 from api.participants.service import remember_erased_tokens
+from api.privacy import fhir
 from api.privacy.purge import deleted
-from api.privacy.registry import REGISTRY, Personal
+from api.privacy.registry import REGISTRY
 from api.privacy.schemas import ErasedTable, ErasureReceipt
 
 FORMAT = "footing-export/1"
-PAGE = 500
+PAGE = 200
 
 
 async def erase(
@@ -50,7 +55,7 @@ async def erase(
 def plain(value: Any) -> Any:
     """Write a column's value as JSON; instants in UTC with Z, as everywhere."""
     if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return fhir.instant(value)
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, uuid.UUID):
@@ -58,40 +63,96 @@ def plain(value: Any) -> Any:
     return value
 
 
-async def _rows(
-    db: AsyncSession, personal: Personal, participant_id: uuid.UUID
-) -> AsyncIterator[dict[str, Any]]:
-    """Read a table page by page, in the order of its key."""
-    key = [column for column in personal.table.primary_key if column.name != "participant_id"]
-    statement = (
-        select(personal.table)
-        .where(personal.table.c.participant_id == participant_id)
-        .order_by(*key)
+async def _rows(db: AsyncSession, statement: Select[Any]) -> AsyncIterator[Any]:
+    """Read rows some at a time, so that a long history takes no more memory than a short one."""
+    rows = await db.stream(statement.execution_options(yield_per=PAGE))
+    async for row in rows:
+        yield row
+        # Writing out what is at hand never waits: let the others have their turn.
+        await asyncio.sleep(0)
+
+
+def _of(table: Table, participant_id: uuid.UUID) -> Select[Any]:
+    """Select a participant's rows of a table, in the order of its key."""
+    return (
+        select(table).where(table.c.participant_id == participant_id).order_by(*table.primary_key)
     )
-    offset = 0
-    while True:
-        page = (await db.execute(statement.limit(PAGE).offset(offset))).all()
-        for row in page:
-            yield {name: plain(getattr(row, name)) for name in personal.exported}
-        if len(page) < PAGE:
-            return
-        offset += PAGE
 
 
 async def export(
     database: Database, participant_id: uuid.UUID, clock: Clock
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Write everything of a participant as one JSON document, piece by piece."""
     now = plain(clock.now())
     head = {"format": FORMAT, "exported_at": now, "participant_id": str(participant_id)}
-    yield json.dumps(head)[:-1].encode()
-    async with database.read() as db:
+    async with database.snapshot() as db:
+        yield json.dumps(head)[:-1].encode()
         for personal in REGISTRY:
             yield f', "{personal.name}": ['.encode()
-            first = True
-            async for row in _rows(db, personal, participant_id):
-                separator = b"" if first else b", "
-                first = False
-                yield separator + json.dumps(row, ensure_ascii=False).encode()
+            separator = b""
+            async for row in _rows(db, _of(personal.table, participant_id)):
+                entry = {name: plain(getattr(row, name)) for name in personal.exported}
+                yield separator + json.dumps(entry, ensure_ascii=False).encode()
+                separator = b", "
             yield b"]"
     yield b"}"
+
+
+async def export_fhir(
+    database: Database, participant_id: uuid.UUID, clock: Clock
+) -> AsyncGenerator[bytes, None]:
+    """Write a participant's records as a FHIR R4B Bundle, piece by piece."""
+    async with database.snapshot() as db:
+        yield fhir.opening(clock.now())
+        separator = b""
+        async for resource in _resources(db, participant_id):
+            yield separator + fhir.entry(resource)
+            separator = b", "
+    yield fhir.CLOSING
+
+
+async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterator[fhir.Resource]:
+    """Read the records that FHIR has a word for, each as its resources."""
+    replaced = await _replaced(db, participant_id)
+    standing = (await activities_in_force(db, participant_id)).rule_ids
+    newest_first = (CONSENTS.c.given_at.desc(), CONSENTS.c.consent_id)
+    rank = func.row_number().over(order_by=newest_first).label("rank")
+    reports = select(REPORTS).where(REPORTS.c.participant_id == participant_id).subquery()
+    decisions = select(DECISIONS.c.id).where(DECISIONS.c.participant_id == participant_id)
+    parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (
+        (_of(PARTICIPANTS, participant_id), fhir.person),
+        (_of(CONSENTS, participant_id).add_columns(rank), fhir.consents),
+        (_of(SESSIONS, participant_id), lambda row: fhir.session(row, replaced)),
+        (_of(REPORTS, participant_id), fhir.report),
+        (
+            _of(DECISIONS, participant_id)
+            .join(reports, reports.c.id == DECISIONS.c.report_id)
+            .add_columns(reports.c.reported_at, reports.c.decision_id.label("current")),
+            fhir.decision,
+        ),
+        (_of(CLEARANCES, participant_id), fhir.clearance),
+        (
+            _of(HOLDS, participant_id).add_columns(
+                HOLDS.c.decision_id.in_(decisions).label("has_decision")
+            ),
+            lambda row: fhir.hold(row, standing),
+        ),
+    )
+    for statement, describe in parts:
+        async for row in _rows(db, statement):
+            for resource in describe(row):
+                yield resource
+
+
+async def _replaced(db: AsyncSession, participant_id: uuid.UUID) -> set[uuid.UUID]:
+    """Return the sessions that are stored and have a correction."""
+    correction = SESSIONS.alias("correction")
+    statement = select(SESSIONS.c.id).where(
+        SESSIONS.c.participant_id == participant_id,
+        SESSIONS.c.id.in_(
+            select(correction.c.replaces).where(
+                correction.c.participant_id == participant_id, correction.c.replaces.is_not(None)
+            )
+        ),
+    )
+    return set((await db.execute(statement)).scalars())

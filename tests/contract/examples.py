@@ -174,6 +174,7 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("DeviceList", "GET", "/v1/devices", None),
     ("NewRecoveryCode", "POST", "/v1/me/recovery-code", None),
     ("LinkedDevice", "POST", "/v1/devices", "DeviceLink"),
+    ("Compatibility", "GET", "/v1/compatibility", None),
     ("Health", "GET", "/healthz", None),
     ("Readiness", "GET", "/readyz", None),
 )
@@ -216,6 +217,7 @@ def _problems(client: httpx.Client, limited: httpx.Client) -> Iterator[tuple[str
         client.get("/v1/me", headers=stranger),
         client.get("/v1/me", headers=clinician),
         client.get(f"/v1/sessions/{REPORT_ID}"),
+        client.get("/v1/me/export", headers={"Accept": "text/csv"}),
         client.post("/v1/sessions", json=session | {"pain_after": 3}),
         client.delete("/v1/me/schedule", headers={"If-Match": '"0"'}),
         client.post("/v1/sessions", content=iter((b"x" * 2_000_000,)), headers=JSON),

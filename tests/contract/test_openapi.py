@@ -33,6 +33,8 @@ OPEN_OBJECTS = {
     "RuleSetRule": ("properties", "condition"),
     "RuleSetExample": ("properties", "answers"),
     "Export": ("items",),
+    # The one answer whose schema has no name here: FHIR's own definition is its schema.
+    "get": ("properties", "resource"),
 }
 PROBLEM = "application/problem+json"
 SUBSCHEMAS = ("items", "additionalProperties")

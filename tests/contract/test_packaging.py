@@ -133,7 +133,14 @@ def group(name: str) -> list[Requirement]:
 
 
 ASKED = {
-    "# Run time": [Requirement(entry) for entry in PROJECT["project"]["dependencies"]],
+    # The image has the client for Redis too, since it is where several workers run.
+    "# Run time": [
+        Requirement(entry)
+        for entry in (
+            *PROJECT["project"]["dependencies"],
+            *PROJECT["project"]["optional-dependencies"]["redis"],
+        )
+    ],
     "# Build": group("build"),
     "# Development": group("dev"),
 }

@@ -129,6 +129,8 @@ BAD_SETTINGS = [
     ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
     ("RATE_LIMIT_PUBLIC", "lots", "is not a rate such as 600/minute"),
     ("RATE_LIMIT_STORAGE", f"ftp://u:{SECRET}@h", "is not a storage"),
+    ("APP_VERSIONS", '{"ios": {"minimum": "new"}}', "FOOTING_APP_VERSIONS/ios/minimum: "),
+    ("DEPRECATIONS", '[{"method": "GET", "path": "/v1/tips"}]', "/0/deprecated_at: Field required"),
 ]
 
 
@@ -142,6 +144,46 @@ def test_a_bad_setting_is_named_before_anything_is_opened(
     assert expected in only_line(done.stderr)
     assert name.lower() in only_line(done.stderr).lower()
     assert done.stdout == ""
+
+
+NO_CALL = '[{"method": "GET", "path": "/v1/x", "deprecated_at": "2026-01-01T00:00:00Z"}]'
+
+
+@pytest.mark.parametrize("name", ["serve", "openapi"])
+def test_deprecating_what_is_no_call_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/footing.db"
+    done = footing(name, database_url=url, folder=tmp_path, deprecations=NO_CALL)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = only_line(done.stderr)
+    assert said.startswith("FOOTING_DEPRECATIONS names GET /v1/x, which is no call of this server.")
+
+
+def test_a_port_that_is_taken_is_named(database_url: str, tmp_path: Path) -> None:
+    with silent_port() as port:
+        arguments = ("serve", "--port", str(port))
+        done = footing(*arguments, database_url=database_url, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    expected = f"Can't listen on 127.0.0.1, port {port}: Address already in use"
+    assert only_line(done.stderr) == expected
+
+
+def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/footing.db"
+    done = footing("serve", "--host", "192.0.2.1", database_url=url, folder=tmp_path)
+    assert done.returncode == 1
+    assert only_line(done.stderr).startswith("Can't listen on 192.0.2.1, port 8000: ")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_sslmode_is_understood_as_postgresql_writes_it(database_url: str, tmp_path: Path) -> None:
+    # The cluster of the tests speaks no TLS: `disable` gets in, `require` is refused.
+    answers = {}
+    for mode in ("disable", "require"):
+        url = f"{database_url}?sslmode={mode}"
+        answers[mode] = footing("migrate", database_url=url, folder=tmp_path)
+    assert answers["disable"].returncode == 0
+    assert answers["require"].returncode == 1
+    assert "SSL" in only_line(answers["require"].stderr)
 
 
 def test_told_to_stop_it_finishes_and_closes_its_database(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Settings: read once, never changed, and never repeated with their secrets."""
 
+import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -18,6 +21,11 @@ SECRET = "hunter2-hunter2"  # noqa: S105  # nobody's
         ("postgresql://u:p@db/footing", "postgresql+asyncpg://u:p@db/footing"),
         ("postgres://u:p@db/footing", "postgresql+asyncpg://u:p@db/footing"),
         ("postgresql+asyncpg://u@db/footing", "postgresql+asyncpg://u@db/footing"),
+        ("postgresql://u@db/x?sslmode=require", "postgresql+asyncpg://u@db/x?ssl=require"),
+        (
+            "postgres://u@db/x?sslmode=verify-full&application_name=a",
+            "postgresql+asyncpg://u@db/x?application_name=a&ssl=verify-full",
+        ),
     ],
 )
 def test_a_database_url_is_taken_as_people_write_it(given: str, used: str) -> None:
@@ -80,3 +88,68 @@ def test_settings_never_change_after_they_were_read() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.adults_only = False  # type: ignore[misc]
     assert settings.adults_only is True
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("ftp://localhost", "use memory:// or redis://HOST:6379/0"),
+        ("memcached://localhost:11211", "use memory:// or redis://HOST:6379/0"),
+        ("memory://else", "use memory:// or redis://HOST:6379/0"),
+        (f"redis://u:{SECRET}@localhost:port/0", "is not a URL such as redis://HOST:6379/0"),
+        ("redis://localhost?socket_timeout=x", "is not a URL such as redis://HOST:6379/0"),
+    ],
+)
+def test_a_rate_storage_that_cant_be_is_refused_with_what_can(value: str, message: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(rate_limit_storage=value)
+    assert message in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_redis_without_its_client_library_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ValidationError, match=r"pip install 'footing\[redis\]'"):
+        Settings(rate_limit_storage="redis://localhost:6379/0")
+
+
+CALL = {"method": "GET", "path": "/v1/tips", "deprecated_at": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("app_versions", {"symbian": {}}, "app_versions.symbian"),
+        ("app_versions", {"ios": {"minimum": "1.x"}}, "app_versions.ios.minimum"),
+        ("app_versions", {"ios": {"minimum": 2}}, "app_versions.ios.minimum"),
+        ("app_versions", {"ios": {"newest": "2.0"}}, "app_versions.ios.newest"),
+        ("app_versions", {"ios": {"store_url": "http://a.example"}}, "app_versions.ios.store_url"),
+        ("app_versions", {"ios": {"store_url": "https://a.example/<x>"}}, "store_url"),
+        (
+            "app_versions",
+            {"ios": {"minimum": "1.10", "recommended": "1.9"}},
+            "the recommended version is older than the minimum",
+        ),
+        ("deprecations", [CALL | {"method": "get"}], "deprecations.0.method"),
+        ("deprecations", [CALL | {"path": "v1/tips"}], "deprecations.0.path"),
+        ("deprecations", [CALL | {"deprecated_at": "2026-01-01T00:00:00"}], "deprecated_at"),
+        ("deprecations", [CALL | {"deprecated_at": None}], "deprecated_at"),
+        ("deprecations", [CALL | {"sunset_at": "2025-12-31T00:00:00Z"}], "lies before"),
+        ("deprecations", [CALL | {"link": 'https://a.example/"'}], "deprecations.0.link"),
+        ("deprecations", [CALL | {"link": "https://a.example/\r\nX: 1"}], "deprecations.0.link"),
+        ("deprecations", [CALL | {"why": "old"}], "deprecations.0.why"),
+        ("deprecations", [CALL, CALL], "a call is named twice"),
+    ],
+)
+def test_what_is_wrong_inside_a_setting_is_named(name: str, value: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Settings(**{name: value})
+
+
+def test_versions_are_compared_by_their_numbers() -> None:
+    same = {"ios": {"minimum": "2.0.0", "recommended": "2"}}
+    newer = {"ios": {"minimum": "1.9", "recommended": "1.10"}}
+    for versions in (same, newer):
+        assert Settings(app_versions=versions).app_versions["ios"].store_url is None

@@ -1,9 +1,23 @@
 """Rate limits: told in headers before they hurt, and one caller's never another's."""
 
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
 from starlette.testclient import TestClient
 
+from api.http.limits import AWAY_SECONDS
 from tests.conftest import AppMaker
 from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.postgres import free_port
+from tests.support.server import running_server
 
 ENROLMENT = {
     "time_zone": "Europe/Madrid",
@@ -75,3 +89,94 @@ def test_content_and_health_are_never_limited(database_url: str, make_client: Ap
     )
     for path in ("/v1/exercises", "/v1/warnings", "/v1/triage/rule-set", "/healthz", "/readyz"):
         assert [client.get(path).status_code for _ in range(3)] == [200, 200, 200]
+
+
+# In Redis, for several workers.
+
+
+@contextlib.contextmanager
+def redis_on(port: int, folder: Path) -> Iterator[None]:
+    """Run a Redis of the test's own, which keeps nothing."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("needs redis-server")
+    options = ("--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder))
+    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def asked(client: httpx.Client) -> int:
+    """Ask for a decision on a red flag."""
+    report = {"answers": {"saddle_numbness": "yes"}}
+    response = client.post("/v1/triage/evaluations", json=report)
+    if response.status_code == 200:
+        assert response.json()["level"] == "emergency"
+    return response.status_code
+
+
+def test_several_servers_count_in_one_redis(database_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    limits = {
+        "rate_limit_storage": f"redis://127.0.0.1:{port}/0",
+        "rate_limit_public": "4/hour",
+    }
+    with (
+        redis_on(port, tmp_path),
+        running_server(database_url, tmp_path, **limits) as one,
+        running_server(database_url, tmp_path, **limits) as other,
+    ):
+        clients = [httpx.Client(base_url=server.url) for server in (one, other)]
+        answers = [asked(client) for _ in range(3) for client in clients]
+        for client in clients:
+            client.close()
+    assert answers == [200, 200, 200, 200, 429, 429]
+
+
+def test_a_redis_that_goes_away_and_comes_back_refuses_nobody_and_frees_nobody(
+    database_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    limits = {
+        "rate_limit_storage": f"redis://127.0.0.1:{port}/0",
+        "rate_limit_public": "3/hour",
+    }
+    with running_server(database_url, tmp_path, **limits) as server:
+        with httpx.Client(base_url=server.url) as client:
+            with redis_on(port, tmp_path):
+                assert [asked(client) for _ in range(4)] == [200, 200, 200, 429]
+            # It is gone: this worker counts for itself, from the beginning.
+            assert [asked(client) for _ in range(4)] == [200, 200, 200, 429]
+            assert server.log.count("calls are counted by this worker for itself") == 1
+            with redis_on(port, tmp_path):
+                time.sleep(AWAY_SECONDS)
+                assert [asked(client) for _ in range(4)] == [200, 200, 200, 429]
+        levels = {json.loads(line)["level"] for line in server.log.splitlines()}
+        assert levels == {"info", "warning"}
+
+
+def test_a_redis_that_does_not_answer_keeps_nobody_waiting_for_long(
+    database_url: str, make_client: AppMaker
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        client = make_client(database_url=database_url, rate_limit_storage=url)
+        started = time.monotonic()
+        assert [asked(client) for _ in range(5)] == [200] * 5
+        assert time.monotonic() - started < 2
+
+
+def test_a_redis_that_is_away_refuses_no_upload(database_url: str, make_client: AppMaker) -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    phone = Phone(make_client(database_url=database_url, rate_limit_storage=url))
+    phone.enrol()
+    response = phone.post_report(phone.report({"saddle_numbness": "yes"}))
+    assert response.status_code == 201
+    assert response.headers["RateLimit"].startswith('"participant";r=')

@@ -1,0 +1,157 @@
+"""What goes away and when, and which app versions there are: told before it hurts.
+
+Deprecated calls answer as ever, with the headers `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
+No call is refused because of an app's version: nobody's upload or question about a red flag may
+wait for an update.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+from email.utils import format_datetime
+from typing import Annotated, Literal, get_args
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import Field
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.core.config import AppVersions, Deprecated, Platform, Settings
+from api.core.errors import NotReady
+from api.http.conditional import Body, make_body, respond
+from api.http.fields import Instant, ResponseModel
+from api.http.openapi import content_responses
+
+MAX_AGE = 3600
+
+router = APIRouter(prefix="/v1", tags=["operations"])
+
+AppVersion = Annotated[
+    str | None,
+    Field(max_length=40, pattern=r"^[0-9]+(\.[0-9]+){0,3}$", examples=["1.4.0"]),
+]
+Address = Annotated[
+    str | None,
+    Field(
+        max_length=500, json_schema_extra={"format": "uri"}, examples=["https://app.example.org"]
+    ),
+]
+
+
+class PlatformVersions(ResponseModel):
+    """The versions of the app for one platform; null where the operator sets none."""
+
+    platform: Annotated[
+        Platform,
+        Field(description="Skip an entry of an unknown value."),
+    ]
+    minimum: Annotated[
+        AppVersion, Field(description="Below this, ask for an update, and go on uploading.")
+    ]
+    recommended: AppVersion
+    store_url: Address
+
+
+class DeprecatedCall(ResponseModel):
+    """A call that goes away. It works until `sunset_at`, and beyond where that is null."""
+
+    method: Annotated[
+        Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
+        Field(description="Skip an entry of an unknown value."),
+    ]
+    path: Annotated[str, Field(max_length=200, examples=["/v1/tips"])]
+    deprecated_at: Instant
+    sunset_at: Instant | None
+    link: Address
+
+
+class Compatibility(ResponseModel):
+    """Which apps go with this server, and what goes away."""
+
+    api_version: Annotated[str, Field(max_length=8, pattern=r"^v[0-9]+$", examples=["v1"])]
+    server_version: Annotated[
+        str, Field(max_length=40, pattern=r"^[0-9][0-9A-Za-z.+-]*$", examples=["0.1.0"])
+    ]
+    platforms: Annotated[list[PlatformVersions], Field(max_length=10)]
+    below_minimum: Annotated[
+        list[
+            Annotated[
+                Literal["uploads", "triage", "own_data"],
+                Field(description="Skip an unknown value."),
+            ]
+        ],
+        Field(max_length=10, description="What an app below the minimum must go on offering."),
+    ]
+    deprecated_calls: Annotated[list[DeprecatedCall], Field(max_length=200)]
+
+
+def describe(settings: Settings, server_version: str) -> Body:
+    """Write the answer, once for the life of the app."""
+    told = Compatibility(
+        api_version="v1",
+        server_version=server_version,
+        platforms=[
+            PlatformVersions(
+                platform=platform,
+                **settings.app_versions.get(platform, AppVersions()).model_dump(),
+            )
+            for platform in get_args(Platform)
+        ],
+        below_minimum=["uploads", "triage", "own_data"],
+        deprecated_calls=[DeprecatedCall(**call.model_dump()) for call in settings.deprecations],
+    )
+    return make_body(told.model_dump_json().encode(), quick=True)
+
+
+@router.get("/compatibility", response_model=None, responses=content_responses(Compatibility))
+async def get_compatibility(request: Request) -> Response:
+    """Tell which app versions there are, and which calls go away.
+
+    No call is refused because of an app's version. An app below the minimum asks for an update and
+    goes on uploading and triaging.
+    """
+    body: Body = request.app.state.compatibility
+    return respond(request, body, max_age=MAX_AGE)
+
+
+def headers_of(call: Deprecated) -> list[tuple[str, str]]:
+    """Write the headers that every answer of a deprecated call bears."""
+    headers = [("Deprecation", f"@{int(call.deprecated_at.timestamp())}")]
+    if call.sunset_at is not None:
+        headers.append(("Sunset", format_datetime(call.sunset_at.astimezone(UTC), usegmt=True)))
+    if call.link is not None:
+        headers.append(("Link", f'<{call.link}>; rel="deprecation"; type="text/html"'))
+    return headers
+
+
+class DeprecationMiddleware:
+    """Tells with every answer of a deprecated call that it goes away, also with problems."""
+
+    def __init__(self, app: ASGIApp, calls: Iterable[Deprecated]) -> None:
+        self.app = app
+        self.headers: Mapping[tuple[str, str], list[tuple[str, str]]] = {
+            (call.method, call.path): headers_of(call) for call in calls
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the headers once the route is known."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                path = getattr(scope.get("route"), "path", "")
+                outgoing = MutableHeaders(scope=message)
+                for name, value in self.headers.get((scope["method"], path), ()):
+                    outgoing.append(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def check(app: FastAPI, calls: Iterable[Deprecated]) -> None:
+    """Refuse to deprecate what does not exist: a typing error would tell nobody anything."""
+    for call in calls:
+        if call.method.lower() not in app.openapi()["paths"].get(call.path, {}):
+            message = (
+                f"FOOTING_DEPRECATIONS names {call.method} {call.path}, which is no call of this "
+                "server. Write its path as in docs/openapi.json."
+            )
+            raise NotReady(message)
