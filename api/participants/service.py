@@ -10,9 +10,10 @@ from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.config import Settings
 from api.core.db import insert_once
-from api.core.errors import Fault, InvalidRequest
+from api.core.errors import CHALLENGE, Fault, InvalidRequest, NotAuthenticated
+from api.core.tokens import hash_secret
 from api.participants import devices
-from api.participants.errors import CHALLENGE, Erased, NotAuthenticated
+from api.participants.errors import Erased
 from api.participants.models import CONSENTS, DEVICES, ERASED_TOKENS, PARTICIPANTS
 from api.participants.schemas import (
     AgeBand,
@@ -21,7 +22,7 @@ from api.participants.schemas import (
     Enrolment,
     Profile,
 )
-from api.participants.tokens import DeviceToken, hash_secret
+from api.participants.tokens import DeviceToken
 
 ERASED_TOKENS_KEPT = datetime.timedelta(days=30)
 
