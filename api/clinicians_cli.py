@@ -122,7 +122,8 @@ def revoke(
     ended, found = run(work())
     if not found:
         raise fail(f"No key has the name or the id {name_or_id}. See: footing clinician list")
-    typer.echo(f"Revoked {ended} of {found}; the others were revoked before.")
+    before = f"; {found - ended} had been revoked before" if found > ended else ""
+    typer.echo(f"Revoked {ended}{before}.")
 
 
 def read_since(text: str | None) -> datetime.datetime | None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.clinicians.identity import Kind, Scope
+from api.clinicians.identity import Kind
 from api.http.fields import Instant, ResponseModel
 
 
@@ -24,7 +24,7 @@ class ClinicianProfile(ResponseModel):
         ),
     ]
     scopes: Annotated[
-        list[Scope],
+        list[Annotated[str, Field(max_length=64, examples=["aggregates:read"])]],
         Field(max_length=10, description="What they may do here. Ignore what you don't know."),
     ]
     expires_at: Annotated[Instant, Field(description="When the key or the access token ends.")]
