@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from api.clinicians.audit import subject_hash
 from api.clinicians.models import AUDIT
+from api.clinicians.oidc import is_downgrade
 from tests.clinicians.conftest import Footing
 from tests.conftest import AppMaker
 from tests.core.stored import everything, rows
@@ -472,6 +473,12 @@ def test_an_answer_that_is_not_what_was_asked_for_lets_nobody_in(
         document = json.loads(text)
     issuer.documents[path] = document
     assert_away(ask(client, issuer.token()))
+
+
+def test_an_issuer_on_https_does_not_send_us_to_an_address_without_it() -> None:
+    assert is_downgrade("https://login.example.org", "http://127.0.0.1/keys")
+    assert not is_downgrade("https://login.example.org", "https://keys.example.org")
+    assert not is_downgrade("http://127.0.0.1", "http://127.0.0.1/keys")
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

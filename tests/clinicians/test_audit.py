@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 from fastapi import APIRouter, Path, Query
@@ -24,6 +25,7 @@ from api.core.errors import NotFound
 from api.http.deps import ReadDb
 from api.main import create_app
 from tests.clinicians.conftest import Footing
+from tests.conftest import AppMaker
 from tests.core.stored import execute, in_database, rows
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
@@ -212,6 +214,39 @@ def test_an_entry_can_neither_be_changed_nor_deleted(
     own = "REPLACE" if database_url.startswith("postgresql") else "TRUNCATE"
     assert "never" in str(refused.value.orig) or own in statement, "the other's syntax"
     assert rows(database_url, AUDIT) == before
+
+
+@pytest.fixture
+def server_role(database_url: str) -> Iterator[str]:
+    """A role that owns nothing and may only insert into the log; yield its database URL."""
+    role = f"server_{uuid.uuid4().hex}"
+    execute(
+        database_url,
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+        f"REVOKE ALL ON audit_entry FROM {role}",
+        # As docs/clinicians.md says.
+        f"GRANT INSERT ON audit_entry TO {role}",
+        f"GRANT USAGE ON SEQUENCE audit_entry_number_seq TO {role}",
+    )
+    yield (
+        urlsplit(database_url)
+        ._replace(netloc=f"{role}@{urlsplit(database_url).netloc.rpartition('@')[2]}")
+        .geturl()
+    )
+    execute(database_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_may_only_insert_into_the_log_answers(
+    server_role: str, database_url: str, clock: FakeClock, make_client: AppMaker
+) -> None:
+    key = give_key(database_url, clock)
+    client = make_client(database_url=server_role)
+    assert Clinician(client, key).get().status_code == 200
+    assert len(rows(database_url, AUDIT)) == 1
+    with pytest.raises(DBAPIError, match="permission denied"):
+        execute(server_role, "SELECT * FROM audit_entry")
 
 
 def fill(database_url: str, clock: FakeClock, count: int) -> None:
