@@ -11,7 +11,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api import rules_cli
+from api import clinicians_cli, rules_cli
 from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
@@ -35,6 +35,8 @@ app = typer.Typer(
     help="The open backend for apps that help people with back pain through their feet.",
 )
 app.add_typer(rules_cli.app, name="rules")
+app.add_typer(clinicians_cli.app, name="clinician")
+app.command("audit")(clinicians_cli.audit)
 
 
 @app.command()

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
+from api.clinicians.oidc import AccessTokens
+from api.clinicians.router import router as clinicians_router
 from api.content.release import Release
 from api.content.router import router as content_router
 from api.content.service import active_hash, load_release
@@ -46,6 +48,7 @@ TAGS = [
     {"name": "triage", "description": "The red-flag rule set and its evaluation; no token."},
     {"name": "participants", "description": "Enrolment and one's own profile."},
     {"name": "journal", "description": "One's own sessions, symptom reports and plans."},
+    {"name": "clinicians", "description": "Clinicians: a key, or an access token of an issuer."},
     {"name": "operations", "description": "Is it alive, can it serve, what goes away."},
 ]
 log = structlog.get_logger(__name__)
@@ -143,6 +146,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.compatibility = compatibility.describe(settings, app.version)
     app.state.rule_sets = RuleSets()
     app.state.body_limits = {BATCHES: settings.max_batch_bytes}
+    app.state.access_tokens = (
+        AccessTokens(settings.oidc_issuer, settings, app.state.clock)
+        if settings.oidc_issuer
+        else None
+    )
     problems.install(app)
     openapi.install(app)
     docs_page.install(app)
@@ -155,6 +163,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         sync_router,
         plans_router,
         privacy_router,
+        clinicians_router,
         operations_router,
         compatibility_router,
     ):

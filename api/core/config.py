@@ -6,6 +6,7 @@ Every setting is described in docs/settings.md; a test holds the two together.
 import importlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from limits import parse_many
 from limits.aio.storage import MemoryStorage, Storage
@@ -15,8 +16,11 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +34,7 @@ ASSETS = BUNDLED if BUNDLED.is_dir() else PACKAGE.parent
 SEED_FOLDER = ASSETS / "seed"
 MIGRATIONS_FOLDER = ASSETS / "alembic"
 
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+asyncpg",
@@ -169,6 +174,32 @@ def _each_once(calls: tuple[Deprecated, ...]) -> tuple[Deprecated, ...]:
     return calls
 
 
+def is_safe_url(value: str) -> bool:
+    """Tell whether what is read there comes from whom it names: https, or this machine itself."""
+    url = urlsplit(value)
+    safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)
+    return bool(safe and url.hostname and not url.username and not url.password)
+
+
+def _safe_url(value: str) -> str:
+    if not is_safe_url(value):
+        message = "must be an https URL without user; http is taken on this machine alone"
+        raise ValueError(message)
+    return value
+
+
+def _issuer_url(value: str) -> str:
+    if "?" in value or "#" in value:
+        message = "must be a URL without query and fragment, such as https://login.example.org"
+        raise ValueError(message)
+    return _safe_url(value)
+
+
+# An empty variable is one that is not set: compose files can't leave one out.
+NOT_SET = BeforeValidator(lambda value: None if value == "" else value)
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+
+
 class Settings(BaseSettings):
     """What an operator can set; the defaults serve one small machine."""
 
@@ -191,5 +222,22 @@ class Settings(BaseSettings):
     rate_limit_participant: Rate = "600/minute"
     app_versions: dict[Platform, AppVersions] = {}
     deprecations: Annotated[tuple[Deprecated, ...], AfterValidator(_each_once)] = ()
+    rate_limit_clinician: Rate = "600/minute"
+    oidc_issuer: Annotated[Annotated[str, AfterValidator(_issuer_url)] | None, NOT_SET] = None
+    oidc_audience: Annotated[str | None, NOT_SET] = None
+    oidc_algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256", "ES256")
+    oidc_required_scope: Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")] = (
+        "aggregates:read"
+    )
+    oidc_jwks_url: Annotated[Annotated[str, AfterValidator(_safe_url)] | None, NOT_SET] = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("oidc_audience")
+    @classmethod
+    def _audience_of_an_issuer(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # Without it, a token that the issuer made for any other service would open this one.
+        if value is None and info.data.get("oidc_issuer") is not None:
+            message = "must be set beside FOOTING_OIDC_ISSUER"
+            raise ValueError(message)
+        return value

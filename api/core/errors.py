@@ -41,6 +41,10 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
+# Beside every 401 (RFC 6750).
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footing"'}
+
+
 class InvalidRequest(Problem):
     """The request is understood, but something in it is not as the contract says."""
 
@@ -55,6 +59,22 @@ class MalformedJson(Problem):
     status = 422
     code = "malformed_json"
     title = "The body is not JSON"
+
+
+class NotAuthenticated(Problem):
+    """No token, or one that is not (or no longer) valid."""
+
+    status = 401
+    code = "not_authenticated"
+    title = "Not authenticated"
+
+
+class WrongTokenKind(Problem):
+    """A token of another kind: a clinician's key on a participant's call, or the reverse."""
+
+    status = 403
+    code = "wrong_token_kind"
+    title = "This token is for other calls"
 
 
 class NotFound(Problem):
@@ -122,7 +142,7 @@ class InternalError(Problem):
 
 
 class Unavailable(Problem):
-    """The database is away or busy; the same request may be sent again."""
+    """The database, or who issues access tokens, is away; the same may be sent again."""
 
     status = 503
     code = "unavailable"

@@ -77,4 +77,5 @@ def set_up_logging(settings: Settings) -> None:
         logger.propagate = True
     # Our own access line holds the route's template; uvicorn's would hold the query.
     logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("alembic").setLevel("WARNING")
+    for name in ("alembic", "httpx"):
+        logging.getLogger(name).setLevel("WARNING")

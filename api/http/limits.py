@@ -33,6 +33,7 @@ class Limiter:
         self.enrolment = parse(settings.rate_limit_enrolment)
         self.public = parse(settings.rate_limit_public)
         self.participant = parse(settings.rate_limit_participant)
+        self.clinician = parse(settings.rate_limit_clinician)
 
     async def hit(self, item: RateLimitItem, name: str, caller: str) -> dict[str, str]:
         """Count one call; return the headers that say what is left, or refuse it."""
@@ -83,5 +84,13 @@ async def limit_enrolment(request: Request, response: Response) -> None:
     response.headers.update(headers)
 
 
+async def limit_clinician(request: Request, response: Response) -> None:
+    """Limit clinicians' calls, by address: before anything is looked up or verified."""
+    limiter: Limiter = request.app.state.limiter
+    headers = await limiter.hit(limiter.clinician, "clinician", caller_address(request))
+    response.headers.update(headers)
+
+
 PublicLimit = Annotated[None, Depends(limit_public)]
 EnrolmentLimit = Annotated[None, Depends(limit_enrolment)]
+ClinicianLimit = Annotated[None, Depends(limit_clinician)]

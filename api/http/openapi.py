@@ -156,8 +156,11 @@ def _statuses(operation: Json) -> Iterator[int]:
         yield from (413, 415)
     if operation.get("requestBody") or operation.get("parameters"):
         yield 422
-    if {} not in operation["security"] or len(operation["security"]) > 1:
-        yield from (401, 403, 410)
+    schemes = {name for need in operation["security"] for name in need}
+    if schemes:
+        yield from (401, 403)
+    if "deviceToken" in schemes:
+        yield 410
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", ())):
         yield 404
 

@@ -25,7 +25,7 @@ SERVERS = [
 ALWAYS = (429, 500, 503)
 DESCRIPTIONS = {
     401: "No token, or one that is not valid.",
-    403: "A token of another kind, or the consent to storage is withdrawn.",
+    403: "A token of another kind, one without the scope of this call, or a consent withdrawn.",
     404: "There is no such thing, or it is somebody else's.",
     406: "`Accept` asks for a media type that this call doesn't answer in.",
     409: "The same id was used for other content.",
@@ -36,7 +36,7 @@ DESCRIPTIONS = {
     422: "Something in the request is not as described here.",
     429: "Too many calls; `Retry-After` says when to try again.",
     500: "A fault of ours; nothing was stored.",
-    503: "The database is away; send the same again after `Retry-After` seconds.",
+    503: "Something we need is away; send the same again after `Retry-After` seconds.",
 }
 STORED_BEFORE = "Stored before: the first answer again."
 SUCCESS = {"200": "The answer.", "201": "Stored.", "202": "Taken.", "204": "Done."}

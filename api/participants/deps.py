@@ -9,16 +9,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.core.db import Database
+from api.core.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
+from api.core.tokens import token_kind
 from api.http.deps import Db, ReadDb
 from api.http.limits import Limiter
 from api.participants import service
-from api.participants.errors import (
-    CHALLENGE,
-    NotAuthenticated,
-    StorageConsentWithdrawn,
-    WrongTokenKind,
-)
-from api.participants.tokens import CLINICIAN_PREFIX, DeviceToken, read_token
+from api.participants.errors import StorageConsentWithdrawn
+from api.participants.tokens import DeviceToken, read_token
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -43,7 +40,7 @@ def read_credentials(credentials: Credentials) -> DeviceToken:
         message = "Send the device token as Authorization: Bearer …"
         raise NotAuthenticated(message, headers=CHALLENGE)
     text = credentials.credentials
-    if text.startswith(f"{CLINICIAN_PREFIX}_"):
+    if token_kind(text) in {"clinician_key", "access_token"}:
         message = "A clinician's key opens aggregates, never a participant's calls."
         raise WrongTokenKind(message)
     token = read_token(text)

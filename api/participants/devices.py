@@ -8,12 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.core.clock import Clock
 from api.core.db import Database, insert_once
-from api.core.errors import Fault, InvalidRequest, NotFound, RateLimited
-from api.participants.errors import CHALLENGE, NotAuthenticated
+from api.core.errors import (
+    CHALLENGE,
+    Fault,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    RateLimited,
+)
+from api.core.tokens import hash_secret, same_secret
 from api.participants.models import DEVICES, PARTICIPANTS, RECOVERY
 from api.participants.recovery import make_recovery_code, read_recovery_code
 from api.participants.schemas import DeviceList, DeviceState, LinkedDevice
-from api.participants.tokens import DeviceToken, hash_secret, make_token, same_secret
+from api.participants.tokens import DeviceToken, make_token
 
 # Guesses are told apart from typing errors by the check symbol, so that few are enough.
 FREE_ATTEMPTS = 5

@@ -13,13 +13,14 @@ from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.config import Settings
 from api.core.db import insert_once
-from api.core.errors import Fault, refuse
+from api.core.errors import CHALLENGE, Fault, NotAuthenticated, refuse
+from api.core.tokens import hash_secret
 from api.participants import consents, devices
 from api.participants.changes import Change, ChangedKind, record_changes
-from api.participants.errors import CHALLENGE, Erased, NotAuthenticated
+from api.participants.errors import Erased
 from api.participants.models import DEVICES, ERASED_TOKENS, PARTICIPANTS
 from api.participants.schemas import AgeBand, Enrolled, Enrolment, Profile, ProfileChange
-from api.participants.tokens import DeviceToken, hash_secret
+from api.participants.tokens import DeviceToken
 
 ERASED_TOKENS_KEPT = datetime.timedelta(days=30)
 

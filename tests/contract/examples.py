@@ -178,6 +178,8 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("Health", "GET", "/healthz", None),
     ("Readiness", "GET", "/readyz", None),
 )
+# What it answers to a clinician: method and path.
+ANSWERED_CLINICIAN = (("ClinicianProfile", "GET", "/v1/clinician"),)
 
 
 def _answers(client: httpx.Client) -> Iterator[tuple[str, Any]]:
@@ -234,6 +236,15 @@ def _problems(client: httpx.Client, limited: httpx.Client) -> Iterator[tuple[str
         yield f"Problem{made.status_code}", json.loads(bytes(made.body))
 
 
+def _clinician(client: httpx.Client, key: str) -> Iterator[tuple[str, Any]]:
+    """Ask as a clinician does."""
+    headers = {"Authorization": f"Bearer {key}"}
+    for name, method, path in ANSWERED_CLINICIAN:
+        response = client.request(method, path, headers=headers)
+        assert response.is_success, (name, response.text)
+        yield name, response.json()
+
+
 def _farewell(client: httpx.Client) -> Iterator[tuple[str, Any]]:
     """Erase the participant; the phone's next call is told so."""
     yield "ErasureReceipt", client.delete("/v1/me").json()
@@ -278,8 +289,13 @@ class Stable:
         return UUID.sub(self.id, value)
 
 
-def record(client: httpx.Client, limited: httpx.Client) -> dict[str, Any]:
+def record(client: httpx.Client, limited: httpx.Client, clinician_key: str) -> dict[str, Any]:
     """Return one example for every schema of a body; `limited` is let through once."""
     stable = Stable()
-    day = itertools.chain(_answers(client), _problems(client, limited), _farewell(client))
+    day = itertools.chain(
+        _answers(client),
+        _problems(client, limited),
+        _clinician(client, clinician_key),
+        _farewell(client),
+    )
     return SENT | {name: stable.of(_cut(answer)) for name, answer in day}

@@ -42,12 +42,13 @@ DOCUMENTED_POSTGRES = "postgresql://footing:secret@localhost/footing"
 # Blocks that a test can't run are marked `console`; each command in them has its reason here.
 NOT_RUN = {
     "docker": "needs a container engine",
-    "export": "belongs to the docker commands after it",
+    "export": "belongs to the commands after it",
     "footing serve": "serves until it is stopped; every other command here runs against it",
     "footing seed --folder corrected-seed": "stands for a mended rule set",
     "footing seed --signing-key": "needs the key that openssl makes",
     "footing rules withdraw": "names a rule set that was wrong",
     "FORWARDED_ALLOW_IPS": "serves until it is stopped",
+    "curl": "needs a key of the server that it asks",
     "openssl": "is the operator's own",
     "openapi-generator-cli": "needs Java",
     "pg_dump": "needs PostgreSQL's own tools",
@@ -302,6 +303,9 @@ def test_every_setting_is_documented_with_the_default_it_has(
         name = fields[words(variable)[0]]
         if name == "seed_folder":
             continue  # a place of this machine
+        if words(default) == ["none"]:
+            assert Settings.model_fields[name].default is None, name
+            continue
         monkeypatch.setenv(words(variable)[0], words(default)[0])
         assert getattr(Settings(), name) == Settings.model_fields[name].default, name
 
@@ -489,7 +493,13 @@ def test_every_code_inside_errors_is_documented_and_none_is_made_up(
     database_url: str, make_client: AppMaker
 ) -> None:
     limits = dict.fromkeys(
-        ("rate_limit_public", "rate_limit_participant", "rate_limit_enrolment"), "1000000/minute"
+        (
+            "rate_limit_public",
+            "rate_limit_participant",
+            "rate_limit_clinician",
+            "rate_limit_enrolment",
+        ),
+        "1000000/minute",
     )
     met = codes_that_clients_meet(make_client(database_url=database_url, **limits))
     meaning, shape = documented_fault_codes()

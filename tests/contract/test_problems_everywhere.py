@@ -143,6 +143,21 @@ def test_with_a_clinicians_key_a_participants_operation_answers_403(
         assert_problem(response, operation, 403)
 
 
+def test_with_a_participants_token_a_clinicians_operation_answers_403(
+    phone: Phone, operations: list[Operation]
+) -> None:
+    closed = [
+        operation
+        for operation in operations
+        if {"clinicianToken": []} in operation.document.get("security", ())
+    ]
+    assert closed
+    for operation in closed:
+        response = phone.client.request(operation.method, operation.url(), headers=phone.headers)
+        problem = assert_problem(response, operation, 403)
+        assert problem["code"] == "wrong_token_kind"
+
+
 def test_an_id_that_nothing_has_answers_404(phone: Phone, operations: list[Operation]) -> None:
     named = [operation for operation in operations if operation.parameters("path")]
     assert len(named) > 5

@@ -44,7 +44,9 @@ ALL_OF_THEM = list(HealthCheck)
 def url(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a server that limits nobody: what the limits do has tests of its own."""
     folder = tmp_path_factory.mktemp("schemathesis")
-    limits = {f"rate_limit_{name}": PLENTY for name in ("enrolment", "public", "participant")}
+    limits = {
+        f"rate_limit_{name}": PLENTY for name in ("enrolment", "public", "participant", "clinician")
+    }
     with (
         databases.fresh_database("sqlite", templates, folder) as database_url,
         running_server(database_url, folder, **limits) as server,

@@ -63,6 +63,22 @@ def test_a_refused_database_url_is_not_repeated(url: str) -> None:
         ("rate_limit_enrolment", "20/fortnight"),
         ("rate_limit_participant", ""),
         ("rate_limit_participant", "600/minute;5/second"),
+        ("oidc_issuer", "http://login.example.org"),
+        ("oidc_issuer", "https://"),
+        ("oidc_issuer", "https://user:pass@login.example.org"),
+        ("oidc_issuer", "https://login.example.org?a=b"),
+        ("oidc_issuer", "https://login.example.org#a"),
+        ("oidc_issuer", "login.example.org"),
+        ("oidc_issuer", "http://localhost.example.org"),
+        ("oidc_issuer", "https://[::1"),
+        ("oidc_jwks_url", "http://login.example.org/keys"),
+        ("oidc_jwks_url", "file:///keys"),
+        ("oidc_algorithms", '["none"]'),
+        ("oidc_algorithms", '["RS256", "HS256"]'),
+        ("oidc_algorithms", "[]"),
+        ("oidc_required_scope", ""),
+        ("oidc_required_scope", "two scopes"),
+        ("oidc_required_scope", 'a"quote'),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_setting(
@@ -153,3 +169,31 @@ def test_versions_are_compared_by_their_numbers() -> None:
     newer = {"ios": {"minimum": "1.9", "recommended": "1.10"}}
     for versions in (same, newer):
         assert Settings(app_versions=versions).app_versions["ios"].store_url is None
+
+
+@pytest.mark.parametrize("audience", [{}, {"oidc_audience": ""}])
+def test_an_issuer_without_an_audience_is_refused(audience: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="must be set beside FOOTING_OIDC_ISSUER") as refused:
+        Settings(oidc_issuer="https://login.example.org", **audience)  # type: ignore[arg-type]
+    assert [error["loc"] for error in refused.value.errors()] == [("oidc_audience",)]
+
+
+def test_an_empty_variable_means_that_there_is_no_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ISSUER", "AUDIENCE", "JWKS_URL"):
+        monkeypatch.setenv(f"FOOTING_OIDC_{name}", "")
+    settings = Settings()
+    assert (settings.oidc_issuer, settings.oidc_audience, settings.oidc_jwks_url) == (None,) * 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://login.example.org/realms/hospital",
+        "https://login.example.org:8443",
+        "http://localhost:8080",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+    ],
+)
+def test_an_issuer_is_taken_as_it_names_itself(url: str) -> None:
+    assert Settings(oidc_issuer=url, oidc_audience="footing").oidc_issuer == url

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.participants.tokens import DeviceToken, hash_secret, make_token, read_token
+from api.core.tokens import hash_secret
+from api.participants.tokens import DeviceToken, make_token, read_token
 from tests.core.stored import execute
 from tests.support.phone import Phone
 

@@ -1,0 +1,1 @@
+"""Clinicians: who they are, how they prove it, and the log of what they asked."""

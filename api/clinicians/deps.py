@@ -1,0 +1,159 @@
+"""Which clinician is calling, and the entry that every query of theirs leaves in the audit log."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import Request as StarletteRequest
+from starlette.types import Message, Receive, Scope, Send
+
+from api.clinicians.audit import record_query
+from api.clinicians.errors import BEARER, refused, scope_missing
+from api.clinicians.identity import READ_AGGREGATES, Clinician
+from api.clinicians.keys import read_key
+from api.clinicians.oidc import AccessTokens
+from api.clinicians.service import verify_key
+from api.core.db import Database, is_outage
+from api.core.errors import NotAuthenticated, Problem, Unavailable, WrongTokenKind
+from api.core.tokens import token_kind
+from api.http.deps import CurrentClock, CurrentSettings
+from api.http.limits import ClinicianLimit
+from api.http.openapi import operation_id
+from api.http.problems import RETRY_AFTER_SECONDS, problem_response
+
+MAX_PARAMETER_LENGTH = 200
+MAX_PARAMETERS = 20
+REFUSED = {404, 422}
+
+log = structlog.get_logger(__name__)
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="clinicianToken",
+    description=(
+        "A clinician's key, from `footing clinician add`, or an access token of the operator's "
+        "OpenID Connect issuer, with the scope for aggregates."
+    ),
+    bearerFormat="fc_… or JWT",
+)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+def parameters_of(route: APIRoute, scope: Scope, status: int) -> dict[str, str | list[str] | None]:
+    """Return what a query asked for: the parameters that the call has, and no others.
+
+    What the call refused is not its vocabulary and could be anything: only its name is kept.
+    """
+    query = StarletteRequest(scope).query_params
+    names = [field.alias for field in get_flat_params(route.dependant)]
+    given = {name: query.getlist(name) for name in names if name in query}
+    given |= {name: [str(value)] for name, value in scope.get("path_params", {}).items()}
+    if status in REFUSED:
+        return dict.fromkeys(sorted(given))
+    return {
+        name: values[0] if len(values) == 1 else values
+        for name, found in sorted(given.items())[:MAX_PARAMETERS]
+        for values in [[value[:MAX_PARAMETER_LENGTH] for value in found[:MAX_PARAMETERS]]]
+    }
+
+
+async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | None:
+    """Write the entry of a query; return the problem to answer with if it can't be written."""
+    clinician: Clinician | None = scope.get("state", {}).get("clinician")
+    if clinician is None:
+        return None
+    app = scope["app"]
+    try:
+        await record_query(
+            app.state.database,
+            app.state.clock,
+            clinician,
+            operation=operation_id(route),
+            parameters=parameters_of(route, scope, status),
+            status=status,
+            request_id=scope["state"]["request_id"],
+        )
+    except Exception:  # whatever it is: nothing is read that the log does not show
+        log.exception("a query could not be written to the audit log")
+        return Unavailable(
+            "The query can't be written to the audit log just now, so it is not answered.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    return None
+
+
+class AuditedRoute(APIRoute):
+    """A route whose answers leave only after the query has been written to the audit log.
+
+    It is done here and not in a dependency, because here the answer's real status is known, and
+    the connection that answered has gone back: no query waits for a second one while it holds one.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = unaudited = False
+
+        async def send_once_written(message: Message) -> None:
+            nonlocal started, unaudited
+            if message["type"] == "http.response.start":
+                started = True
+                problem = await write_entry(self, scope, message["status"])
+                if problem is not None:
+                    unaudited = True
+                    await problem_response(scope, problem)(scope, receive, send)
+            if not unaudited:
+                await send(message)
+
+        try:
+            await super().handle(scope, receive, send_once_written)
+        except Exception as error:
+            if not started:
+                await write_entry(self, scope, 503 if is_outage(error) else 500)
+            raise
+
+
+async def authenticate(
+    request: Request,
+    _: ClinicianLimit,
+    credentials: Credentials,
+    settings: CurrentSettings,
+    clock: CurrentClock,
+) -> Clinician:
+    """Tell who is calling: by the looks of the token, by its look-up, and by its scope."""
+    if not isinstance(request.scope["route"], AuditedRoute):
+        message = "a clinician's call needs route_class=AuditedRoute on its router"
+        raise TypeError(message)
+    if credentials is None:
+        message = "Send the key or the access token as Authorization: Bearer …"
+        raise NotAuthenticated(message, headers={"WWW-Authenticate": BEARER})
+    text = credentials.credentials
+    match token_kind(text):
+        case "participant":
+            raise WrongTokenKind("A participant's token never opens a clinician's call.")
+        case "clinician_key":
+            key = read_key(text)
+            if key is None:
+                raise refused("The key is not valid.")
+            database: Database = request.app.state.database
+            async with database.read() as db:
+                clinician = await verify_key(db, key, clock)
+        case "access_token":
+            access_tokens: AccessTokens | None = request.app.state.access_tokens
+            if access_tokens is None:
+                raise refused("This server takes no access tokens.")
+            clinician = await access_tokens.verify(text)
+        case _:
+            raise refused("This is neither a key nor an access token.")
+    # From here on it is known who asks, and the audit log will show it, whatever the answer is.
+    request.state.clinician = clinician
+    if READ_AGGREGATES not in clinician.scopes:
+        by_key = clinician.kind == "key"
+        raise scope_missing(READ_AGGREGATES if by_key else settings.oidc_required_scope)
+    return clinician
+
+
+# Keys are not cached: revoking one takes effect at once.
+ClinicianCaller = Annotated[Clinician, Depends(authenticate, scope="function")]

@@ -1,0 +1,35 @@
+"""Clinicians' keys: made, written and read. Pure."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from api.core.tokens import CLINICIAN_PREFIX, SECRET_BYTES, make_secret, same_secret
+
+KEY = re.compile(rf"^{CLINICIAN_PREFIX}_([0-9a-f]{{32}})_([0-9a-f]{{{2 * SECRET_BYTES}}})\Z")
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a key says: its id, to look it up by, and the secret that proves it."""
+
+    key_id: uuid.UUID
+    secret: str
+
+    def __str__(self) -> str:
+        return f"{CLINICIAN_PREFIX}_{self.key_id.hex}_{self.secret}"
+
+    def matches(self, stored_hash: str) -> bool:
+        """Compare with the hash at rest."""
+        return same_secret(self.secret, stored_hash)
+
+
+def make_key() -> Key:
+    """Make a new key."""
+    return Key(uuid.uuid4(), make_secret())
+
+
+def read_key(text: str) -> Key | None:
+    """Read a key; None when it is not one."""
+    match = KEY.match(text)
+    return None if match is None else Key(uuid.UUID(match[1]), match[2])

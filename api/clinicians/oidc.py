@@ -1,0 +1,238 @@
+"""Access tokens of the configured OpenID Connect issuer, verified with the keys it publishes.
+
+The keys are kept for a while. An unknown key id has them read again, but only every so often:
+anybody can write a key id into a token, and must not be able to make us call the issuer at will.
+While the issuer is away, the keys that are known go on for an hour.
+"""
+
+import asyncio
+import datetime
+import json
+import re
+from typing import Any
+
+import httpx
+import structlog
+from joserfc import jwt
+from joserfc.errors import ClaimError, ExpiredTokenError, InvalidClaimError, JoseError
+from joserfc.jwk import ECKey, JWKRegistry, Key, KeySet, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry, extract_compact
+
+from api.clinicians.audit import subject_hash
+from api.clinicians.errors import refused
+from api.clinicians.identity import READ_AGGREGATES, Clinician
+from api.core.clock import Clock
+from api.core.config import Settings, is_safe_url
+from api.core.errors import Unavailable
+
+DISCOVERY = "/.well-known/openid-configuration"
+LEEWAY_SECONDS = 60
+TIMEOUT_SECONDS = 5
+FRESH = datetime.timedelta(minutes=5)
+USABLE = datetime.timedelta(hours=1)
+PAUSE = datetime.timedelta(seconds=30)
+MAX_TOKEN_LENGTH = 16 * 1024
+MAX_DOCUMENT_BYTES = 512 * 1024
+MAX_NAME_LENGTH = 200
+LATEST = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
+# RFC 9068 names the first two; most issuers still write the third, or nothing.
+TYPES = {"at+jwt", "application/at+jwt", "jwt", None}
+SIGNATURE_KEYS = (RSAKey, ECKey, OKPKey)
+NAME_CLAIMS = ("name", "preferred_username")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# Deep nesting ends Python's JSON reader with a RecursionError.
+MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+UNREADABLE = (*MALFORMED, httpx.HTTPError, httpx.InvalidURL, TimeoutError)
+
+log = structlog.get_logger(__name__)
+
+
+class IssuerFault(Exception):
+    """The issuer answers, but not with what we asked it for."""
+
+
+async def _get(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
+    """Read a JSON document; a redirect is not followed, and there is an end to its length."""
+    body = b""
+    async with client.stream("GET", url, headers={"Accept": "application/json"}) as response:
+        if response.status_code != httpx.codes.OK:
+            message = f"status {response.status_code}"
+            raise IssuerFault(message)
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > MAX_DOCUMENT_BYTES:
+                message = "the document is too large"
+                raise IssuerFault(message)
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        message = "the document is no JSON object"
+        raise IssuerFault(message)
+    return document
+
+
+def read_key_set(document: dict[str, Any]) -> KeySet:
+    """Read the published keys; one that we can't read doesn't take the others with it."""
+    keys: list[Key] = []
+    for entry in document["keys"]:
+        try:
+            key = JWKRegistry.import_key(entry)
+        except MALFORMED:
+            log.warning("a key of the issuer can't be read")
+            continue
+        if isinstance(key, SIGNATURE_KEYS) and key.get("use", "sig") == "sig":
+            keys.append(key)
+    if not keys:
+        message = "no key for signatures"
+        raise IssuerFault(message)
+    return KeySet(keys)
+
+
+def granted(claims: dict[str, Any]) -> set[str]:
+    """Return the scopes of a token: a text with spaces or a list, as `scope` or as `scp`."""
+    found: set[str] = set()
+    for claim in ("scope", "scp"):
+        value = claims.get(claim, ())
+        scopes = value.split() if isinstance(value, str) else value
+        if isinstance(scopes, list | tuple):
+            found.update(scope for scope in scopes if isinstance(scope, str))
+    return found
+
+
+def display_name(claims: dict[str, Any]) -> str | None:
+    """Return what the issuer calls somebody, if it says so."""
+    for claim in NAME_CLAIMS:
+        value = claims.get(claim)
+        if isinstance(value, str) and (name := UNPRINTABLE.sub("", value).strip()):
+            return name[:MAX_NAME_LENGTH]
+    return None
+
+
+def is_downgrade(issuer: str, url: str) -> bool:
+    """Tell whether an issuer on https names an address without it."""
+    return issuer.startswith("https:") and not url.startswith("https:")
+
+
+class AccessTokens:
+    """Verifies access tokens of one issuer, and keeps its keys."""
+
+    def __init__(self, issuer: str, settings: Settings, clock: Clock) -> None:
+        self.issuer = issuer
+        self.clock = clock
+        self.required_scope = settings.oidc_required_scope
+        self.jwks_url = settings.oidc_jwks_url
+        self.algorithms = settings.oidc_algorithms
+        # Issuers put headers of their own into tokens; `crit`, which forbids that, is still heeded.
+        self.registry = JWSRegistry(algorithms=self.algorithms, strict_check_header=False)
+        self.claims = jwt.JWTClaimsRegistry(
+            now=lambda: int(clock.now().timestamp()),
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": settings.oidc_audience or ""},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        self.keys: KeySet | None = None
+        self.read_at = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+        self.tried_at = self.read_at
+        self.reading = asyncio.Lock()
+
+    async def verify(self, text: str) -> Clinician:
+        """Tell whose access token it is, or refuse it."""
+        header = self._header(text)
+        key = await self._key(header)
+        if key is None:
+            raise refused("The access token is signed with a key that its issuer doesn't publish.")
+        try:
+            claims = jwt.decode(text, key, registry=self.registry).claims
+            self.claims.validate(claims)
+        except ExpiredTokenError:
+            raise refused("The access token has expired.") from None
+        except InvalidClaimError as error:
+            raise refused(f"The access token's {error.claim} is not right here.") from None
+        except ClaimError as error:
+            raise refused(f"The access token lacks {error.claim}.") from None
+        except MALFORMED:
+            raise refused("The access token is not valid.") from None
+        return Clinician(
+            kind="access_token",
+            who=subject_hash(self.issuer, claims["sub"]),
+            name=display_name(claims),
+            scopes=frozenset({READ_AGGREGATES} if self.required_scope in granted(claims) else ()),
+            expires_at=datetime.datetime.fromtimestamp(
+                min(claims["exp"], LATEST.timestamp()), datetime.UTC
+            ),
+            issuer=self.issuer,
+        )
+
+    def _header(self, text: str) -> dict[str, Any]:
+        """Read a token's header, and refuse what no key could make valid."""
+        invalid = refused("The access token is not valid.")
+        if len(text) > MAX_TOKEN_LENGTH:
+            raise invalid
+        try:
+            header = extract_compact(text.encode("ascii"), registry=self.registry).protected
+            kind = header.get("typ")
+            if header["alg"] not in self.algorithms:
+                raise invalid
+            if (kind.lower() if isinstance(kind, str) else kind) not in TYPES:
+                raise refused("This is not an access token.")
+        except MALFORMED:
+            raise invalid from None
+        return header
+
+    async def _key(self, header: dict[str, Any]) -> Any:
+        """Find the key that a token names, and read the issuer's keys again where that can help."""
+        known = self._pick(header)
+        # Whoever has a key doesn't wait for a call to the issuer that another one has begun.
+        if known is None or (self._age() > FRESH and not self.reading.locked()):
+            await self._read()
+        if self.keys is None or self._age() > USABLE:
+            message = "The keys of the issuer of access tokens can't be read just now."
+            retry = str(int(PAUSE.total_seconds()))
+            raise Unavailable(message, headers={"Retry-After": retry})
+        return self._pick(header)
+
+    def _age(self) -> datetime.timedelta:
+        return abs(self.clock.now() - self.read_at)
+
+    def _pick(self, header: dict[str, Any]) -> Any:
+        """Return the key of a token, by its id; a token may name none if there is only one."""
+        if self.keys is None:
+            return None
+        try:
+            return self.keys.get_by_kid(header.get("kid"), {"alg": header["alg"], "use": "sig"})
+        except JoseError:
+            return None
+
+    async def _read(self) -> None:
+        """Read the issuer's keys, unless that was tried a moment ago."""
+        async with self.reading:
+            now = self.clock.now()
+            if abs(now - self.tried_at) < PAUSE:
+                return
+            self.tried_at = now
+            try:
+                self.keys = await self._fetch()
+                self.read_at = now
+            except (IssuerFault, *UNREADABLE) as error:
+                log.warning("can't read the issuer's keys", exc_info=error)
+
+    async def _fetch(self) -> KeySet:
+        async with (
+            asyncio.timeout(TIMEOUT_SECONDS),
+            httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client,
+        ):
+            url = self.jwks_url or await self._discover(client)
+            return read_key_set(await _get(client, url))
+
+    async def _discover(self, client: httpx.AsyncClient) -> str:
+        """Ask the issuer where its keys are."""
+        document = await _get(client, self.issuer.rstrip("/") + DISCOVERY)
+        url = document.get("jwks_uri")
+        if document.get("issuer") != self.issuer:
+            message = "it names itself otherwise than FOOTING_OIDC_ISSUER"
+            raise IssuerFault(message)
+        if not isinstance(url, str) or not is_safe_url(url) or is_downgrade(self.issuer, url):
+            message = "its jwks_uri is not one that we may call"
+            raise IssuerFault(message)
+        return url

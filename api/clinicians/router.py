@@ -1,0 +1,21 @@
+"""What a clinician asks about themselves."""
+
+from fastapi import APIRouter
+
+from api.clinicians.deps import AuditedRoute, ClinicianCaller
+from api.clinicians.identity import READ_AGGREGATES
+from api.clinicians.schemas import ClinicianProfile
+
+router = APIRouter(prefix="/v1", tags=["clinicians"], route_class=AuditedRoute)
+
+
+@router.get("/clinician")
+async def get_clinician(caller: ClinicianCaller) -> ClinicianProfile:
+    """Tell who is calling, what they may do, and until when."""
+    return ClinicianProfile(
+        kind=caller.kind,
+        name=caller.name,
+        scopes=[READ_AGGREGATES],
+        expires_at=caller.expires_at,
+        issuer=caller.issuer,
+    )
