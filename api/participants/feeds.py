@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.errors import NotFound
+from api.core.tokens import SECRET_BYTES, hash_secret
 from api.http.languages import choose_language
 from api.participants.calendars import write_calendar
 from api.participants.models import FEEDS, PARTICIPANTS
 from api.participants.schedules import plan_in_force
 from api.participants.schemas import NewCalendarFeed
-from api.participants.tokens import SECRET_BYTES, hash_secret
 
 
 async def make_feed(
