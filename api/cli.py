@@ -11,7 +11,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api import rules_cli
+from api import publish_cli, rules_cli
 from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
@@ -35,6 +35,7 @@ app = typer.Typer(
     help="The open backend for apps that help people with back pain through their feet.",
 )
 app.add_typer(rules_cli.app, name="rules")
+app.command()(publish_cli.publish)
 
 
 @app.command()
@@ -131,6 +132,7 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
+        await publish_cli.mend(settings, database)
 
 
 def serving_app() -> object:

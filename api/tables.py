@@ -1,5 +1,6 @@
 """Every table, for migrations and for tests that read them all."""
 
+from api.aggregates import models as aggregates
 from api.content import models as content
 from api.journal import models as journal
 from api.participants import models as participants
@@ -13,6 +14,9 @@ REFERENCE_TABLES = (
     content.KnownActivity,
     triage.WithdrawnRuleSet,
     participants.ErasedToken,
+    aggregates.Installation,
+    aggregates.Publication,
+    aggregates.PublicationCell,
 )
 PERSONAL_TABLES = (
     participants.Participant,
