@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run test lint lock openapi clean
+.PHONY: help setup run test proof lint lock openapi clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ run: $(STAMP) ## Migrate, seed and serve on PORT (8000)
 
 test: $(STAMP) ## Run every test, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
+
+proof: $(STAMP) ## Put the anonymised figures through the whole battery, and print what it measured
+	$(BIN)/python -m pytest tests/proof -o python_files='proof_*.py' -n 0 -q
 
 lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Dockerfile
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api import clinicians_cli, rules_cli
+from api import clinicians_cli, publish_cli, rules_cli
 from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
@@ -37,6 +37,7 @@ app = typer.Typer(
 app.add_typer(rules_cli.app, name="rules")
 app.add_typer(clinicians_cli.app, name="clinician")
 app.command("audit")(clinicians_cli.audit)
+app.command()(publish_cli.publish)
 
 
 @app.command()
@@ -133,6 +134,7 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
+        await publish_cli.mend(settings, database)
 
 
 def serving_app() -> object:

@@ -53,9 +53,9 @@ def read_settings() -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
+async def opened(settings: Settings, *, patient: bool = False) -> AsyncIterator[Database]:
     """Open the database, or say which one can't be opened and why."""
-    database = Database(settings)
+    database = Database(settings, patient=patient)
     try:
         try:
             async with database.reader.connect():

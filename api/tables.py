@@ -1,5 +1,6 @@
 """Every table, for migrations and for tests that read them all."""
 
+from api.aggregates import models as aggregates
 from api.clinicians import models as clinicians
 from api.content import models as content
 from api.journal import models as journal
@@ -16,6 +17,9 @@ REFERENCE_TABLES = (
     participants.ErasedToken,
     clinicians.ClinicianKey,
     clinicians.AuditEntry,
+    aggregates.Installation,
+    aggregates.Publication,
+    aggregates.PublicationCell,
 )
 PERSONAL_TABLES = (
     participants.Participant,

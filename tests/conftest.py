@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("FOOTING_")]:
         if name != databases.POSTGRES_URL:
             del os.environ[name]
+    # Erasures are logged outside of the database: not into the folder that the tests run in.
+    log = Path(tempfile.mkdtemp(prefix="footing-log-")) / "publications.log"
+    os.environ["FOOTING_PUBLICATION_LOG"] = str(log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

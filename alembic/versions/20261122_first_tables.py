@@ -68,6 +68,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("secret_hash", name=op.f("pk_erased_token")),
     )
     op.create_table(
+        "installation",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("installed_on", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
+    )
+    op.create_table(
         "known_activity",
         sa.Column("activity_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=16), nullable=False),
@@ -98,6 +104,22 @@ def upgrade() -> None:
             sqlite_where=sa.text("NOT used"),
         )
 
+    op.create_table(
+        "publication",
+        sa.Column("id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("starts_on", sa.Date(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("profile", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("plan_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("rho", sa.Float(), nullable=False),
+        sa.Column("epsilon", sa.Float(), nullable=False),
+        sa.Column("delta", sa.Float(), nullable=False),
+        sa.Column("released", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_publication")),
+        sa.UniqueConstraint("kind", "starts_on", name=op.f("uq_publication_kind_starts_on")),
+    )
     op.create_table(
         "withdrawn_rule_set",
         sa.Column("hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
@@ -249,9 +271,34 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("exercise_session", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_exercise_session_corrected",
+            ["participant_id", "replaces"],
+            unique=False,
+            sqlite_where=sa.text("replaces IS NOT NULL"),
+            postgresql_where=sa.text("replaces IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_exercise_session_newest", ["participant_id", "started_at", "id"], unique=False
         )
+        batch_op.create_index("ix_exercise_session_received", ["received_at"], unique=False)
 
+    op.create_table(
+        "publication_cell",
+        sa.Column("publication_id", sqlmodel.sql.sqltypes.AutoString(length=48), nullable=False),
+        sa.Column("table_name", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("statistic", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("noisy", sa.BigInteger(), nullable=False),
+        sa.Column("scale", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["publication_id"],
+            ["publication.id"],
+            name=op.f("fk_publication_cell_publication_id_publication"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "publication_id", "table_name", "key", "statistic", name=op.f("pk_publication_cell")
+        ),
+    )
     op.create_table(
         "recorded_change",
         sa.Column("participant_id", sa.Uuid(), nullable=False),
@@ -345,6 +392,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_symptom_report_newest", ["participant_id", "reported_at", "id"], unique=False
         )
+        batch_op.create_index("ix_symptom_report_received", ["received_at"], unique=False)
 
     op.create_table(
         "decision",
@@ -397,6 +445,7 @@ def downgrade() -> None:
 
     op.drop_table("decision")
     with op.batch_alter_table("symptom_report", schema=None) as batch_op:
+        batch_op.drop_index("ix_symptom_report_received")
         batch_op.drop_index("ix_symptom_report_newest")
 
     op.drop_table("symptom_report")
@@ -409,8 +458,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_recorded_change_record")
 
     op.drop_table("recorded_change")
+    op.drop_table("publication_cell")
     with op.batch_alter_table("exercise_session", schema=None) as batch_op:
+        batch_op.drop_index("ix_exercise_session_received")
         batch_op.drop_index("ix_exercise_session_newest")
+        batch_op.drop_index(
+            "ix_exercise_session_corrected",
+            sqlite_where=sa.text("replaces IS NOT NULL"),
+            postgresql_where=sa.text("replaces IS NOT NULL"),
+        )
 
     op.drop_table("exercise_session")
     op.drop_table("device")
@@ -427,6 +483,7 @@ def downgrade() -> None:
     op.drop_table("activity_hold")
     op.drop_table("active_release")
     op.drop_table("withdrawn_rule_set")
+    op.drop_table("publication")
     with op.batch_alter_table("participant", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_participant_unused",
@@ -436,6 +493,7 @@ def downgrade() -> None:
 
     op.drop_table("participant")
     op.drop_table("known_activity")
+    op.drop_table("installation")
     op.drop_table("erased_token")
     op.drop_table("content_release")
     with op.batch_alter_table("clinician_key", schema=None) as batch_op:

@@ -213,6 +213,8 @@ class Settings(BaseSettings):
     unused_enrolment_days: Annotated[int, Field(ge=1, le=3650)] = 30
     adults_only: bool = True
     regions: tuple[str, ...] = ()
+    aggregates_profile: Literal["standard", "pilot"] = "standard"
+    publication_log: Path = Path("footing-publications.log")
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024

@@ -4,7 +4,7 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index
+from sqlalchemy import Column, ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from api.core.db import JsonDocument, UtcDateTime, table_of
@@ -23,6 +23,15 @@ class ExerciseSession(SQLModel, table=True):
     __table_args__ = (
         _belongs_to_participant(),
         Index("ix_exercise_session_newest", "participant_id", "started_at", "id"),
+        # For publications, which read what arrived in a period.
+        Index("ix_exercise_session_received", "received_at"),
+        Index(
+            "ix_exercise_session_corrected",
+            "participant_id",
+            "replaces",
+            sqlite_where=text("replaces IS NOT NULL"),
+            postgresql_where=text("replaces IS NOT NULL"),
+        ),
     )
 
     participant_id: uuid.UUID = Field(primary_key=True)
@@ -50,6 +59,7 @@ class SymptomReport(SQLModel, table=True):
     __table_args__ = (
         _belongs_to_participant(),
         Index("ix_symptom_report_newest", "participant_id", "reported_at", "id"),
+        Index("ix_symptom_report_received", "received_at"),
     )
 
     participant_id: uuid.UUID = Field(primary_key=True)

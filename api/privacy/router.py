@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
+from api.aggregates.publication_log import PublicationLog
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.db import Database
 from api.http.conditional import JSON
-from api.http.deps import CurrentClock, Db
+from api.http.deps import CurrentClock, CurrentSettings, Db
 from api.http.media_types import choose_media_type
 from api.participants.deps import ReadingCaller, WritingCaller
 from api.privacy import fhir, service
@@ -25,8 +26,12 @@ async def erase_everything(
     release: CurrentRelease,
     language: CurrentLanguage,
     clock: CurrentClock,
+    settings: CurrentSettings,
 ) -> ErasureReceipt:
     """Erase everything at once. It can't be undone; later calls answer 410 for 30 days."""
+    # First of all: a backup that is restored later must not bring back whom it does not know of.
+    log = PublicationLog(settings.publication_log)
+    await log.erased(caller.participant_id, clock.now().date())
     return await service.erase(db, caller.participant_id, release.catalogue, language, clock)
 
 

@@ -1,0 +1,47 @@
+"""Holds a plan against OpenDP's own maps, before anything is drawn."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from api.aggregates.noise import load_opendp, measurement
+from api.aggregates.plan import Plan, PlanInvalid
+
+SAME = 1e-12
+
+
+class Accountant:
+    """Says what draws cost, by OpenDP's privacy maps."""
+
+    def __init__(self) -> None:
+        self._opendp: Any = load_opendp()
+
+    def rho(self, bound: int, scale: int) -> float:
+        """Return what one draw of this scale costs where one person can move it by the bound."""
+        return float(measurement(self._opendp, scale).map(bound))
+
+    def epsilon(self, rhos: Sequence[float], delta: float) -> float:
+        """Return what draws cost together, as epsilon at a delta."""
+        # In this accounting only the sum counts: one draw of the same cost stands for all.
+        scale = 1 / math.sqrt(2 * math.fsum(rhos))
+        number = self._opendp.atom_domain(T="i64")
+        one = self._opendp.m.make_gaussian(
+            number, self._opendp.absolute_distance(T="f64"), scale=scale
+        )
+        return float(self._opendp.c.make_zCDP_to_approxDP(one).map(1).epsilon(delta))
+
+    def check(self, plan: Plan) -> None:
+        """Refuse a plan with a figure that OpenDP does not confirm."""
+        for period in plan.periods:
+            for measure in period.measures:
+                rho = self.rho(measure.bound, measure.scale)
+                _agree(f"rho of {measure.measure} in a {period.kind}", measure.rho, rho)
+            rhos = [measure.rho for measure in period.measures]
+            _agree(f"epsilon of a {period.kind}", period.epsilon, self.epsilon(rhos, plan.delta))
+        _agree("epsilon of a year", plan.year.epsilon, self.epsilon([plan.year.rho], plan.delta))
+
+
+def _agree(name: str, planned: float, real: float) -> None:
+    if not math.isclose(planned, real, rel_tol=SAME):
+        message = f"The plan says that {name} is {planned!r}; OpenDP's map says {real!r}."
+        raise PlanInvalid(message)

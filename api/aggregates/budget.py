@@ -1,0 +1,49 @@
+"""How much may be learnt about one participant, added up over every rolling year. Pure."""
+
+import datetime
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+WINDOW_DAYS = 365
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a publication about some days has cost."""
+
+    starts_on: datetime.date
+    after: datetime.date
+    rho: float
+
+
+def most_in_any_window(spendings: Iterable[Spending], days: int = WINDOW_DAYS) -> float:
+    """Return the most that publications touching any so many days in a row cost together."""
+    every: Sequence[Spending] = list(spendings)
+    window = datetime.timedelta(days=days)
+    one = datetime.timedelta(days=1)
+    # The sum only falls when a period leaves: the worst windows begin on some period's last day.
+    starts = {spending.after - one for spending in every}
+    return max(
+        (
+            math.fsum(
+                each.rho for each in every if each.starts_on < start + window and each.after > start
+            )
+            for start in starts
+        ),
+        default=0.0,
+    )
+
+
+def most_touched(period_days: int, days: int = WINDOW_DAYS) -> int:
+    """Return how many periods of one kind so many days in a row can touch."""
+    return (days - 2) // period_days + 2
+
+
+def best_guess_percent(rho: float) -> float:
+    """Return how often the best guess "was she in it?" is right, where a coin is right in 50 %.
+
+    Of an attacker who knows everybody else's records; for Gaussian noise of this rho.
+    """
+    return 100 * NormalDist().cdf(math.sqrt(2 * rho) / 2)

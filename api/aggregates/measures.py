@@ -1,0 +1,64 @@
+"""What is measured of a participant in a period, as whole numbers, and how far one can move it.
+
+A participant adds to one cell of a table. What they add is a vector; its length is the measure's
+bound, and the noise is drawn for that length. `people` takes three questions at once: whether they
+practised, whether they met the dose, whether they scored their pain. As weighted contrasts these
+cost less than a histogram of the four cases: see docs/adr/0018.
+"""
+
+from enum import StrEnum
+
+# 7² + 5² + 5² = 99, which lies below 10².
+PRACTISED_WEIGHT = 7
+DOSE_MET_WEIGHT = 5
+SCORED_WEIGHT = 5
+PEOPLE_BOUND = 10
+
+
+class Measure(StrEnum):
+    """What a table measures; each has a noise of its own."""
+
+    PEOPLE = "people"
+    PAIN = "pain"
+    SESSIONS = "sessions"
+    RED_FLAGS = "red_flags"
+    PAIN_SQUARES = "pain_squares"
+
+
+class Statistic(StrEnum):
+    """A number of a cell, as it is stored."""
+
+    PRACTISED = "practised"
+    DOSE_MET = "dose_met"
+    SCORED = "scored"
+    PAIN = "pain"
+    SESSIONS = "sessions"
+    RED_FLAGS = "red_flags"
+    PAIN_SQUARES = "pain_squares"
+
+
+STATISTICS: dict[Measure, tuple[Statistic, ...]] = {
+    Measure.PEOPLE: (Statistic.PRACTISED, Statistic.DOSE_MET, Statistic.SCORED),
+    Measure.PAIN: (Statistic.PAIN,),
+    Measure.SESSIONS: (Statistic.SESSIONS,),
+    Measure.RED_FLAGS: (Statistic.RED_FLAGS,),
+    Measure.PAIN_SQUARES: (Statistic.PAIN_SQUARES,),
+}
+
+
+class TableName(StrEnum):
+    """A table of a publication: what its cells are divided by."""
+
+    ROUTINE = "routine"
+    AGE = "age"
+    REGION = "region"
+    ALL = "all"
+    RED_FLAG_RULE = "red_flag_rule"
+    RED_FLAG = "red_flag"
+
+
+FROM_REPORTS = frozenset({TableName.RED_FLAG_RULE, TableName.RED_FLAG})
+EVERYBODY = "all"
+PERSONALISED = "personalised"
+OTHER_RULE = "other"
+UNKNOWN = "unknown"

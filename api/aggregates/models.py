@@ -1,0 +1,58 @@
+"""Tables of what was published: numbers with noise, about nobody. Rows are added, never changed."""
+
+import datetime
+import uuid
+
+from sqlalchemy import BigInteger, Column, ForeignKey, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from api.core.db import UtcDateTime, table_of
+
+
+class Installation(SQLModel, table=True):
+    """This database since its first migration: one row. The periods are counted from there."""
+
+    __tablename__ = "installation"
+
+    id: uuid.UUID = Field(primary_key=True)
+    installed_on: datetime.date
+
+
+class Publication(SQLModel, table=True):
+    """One closed period. It says under which plan, and what it costs."""
+
+    __tablename__ = "publication"
+    __table_args__ = (UniqueConstraint("kind", "starts_on"),)
+
+    id: str = Field(primary_key=True, max_length=48)
+    kind: str = Field(max_length=32)
+    starts_on: datetime.date
+    ends_on: datetime.date
+    closed_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    profile: str = Field(max_length=32)
+    plan_hash: str = Field(max_length=64)
+    rho: float
+    epsilon: float
+    delta: float
+    # False for a period whose cells were drawn once already and are lost: see `publication_log`.
+    released: bool
+
+
+class PublicationCell(SQLModel, table=True):
+    """One number of a publication, with noise of the scale beside it."""
+
+    __tablename__ = "publication_cell"
+
+    publication_id: str = Field(
+        sa_column=Column(ForeignKey("publication.id"), primary_key=True, nullable=False)
+    )
+    table_name: str = Field(primary_key=True, max_length=32)
+    key: str = Field(primary_key=True, max_length=64)
+    statistic: str = Field(primary_key=True, max_length=32)
+    noisy: int = Field(sa_column=Column(BigInteger, nullable=False))
+    scale: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+INSTALLATIONS = table_of(Installation)
+PUBLICATIONS = table_of(Publication)
+CELLS = table_of(PublicationCell)

@@ -1,0 +1,64 @@
+"""Which periods there are, and when they close. Decided by the calendar alone, never by data."""
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+EPOCH = datetime.date(1970, 1, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Period:
+    """A span of whole days, in the participants' own dates."""
+
+    starts_on: datetime.date
+    days: int
+    kind: str
+
+    @property
+    def after(self) -> datetime.date:
+        """The first day after it."""
+        return self.starts_on + datetime.timedelta(days=self.days)
+
+    @property
+    def ends_on(self) -> datetime.date:
+        """Its last day."""
+        return self.after - datetime.timedelta(days=1)
+
+    @property
+    def id(self) -> str:
+        """The name of its publication: the same on every server, so that it tells nothing."""
+        return f"{self.kind}-{self.starts_on.isoformat()}"
+
+    def closes_on(self, grace_days: int) -> datetime.date:
+        """The day from whose first second in UTC on nothing more is taken up."""
+        return self.after + datetime.timedelta(days=grace_days)
+
+
+def monday_of(day: datetime.date) -> datetime.date:
+    """Return the Monday of a day's week."""
+    return day - datetime.timedelta(days=day.weekday())
+
+
+def day_number(day: datetime.date) -> int:
+    """Count the days since 1970."""
+    return (day - EPOCH).days
+
+
+def periods(kind: str, days: int, first: datetime.date) -> Iterator[Period]:
+    """Count a kind's periods from the first on, without an end."""
+    starts_on = first
+    while True:
+        period = Period(starts_on, days, kind)
+        yield period
+        starts_on = period.after
+
+
+def due(
+    kind: str, days: int, first: datetime.date, grace_days: int, today: datetime.date
+) -> Iterator[Period]:
+    """Return the periods of a kind that are to be closed, oldest first."""
+    for period in periods(kind, days, first):
+        if period.closes_on(grace_days) > today:
+            return
+        yield period

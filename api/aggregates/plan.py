@@ -1,0 +1,221 @@
+"""The plan: what is published, about which periods, with how much noise, below which ceiling.
+
+It is data, in `seed/aggregates/`. What can be derived from other parts of it is checked here, with
+the formula of the noise; `noise` holds it against OpenDP's own maps before anything is drawn.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from api.aggregates.budget import WINDOW_DAYS, most_touched
+from api.aggregates.measures import FROM_REPORTS, PEOPLE_BOUND, Measure, TableName
+from api.content.vocabulary import WarningLevel
+from api.core.canonical import content_hash
+from api.core.errors import NotReady
+
+FOLDER = "aggregates"
+# One table of a statement holds its cell's number in three decimal digits.
+MOST_KEYS = 999
+SAME = 1e-9
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class MeasurePlan(_Part):
+    """One noise: for all cells of a table, and for all statistics of the measure."""
+
+    measure: Annotated[Measure, Field(strict=False)]
+    # How far one participant can move the exact numbers: the length of what they add.
+    bound: Annotated[int, Field(ge=1)]
+    # The scale of the discrete Gaussian, in the same unit.
+    scale: Annotated[int, Field(ge=1)]
+    rho: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _rho_follows(self) -> Self:
+        rho = self.bound**2 / (2 * self.scale**2)
+        if not math.isclose(self.rho, rho, rel_tol=SAME):
+            message = f"rho of {self.measure} is {rho!r} for scale {self.scale}, not {self.rho!r}"
+            raise ValueError(message)
+        return self
+
+
+class TablePlan(_Part):
+    """A table with its measures."""
+
+    table: Annotated[TableName, Field(strict=False)]
+    measures: Annotated[list[MeasurePlan], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _measures_fit(self) -> Self:
+        names = [measure.measure for measure in self.measures]
+        if len(set(names)) < len(names):
+            message = f"{self.table} has a measure twice"
+            raise ValueError(message)
+        if (self.table in FROM_REPORTS) != (names == [Measure.RED_FLAGS]):
+            message = f"{self.table} can't measure {', '.join(names)}"
+            raise ValueError(message)
+        return self
+
+
+class PeriodPlan(_Part):
+    """A kind of period with what is published about it."""
+
+    kind: Name
+    days: Annotated[int, Field(ge=7, le=371)]
+    # Sessions from which on the dose counts as met, and above which none are counted.
+    dose: Annotated[int, Field(ge=1)]
+    session_cap: Annotated[int, Field(ge=1)]
+    tables: Annotated[list[TablePlan], Field(min_length=1)]
+    rho: Annotated[float, Field(gt=0)]
+    epsilon: Annotated[float, Field(gt=0)]
+
+    @property
+    def measures(self) -> list[MeasurePlan]:
+        """Every noise of such a publication."""
+        return [measure for table in self.tables for measure in table.measures]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.days % 7:
+            message = f"{self.kind} has {self.days} days, which is not in whole weeks"
+            raise ValueError(message)
+        names = [table.table for table in self.tables]
+        if len(set(names)) < len(names):
+            message = f"{self.kind} has a table twice"
+            raise ValueError(message)
+        rho = math.fsum(measure.rho for measure in self.measures)
+        if not math.isclose(self.rho, rho, rel_tol=SAME):
+            message = f"rho of {self.kind} adds up to {rho!r}, not {self.rho!r}"
+            raise ValueError(message)
+        return self
+
+
+class PainBounds(_Part):
+    """What a participant's mean change of pain is clamped to, in tenths of a point."""
+
+    lowest_tenths: Annotated[int, Field(ge=-100, le=100)]
+    highest_tenths: Annotated[int, Field(ge=-100, le=100)]
+
+    @model_validator(mode="after")
+    def _has_a_middle(self) -> Self:
+        if self.lowest_tenths >= self.highest_tenths or (
+            (self.lowest_tenths + self.highest_tenths) % 2
+        ):
+            message = "the bounds of pain need a middle in whole tenths"
+            raise ValueError(message)
+        return self
+
+    @property
+    def middle(self) -> int:
+        """What is subtracted, so that the largest contribution is as small as it can be."""
+        return (self.lowest_tenths + self.highest_tenths) // 2
+
+    @property
+    def reach(self) -> int:
+        """How far a contribution can lie from the middle."""
+        return self.highest_tenths - self.middle
+
+
+class YearPlan(_Part):
+    """The most that can be learnt about one participant in any 365 days."""
+
+    ceiling_rho: Annotated[float, Field(gt=0)]
+    # Publications that may be drawn a second time in such a year, by kind.
+    reruns: dict[Name, Annotated[int, Field(ge=0, le=10)]]
+    rho: Annotated[float, Field(gt=0)]
+    epsilon: Annotated[float, Field(gt=0)]
+
+
+class Plan(_Part):
+    """What is published. Its hash stands beside everything that was."""
+
+    format: Literal["footing-aggregates/1"]
+    profile: Name
+    delta: Annotated[float, Field(gt=0, le=1e-5)]
+    grace_days: Annotated[int, Field(ge=1, le=60)]
+    # Sessions that arrive later than this after their day are not counted at all.
+    late_days: Annotated[int, Field(ge=1, le=365)]
+    age_bands: Annotated[list[str], Field(min_length=1, max_length=MOST_KEYS)]
+    red_flag_levels: Annotated[
+        list[Annotated[WarningLevel, Field(strict=False)]], Field(min_length=1)
+    ]
+    pain: PainBounds
+    periods: Annotated[list[PeriodPlan], Field(min_length=1)]
+    year: YearPlan
+
+    @property
+    def hash(self) -> str:
+        """The name of this plan: the hash of its canonical JSON."""
+        return content_hash(self.model_dump(mode="json"))
+
+    def period(self, kind: str) -> PeriodPlan:
+        """Return a kind of period."""
+        return next(period for period in self.periods if period.kind == kind)
+
+    def times_in_a_year(self, period: PeriodPlan) -> int:
+        """Return how often one participant can be in such a publication within any 365 days."""
+        return most_touched(period.days, WINDOW_DAYS) + self.year.reruns.get(period.kind, 0)
+
+    def _right_bound(self, period: PeriodPlan, measure: Measure) -> int:
+        return {
+            Measure.PEOPLE: PEOPLE_BOUND,
+            Measure.PAIN: self.pain.reach,
+            Measure.SESSIONS: period.session_cap,
+            Measure.RED_FLAGS: 1,
+            Measure.PAIN_SQUARES: self.pain.reach**2,
+        }[measure]
+
+    @model_validator(mode="after")
+    def _bounds_and_ceiling_hold(self) -> Self:
+        kinds = [period.kind for period in self.periods]
+        if len(set(kinds)) < len(kinds) or not set(self.year.reruns) <= set(kinds):
+            message = "the kinds of periods are not each named once"
+            raise ValueError(message)
+        for period in self.periods:
+            for measure in period.measures:
+                right = self._right_bound(period, measure.measure)
+                if measure.bound != right:
+                    message = (
+                        f"the bound of {measure.measure} in a {period.kind} is {right}, "
+                        f"not {measure.bound}"
+                    )
+                    raise ValueError(message)
+        rho = math.fsum(self.times_in_a_year(period) * period.rho for period in self.periods)
+        if not math.isclose(self.year.rho, rho, rel_tol=SAME):
+            message = f"rho of a year adds up to {rho!r}, not {self.year.rho!r}"
+            raise ValueError(message)
+        if rho > self.year.ceiling_rho:
+            message = f"rho of a year is {rho:.4f}, above the ceiling of {self.year.ceiling_rho}"
+            raise ValueError(message)
+        return self
+
+
+class PlanInvalid(NotReady):
+    """The plan can't be used; the message says why."""
+
+
+def read_plan(seed_folder: Path, profile: str) -> Plan:
+    """Read and check a plan, or say in one line what is wrong with it."""
+    path = seed_folder / FOLDER / f"{profile}.json"
+    try:
+        document: Any = json.loads(path.read_text("utf-8"))
+        return Plan.model_validate(document)
+    except OSError as error:
+        message = f"Can't read the plan {path}: {error.strerror}"
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)[0]
+        place = "/".join(map(str, found["loc"]))
+        reason = found["msg"].removeprefix("Value error, ")
+        message = f"The plan {path} is wrong{f' at /{place}' if place else ''}: {reason}"
+    except ValueError as error:
+        message = f"The plan {path} is not JSON: {error}"
+    raise PlanInvalid(message)

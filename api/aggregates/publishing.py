@@ -1,0 +1,146 @@
+"""Closes periods: the exact numbers, noise, and both rows and cells in one transaction.
+
+A period is closed once, by whoever comes first. What was published is never computed again.
+"""
+
+import datetime
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates import cube, periods
+from api.aggregates.budget import Spending, most_in_any_window
+from api.aggregates.measures import STATISTICS
+from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
+from api.aggregates.noise import Noise
+from api.aggregates.periods import Period
+from api.aggregates.plan import Plan, TablePlan
+from api.aggregates.publication_log import LoggedPublication, PublicationLog
+from api.aggregates.restoring import installation_id
+from api.content.catalogue import Catalogue
+from api.core.clock import Clock
+from api.core.db import Database, insert_once
+from api.core.errors import NotReady
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """All that it takes to publish."""
+
+    database: Database
+    plan: Plan
+    keys: cube.Keys
+    noise: Noise
+    log: PublicationLog
+    clock: Clock
+
+    async def due(self) -> list[Period]:
+        """Return the periods that are to be closed, oldest first."""
+        today = self.clock.now().date()
+        async with self.database.read() as db:
+            first = await first_day(db)
+            closed = set((await db.execute(select(PUBLICATIONS.c.id))).scalars())
+        found = [
+            period
+            for kind in self.plan.periods
+            for period in periods.due(kind.kind, kind.days, first, self.plan.grace_days, today)
+        ]
+        return sorted(period for period in found if period.id not in closed)
+
+    async def close(self, due: Iterable[Period]) -> AsyncIterator[tuple[Period, bool]]:
+        """Close periods one by one; tell of each whether it was closed here."""
+        for period in due:
+            async with self.database.write() as db:
+                installation = await installation_id(db)
+                publication = await self._close(db, period)
+            if publication is not None:
+                self.log.closed(publication, installation)
+            yield period, publication is not None
+
+    async def _close(self, db: AsyncSession, period: Period) -> LoggedPublication | None:
+        """Publish one period within a transaction, unless another publisher has."""
+        kind = self.plan.period(period.kind)
+        publication = LoggedPublication(
+            id=period.id,
+            kind=period.kind,
+            starts_on=period.starts_on,
+            ends_on=period.ends_on,
+            closed_at=self.clock.now(),
+            profile=self.plan.profile,
+            plan_hash=self.plan.hash,
+            rho=kind.rho,
+            epsilon=kind.epsilon,
+            delta=self.plan.delta,
+        )
+        # First of all: a second publisher waits here for this transaction's end, and then skips.
+        if not await insert_once(db, PUBLICATIONS, {**vars(publication), "released": True}):
+            return None
+        await self._refuse_above_ceiling(db, period)
+        for table in kind.tables:
+            exact = await cube.compute(db, period, self.plan, table, self.keys)
+            await db.execute(insert(CELLS), self._cells(period, table, exact))
+        return publication
+
+    def _cells(
+        self, period: Period, table: TablePlan, exact: cube.Exact
+    ) -> list[dict[str, object]]:
+        """Draw the noise of a table, once for each measure."""
+        cells: list[dict[str, object]] = []
+        for measure in table.measures:
+            places = [place for place in exact if place[1] in STATISTICS[measure.measure]]
+            noisy = self.noise.draw([exact[place] for place in places], measure.scale)
+            cells += [
+                {
+                    "publication_id": period.id,
+                    "table_name": table.table.value,
+                    "key": key,
+                    "statistic": statistic.value,
+                    "noisy": value,
+                    "scale": measure.scale,
+                }
+                for (key, statistic), value in zip(places, noisy, strict=True)
+            ]
+        return cells
+
+    async def _refuse_above_ceiling(self, db: AsyncSession, period: Period) -> None:
+        """Hold what was really published against the ceiling: plans can change within a year."""
+        rows = await db.execute(
+            select(PUBLICATIONS.c.starts_on, PUBLICATIONS.c.ends_on, PUBLICATIONS.c.rho)
+        )
+        one = datetime.timedelta(days=1)
+        spent = [Spending(row.starts_on, row.ends_on + one, row.rho) for row in rows]
+        most = most_in_any_window(spent)
+        if most > self.plan.year.ceiling_rho:
+            message = (
+                f"Publishing {period.id} would bring some 365 days to rho {most:.4f}, above the "
+                f"ceiling of {self.plan.year.ceiling_rho}; nothing was published. After a change "
+                "of the profile, publish again when the year before it has passed."
+            )
+            raise NotReady(message)
+
+
+async def first_day(db: AsyncSession) -> datetime.date:
+    """Return the day from which periods are counted: the Monday of the first migration's week.
+
+    The day of the first enrolment would tell something about a person; this one tells nothing.
+    """
+    installed_on = (await db.execute(select(INSTALLATIONS.c.installed_on))).scalar_one_or_none()
+    if installed_on is None:
+        message = "The database does not say since when it is installed. Run: footing migrate"
+        raise NotReady(message)
+    return periods.monday_of(installed_on)
+
+
+def keys_of(catalogue: Catalogue, regions: Sequence[str], plan: Plan) -> cube.Keys:
+    """Take the keys from what is public: the catalogue, the settings and the rule set."""
+    by_severity = sorted(
+        (rule for rule in catalogue.rules if rule.level in plan.red_flag_levels),
+        key=lambda rule: plan.red_flag_levels.index(rule.level),
+    )
+    return cube.Keys(
+        routines=[routine.id for routine in catalogue.routines],
+        regions=regions,
+        red_flag_rules=[rule.id for rule in by_severity],
+    )

@@ -1,0 +1,98 @@
+"""`footing publish`: closes every period that is due."""
+
+import sys
+import uuid
+
+import typer
+from sqlalchemy import delete
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates.accounting import Accountant
+from api.aggregates.noise import OpenDpNoise
+from api.aggregates.plan import read_plan
+from api.aggregates.publication_log import PublicationLog
+from api.aggregates.publishing import Publisher, keys_of
+from api.aggregates.restoring import Mended, put_right
+from api.console import fail, opened, read_settings, run
+from api.content.service import active_hash, load_release
+from api.core.clock import SystemClock
+from api.core.config import Settings
+from api.core.db import Database, is_outage
+from api.core.errors import NotReady
+from api.core.logging import set_up_logging
+from api.migrations import require_head
+from api.privacy.registry import REGISTRY
+
+# A second publisher waits for the first one as long as this, and a large table takes its time.
+PATIENT_SECONDS = 60.0
+
+
+async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
+    """Erase somebody whom a restored backup brought back."""
+    for personal in REGISTRY:
+        await db.execute(
+            delete(personal.table).where(personal.table.c.participant_id == participant_id)
+        )
+
+
+async def mend(settings: Settings, database: Database) -> Mended:
+    """Put right what a restored backup has forgotten, and say so."""
+    log = PublicationLog(settings.publication_log)
+    log.require_writable()
+    mended = await put_right(database, log, erase_again)
+    if mended.erased_again:
+        typer.echo(f"Erased again after a restore: {mended.erased_again} participants", err=True)
+    for name in mended.not_released:
+        message = f"Closed before a restore, its cells are lost and not drawn again: {name}"
+        typer.echo(message, err=True)
+    return mended
+
+
+async def publisher_of(settings: Settings, database: Database) -> Publisher:
+    """Check the plan and gather what it takes to publish."""
+    plan = read_plan(settings.seed_folder, settings.aggregates_profile)
+    Accountant().check(plan)
+    await require_head(database)
+    async with database.read() as db:
+        name = await active_hash(db)
+        if name is None:
+            message = "There is no content in the database yet. Run: footing seed"
+            raise NotReady(message)
+        catalogue = (await load_release(db, name)).catalogue
+    keys = keys_of(catalogue, settings.regions, plan)
+    log = PublicationLog(settings.publication_log)
+    return Publisher(database, plan, keys, OpenDpNoise(), log, SystemClock())
+
+
+async def publish_due(settings: Settings) -> None:
+    """Close every period that is due, one transaction each."""
+    async with opened(settings, patient=True) as database:
+        publisher = await publisher_of(settings, database)
+        await mend(settings, database)
+        due = await publisher.due()
+        closed = []
+        with typer.progressbar(length=len(due), label="Publishing", file=sys.stderr) as bar:
+            async for period, here in publisher.close(due):
+                bar.update(1)
+                if here:
+                    closed.append(period)
+    for period in closed:
+        typer.echo(f"Closed {period.kind} {period.starts_on} to {period.ends_on}")
+    if not closed:
+        typer.echo("No period is due.")
+
+
+def publish() -> None:
+    """Close every period that is due: its figures with noise, once and for good."""
+    settings = read_settings()
+    patient = {"database_timeout_seconds": PATIENT_SECONDS}
+    settings = settings.model_copy(update=patient)
+    set_up_logging(settings)
+    try:
+        run(publish_due(settings))
+    except DBAPIError as error:
+        if not is_outage(error):
+            raise
+        message = "The database is away or busy. What was closed stays closed; run it again."
+        raise fail(message) from None

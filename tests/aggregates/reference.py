@@ -1,0 +1,125 @@
+"""The cube a second time, in plain Python and exact fractions: what the SQL is held against."""
+
+import datetime
+import math
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+from api.aggregates.cube import Exact, Keys
+from api.aggregates.measures import STATISTICS, Statistic, TableName
+from api.aggregates.periods import Period
+from api.aggregates.plan import Plan, TablePlan
+from tests.aggregates.world import Person
+
+Row = dict[str, Any]
+
+
+def agrees(person: Person) -> bool:
+    newest = max(given_at for _, given_at in person.consents)
+    return all(research for research, given_at in person.consents if given_at == newest)
+
+
+def start_of(day: datetime.date, period: Period) -> datetime.date:
+    """Return the first day of the period of this kind that a day lies in."""
+    return period.starts_on + period.days * datetime.timedelta(
+        days=math.floor(Fraction((day - period.starts_on).days, period.days))
+    )
+
+
+def counts_in(row: Row, period: Period, plan: Plan) -> bool:
+    own = start_of(row["local_date"], period)
+    arrived = row["received_at"].date()
+    if arrived < own + datetime.timedelta(days=period.days + plan.grace_days):
+        return own == period.starts_on
+    too_old = (arrived - row["local_date"]).days > plan.late_days
+    correction = row.get("replaces") is not None
+    return not too_old and not correction and start_of(arrived, period) == period.starts_on
+
+
+def sessions_of(person: Person, period: Period, plan: Plan) -> list[Row]:
+    closing = period.closes_on(plan.grace_days)
+    replaced = {row["replaces"] for row in person.sessions if row["received_at"].date() < closing}
+    return [
+        row
+        for row in person.sessions
+        if counts_in(row, period, plan)
+        and row["status"] != "abandoned"
+        and row["id"] not in replaced
+    ]
+
+
+def routine_of(sessions: list[Row], names: tuple[str, ...]) -> str:
+    by_routine = Counter(
+        row["routine_id"] if row["routine_id"] in names else names[-1] for row in sessions
+    )
+    return min(names, key=lambda name: (-by_routine[name], names.index(name)))
+
+
+def pain_of(sessions: list[Row], plan: Plan) -> int | None:
+    changes = [
+        row["pain_after"] - row["pain_before"]
+        for row in sessions
+        if row["pain_after"] is not None and row["pain_before"] is not None
+    ]
+    if not changes:
+        return None
+    tenths = math.floor(Fraction(10 * sum(changes), len(changes)) + Fraction(1, 2))
+    return min(max(tenths, plan.pain.lowest_tenths), plan.pain.highest_tenths)
+
+
+def severity_of(person: Person, period: Period, plan: Plan, rules: tuple[str, ...]) -> str | None:
+    found = set()
+    for row in person.reports:
+        if counts_in(row, period, plan):
+            known = {rule for rule in row["fired"] if rule in rules[:-1]}
+            found |= known
+            if len(known) < len(row["fired"]) or not row["fired"]:
+                found |= {rules[-1]} if row["level"] in plan.red_flag_levels else set()
+    return min(found, key=rules.index) if found else None
+
+
+def cube(people: list[Person], period: Period, plan: Plan, table: TablePlan, keys: Keys) -> Exact:
+    names = keys.of(table.table, plan)
+    rules = keys.of(TableName.RED_FLAG_RULE, plan)
+    kind = plan.period(period.kind)
+    exact: Exact = {
+        (name, statistic): 0
+        for name in names
+        for measure in table.measures
+        for statistic in STATISTICS[measure.measure]
+    }
+
+    def add(key: str, **numbers: int) -> None:
+        for statistic, number in numbers.items():
+            if (key, Statistic(statistic)) in exact:
+                exact[key, Statistic(statistic)] += number
+
+    for person in people:
+        if not agrees(person):
+            continue
+        if table.table in {TableName.RED_FLAG, TableName.RED_FLAG_RULE}:
+            severity = severity_of(person, period, plan, rules)
+            if severity is not None:
+                add(severity if table.table is TableName.RED_FLAG_RULE else names[0], red_flags=1)
+            continue
+        sessions = sessions_of(person, period, plan)
+        if not sessions:
+            continue
+        key = {
+            TableName.ROUTINE: routine_of(sessions, keys.of(TableName.ROUTINE, plan)),
+            TableName.AGE: person.age_band,
+            TableName.REGION: person.region,
+        }.get(table.table, names[0])
+        pain = pain_of(sessions, plan)
+        apart = 0 if pain is None else pain - plan.pain.middle
+        add(
+            key if key in names else names[-1],
+            practised=7,
+            dose_met=5 if len(sessions) >= kind.dose else -5,
+            scored=-5 if pain is None else 5,
+            pain=apart,
+            pain_squares=apart**2,
+            sessions=min(len(sessions), kind.session_cap),
+        )
+    return exact

@@ -1,0 +1,81 @@
+"""How far one more participant moves the exact numbers, measured on the real statements."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates import cube
+from api.aggregates.cube import Exact
+from api.aggregates.measures import STATISTICS
+from api.aggregates.plan import Plan
+from api.core.config import Settings
+from api.core.db import Database
+from tests.aggregates.world import KEYS, PILOT, STANDARD, anybody, extremes, period_of
+
+# Period, table and measure.
+Place = tuple[str, str, str]
+Cubes = dict[Place, tuple[Exact, int]]
+
+
+async def cubes(db: AsyncSession, plans: Iterable[Plan]) -> Cubes:
+    """Compute every table of every period, with the bound of each measure."""
+    found: Cubes = {}
+    for plan in plans:
+        for kind in plan.periods:
+            period = period_of(plan, kind.kind)
+            for table in kind.tables:
+                exact = await cube.compute(db, period, plan, table, KEYS)
+                for measure in table.measures:
+                    own = {k: v for k, v in exact.items() if k[1] in STATISTICS[measure.measure]}
+                    place = (f"{plan.profile} {kind.kind}", table.table, measure.measure)
+                    found[place] = (own, measure.bound)
+    return found
+
+
+def squared_distance(one: Exact, other: Exact) -> int:
+    return sum((one[place] - other[place]) ** 2 for place in one)
+
+
+async def _worst(
+    db: AsyncSession, trials: int, plans: Iterable[Plan]
+) -> dict[Place, tuple[int, int]]:
+    chance = random.Random(1)
+    plans = list(plans)
+    for _ in range(8):
+        await anybody(chance).store(db)
+    before = await cubes(db, plans)
+    worst = {place: (0, bound) for place, (_, bound) in before.items()}
+    for victim in (*extremes(), *(anybody(chance) for _ in range(trials))):
+        added = await db.begin_nested()
+        await victim.store(db)
+        after = await cubes(db, plans)
+        await added.rollback()
+        for place, (exact, bound) in after.items():
+            distance = squared_distance(exact, before[place][0])
+            worst[place] = (max(worst[place][0], distance), bound)
+    return worst
+
+
+def worst_distances(
+    url: str, trials: int, plans: Iterable[Plan] = (STANDARD, PILOT)
+) -> dict[Place, tuple[int, int]]:
+    """Return the largest squared distance of every measure, with its bound."""
+
+    async def run() -> dict[Place, tuple[int, int]]:
+        database = Database(Settings(database_url=url))
+        try:
+            async with database.write() as db:
+                found = await _worst(db, trials, plans)
+                await db.rollback()
+                return found
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def broken(worst: dict[Place, tuple[int, int]]) -> set[str]:
+    """Name the measures that somebody moved further than their bound."""
+    return {place[2] for place, (distance, bound) in worst.items() if distance > bound**2}

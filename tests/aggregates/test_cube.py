@@ -1,0 +1,261 @@
+"""The cube: whole numbers, the same on both databases, and nobody moves it beyond their bound."""
+
+import datetime
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import CTE, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates import cube
+from api.aggregates.cube import Exact
+from api.aggregates.measures import EVERYBODY, PERSONALISED, Statistic, TableName
+from api.aggregates.periods import Period
+from api.aggregates.plan import Plan, TablePlan
+from tests.aggregates import reference
+from tests.aggregates.battery import mutants
+from tests.aggregates.sensitivity import broken, worst_distances
+from tests.aggregates.world import (
+    KEYS,
+    MONDAY,
+    PILOT,
+    STANDARD,
+    Person,
+    anybody,
+    at,
+    extremes,
+    period_of,
+)
+from tests.core.stored import in_database
+from tests.support import databases
+
+DAY = datetime.timedelta(days=1)
+KINDS = [(STANDARD, "week"), (STANDARD, "cycle"), (PILOT, "week"), (PILOT, "quarter")]
+
+
+def tables_of(plan: Plan, kind: str) -> list[TablePlan]:
+    return plan.period(kind).tables
+
+
+async def store(db: AsyncSession, people: list[Person]) -> None:
+    for person in people:
+        await person.store(db)
+
+
+def computed(
+    url: str, people: list[Person], plan: Plan = STANDARD, kind: str = "week"
+) -> dict[TableName, Exact]:
+    """Store people and compute a period of theirs."""
+
+    async def work(db: AsyncSession) -> dict[TableName, Exact]:
+        await store(db, people)
+        return {
+            table.table: await cube.compute(db, period_of(plan, kind), plan, table, KEYS)
+            for table in tables_of(plan, kind)
+        }
+
+    return in_database(url, work)
+
+
+def practised(url: str, *people: Person) -> int:
+    """Count who is in the week."""
+    found = computed(url, list(people))[TableName.ROUTINE]
+    return sum(n for (_, statistic), n in found.items() if statistic == Statistic.PRACTISED) // 7
+
+
+@pytest.mark.parametrize(
+    ("plan", "kind"), KINDS, ids=lambda value: getattr(value, "profile", value)
+)
+def test_the_statement_says_what_plain_python_says(
+    database_url: str, plan: Plan, kind: str
+) -> None:
+    chance = random.Random(f"{plan.profile} {kind}")
+    people = [*(anybody(chance) for _ in range(150)), *extremes()]
+    found = computed(database_url, people, plan, kind)
+    for table in tables_of(plan, kind):
+        expected = reference.cube(people, period_of(plan, kind), plan, table, KEYS)
+        assert found[table.table] == expected, table.table
+        assert any(expected.values())
+
+
+def test_both_databases_say_the_same_to_the_last_number(templates: Path, tmp_path: Path) -> None:
+    chance = random.Random(11)
+    people = [anybody(chance) for _ in range(200)]
+    found = []
+    for kind in databases.KINDS:
+        with databases.fresh_database(kind, templates, tmp_path) as url:
+            found.append(computed(url, people))
+            values = [n for exact in computed(url, []).values() for n in exact.values()]
+            assert {type(value) for value in values} == {int}
+    assert found[0] == found[1]
+
+
+def test_nobody_moves_a_table_beyond_the_bound_that_the_noise_is_drawn_for(
+    database_url: str,
+) -> None:
+    worst = worst_distances(database_url, trials=12)
+    assert not broken(worst)
+    # Somebody really goes that far: a bound that nobody reaches would be no test.
+    assert {place for place, (far, bound) in worst.items() if far < 0.9 * bound**2} == set()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("mutant", "caught"),
+    [("no session cap", {"sessions"}), ("no clamp", {"pain", "pain_squares"})],
+)
+def test_a_plan_without_a_cap_is_caught(database_url: str, mutant: str, caught: set[str]) -> None:
+    assert broken(worst_distances(database_url, trials=0, plans=[mutants()[mutant]])) == caught
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_statement_that_counts_a_person_in_several_routines_is_caught(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_every_routine(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
+        rows = cube._counted_sessions(period, plan, routines).cte("by_routine")
+        best = (rows.c.sessions * 1000 + 999 - rows.c.routine).label("best")
+        return select(
+            rows.c.participant_id, rows.c.sessions, rows.c.scored, rows.c.change, best
+        ).cte("people")
+
+    monkeypatch.setattr(cube, "_people", in_every_routine)
+    assert {"people", "pain"} <= broken(worst_distances(database_url, trials=0, plans=[STANDARD]))
+
+
+def test_it_makes_no_difference_to_others_who_else_is_there(database_url: str) -> None:
+    """A correction, a refusal or a region of one person leaves everybody else's cells alone."""
+    someone = Person(region="north")
+    someone.session()
+    refuser = Person(region="south", consents=[(True, at(MONDAY)), (False, at(MONDAY, 13))])
+    first = refuser.session()
+    refuser.session(replaces=first)
+    assert practised(database_url, someone, refuser) == 1
+
+
+# Who and what counts.
+
+
+def test_only_the_newest_consent_counts(database_url: str) -> None:
+    taken_back = Person(consents=[(True, at(MONDAY)), (False, at(MONDAY, 13))])
+    given_later = Person(consents=[(False, at(MONDAY)), (True, at(MONDAY, 13))])
+    both_at_once = Person(consents=[(True, at(MONDAY)), (False, at(MONDAY))])
+    for person in (taken_back, given_later, both_at_once):
+        person.session()
+    assert practised(database_url, taken_back, both_at_once) == 0
+    assert practised(database_url, given_later) == 1
+
+
+def test_partial_sessions_count_and_abandoned_ones_do_not(database_url: str) -> None:
+    partial, abandoned = Person(), Person()
+    partial.session(status="partial")
+    abandoned.session(status="abandoned")
+    assert practised(database_url, partial, abandoned) == 1
+
+
+def test_a_correction_takes_the_place_of_what_it_corrects(database_url: str) -> None:
+    person = Person()
+    wrong = person.session(before=1, after=10)
+    person.session(before=5, after=4, replaces=wrong, received=at(MONDAY + 2 * DAY))
+    found = computed(database_url, [person])[TableName.ROUTINE]
+    assert found["daily", Statistic.SESSIONS] == 1
+    assert found["daily", Statistic.PAIN] == -10 + 10
+
+
+def test_a_correction_that_comes_after_the_close_counts_nowhere(database_url: str) -> None:
+    person = Person()
+    first = person.session(MONDAY - 21 * DAY)
+    person.session(MONDAY - 21 * DAY, replaces=first, received=at(MONDAY + DAY))
+    assert practised(database_url, person) == 0
+
+
+def test_who_gives_no_scores_has_no_change_of_pain(database_url: str) -> None:
+    """PostgreSQL's LEAST would skip the NULL and make +3 points of it."""
+    silent, half = Person(), Person()
+    silent.session(before=None, after=None)
+    half.session(before=9, after=None)
+    found = computed(database_url, [silent, half])[TableName.ROUTINE]
+    assert found["daily", Statistic.PRACTISED] == 2 * 7
+    assert found["daily", Statistic.SCORED] == 2 * -5
+    assert found["daily", Statistic.PAIN] == 0
+
+
+def test_a_mean_is_rounded_and_not_cut(database_url: str) -> None:
+    """Cutting would bias every mean of several sessions by a part of a tenth."""
+    person = Person()
+    for after in (4, 4, 5):  # the mean is -2/3, in tenths -6.67
+        person.session(before=5, after=after)
+    found = computed(database_url, [person])[TableName.ROUTINE]
+    assert found["daily", Statistic.PAIN] == -7 + 10
+
+
+def test_the_routine_with_most_sessions_is_the_one_and_of_equals_the_first(
+    database_url: str,
+) -> None:
+    mostly, equal, own = Person(), Person(), Person()
+    for routine in ("exercises", "massage", "massage"):
+        mostly.session(routine=routine)
+    for routine in ("massage", "exercises"):
+        equal.session(routine=routine)
+    for written in (None, "for-one-patient"):
+        own.session(routine=written)
+    found = computed(database_url, [mostly, equal, own])[TableName.ROUTINE]
+    there = {key for (key, statistic), n in found.items() if n and statistic == "practised"}
+    assert there == {"massage", "exercises", PERSONALISED}
+    assert found["massage", Statistic.SESSIONS] == 3
+
+
+@pytest.mark.parametrize(
+    ("day", "received", "counts"),
+    [
+        (MONDAY, MONDAY + 20 * DAY, True),  # within the grace of its own week
+        (MONDAY, MONDAY + 21 * DAY, False),  # later: in the week it arrives in
+        (MONDAY - 21 * DAY, MONDAY, True),  # that is this one
+        (MONDAY - 21 * DAY, MONDAY - DAY, False),  # counted in its own
+        (MONDAY - 50 * DAY, MONDAY + 6 * DAY, True),  # 56 days old
+        (MONDAY - 51 * DAY, MONDAY + 6 * DAY, False),  # 57
+        (MONDAY + 6 * DAY, MONDAY + 5 * DAY, True),  # a phone ahead of the server's date
+    ],
+)
+def test_a_late_session_counts_once_in_the_open_week_it_arrives_in(
+    database_url: str,
+    day: datetime.date,
+    received: datetime.date,
+    counts: bool,  # noqa: FBT001
+) -> None:
+    person = Person()
+    person.session(day, received=at(received, 23))
+    assert practised(database_url, person) == counts
+
+
+def test_a_red_flag_counts_once_a_cycle_under_its_most_severe_rule(database_url: str) -> None:
+    alarmed, other, mild = Person(), Person(), Person()
+    alarmed.report(level="urgent", fired=["U01"])
+    alarmed.report(MONDAY + 20 * DAY, level="emergency", fired=["U01", "E01"])
+    other.report(level="urgent", fired=["U-of-another-rule-set"])
+    mild.report(level="see_professional", fired=["P01"])
+    people = [alarmed, other, mild]
+    found = computed(database_url, people, STANDARD, "cycle")[TableName.RED_FLAG_RULE]
+    assert found == {
+        ("E01", Statistic.RED_FLAGS): 1,
+        ("U01", Statistic.RED_FLAGS): 0,
+        ("other", Statistic.RED_FLAGS): 1,
+    }
+
+
+def test_a_red_flag_without_any_rule_is_a_red_flag(database_url: str) -> None:
+    """A rule that could not be evaluated raises the level and does not fire."""
+    person = Person()
+    person.report(level="emergency", fired=[])
+    found = computed(database_url, [person], PILOT, "quarter")[TableName.RED_FLAG]
+    assert found == {(EVERYBODY, Statistic.RED_FLAGS): 1}
+
+
+def test_every_key_has_its_cell_also_where_nobody_is(database_url: str) -> None:
+    found = computed(database_url, [], STANDARD, "cycle")
+    assert {key for key, _ in found[TableName.ROUTINE]} == {*KEYS.routines, PERSONALISED}
+    assert {key for key, _ in found[TableName.REGION]} == {"north", "south", "unknown"}
+    assert {key for key, _ in found[TableName.AGE]} == set(STANDARD.age_bands)
+    assert not any(n for exact in found.values() for n in exact.values())

@@ -1,0 +1,148 @@
+"""`footing publish` as an operator meets it."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from api.aggregates.estimates import PainBounds, Quantity
+from api.aggregates.measures import TableName
+from api.aggregates.models import PUBLICATIONS
+from api.aggregates.publication_log import PublicationLog, hash_of
+from api.aggregates.reading import cells_of, published, table_estimates
+from api.core.config import SEED_FOLDER
+from api.participants.models import PARTICIPANTS
+from tests.aggregates.test_publishing import NoNoise, practising, publish, settle
+from tests.aggregates.world import MONDAY, Person, install
+from tests.conftest import AppMaker
+from tests.core.stored import in_database, rows
+from tests.support.phone import Phone
+from tests.support.server import environment, footing, running_server
+
+WITHOUT_OPENDP = """
+import sys
+sys.modules["opendp"] = None
+from api.cli import app
+app()
+"""
+
+
+def run(database_url: str, folder: Path, **settings: str) -> tuple[int, str, str]:
+    done = footing("publish", database_url=database_url, folder=folder, **settings)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_it_says_what_it_closed_and_the_second_time_that_nothing_is_due(
+    database_url: str, tmp_path: Path
+) -> None:
+    """On a database that was installed long ago, by the machine's own clock."""
+    in_database(database_url, install)
+    code, said, error = run(database_url, tmp_path)
+    assert code == 0, error
+    closed = [f"{row['kind']} {row['starts_on']}" for row in rows(database_url, PUBLICATIONS)]
+    assert "week 2026-09-07" in closed
+    assert sorted(line.split(" to ")[0] for line in said.splitlines()) == sorted(
+        f"Closed {name}" for name in closed
+    )
+    assert "Publishing" in error
+    assert run(database_url, tmp_path)[:2] == (0, "No period is due.\n")
+    assert (tmp_path / "footing-publications.log").exists()
+
+
+def test_a_fresh_installation_has_nothing_to_close(database_url: str, tmp_path: Path) -> None:
+    assert run(database_url, tmp_path)[:2] == (0, "No period is due.\n")
+
+
+def test_without_opendp_it_says_so_in_one_line(database_url: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_OPENDP, "publish"],
+        env=environment(database_url),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Publishing needs OpenDP, which is not installed: pip install 'footing[publish]'\n"
+    )
+
+
+def test_a_plan_with_a_wrong_scale_is_refused_and_nothing_is_published(
+    database_url: str, tmp_path: Path
+) -> None:
+    in_database(database_url, install)
+    seed = tmp_path / "seed"
+    shutil.copytree(SEED_FOLDER, seed)
+    plan = seed / "aggregates" / "standard.json"
+    plan.write_text(plan.read_text("utf-8").replace('"scale": 144', '"scale": 72'), "utf-8")
+    code, said, error = run(database_url, tmp_path, seed_folder=str(seed))
+    assert (code, said) == (1, "")
+    assert "rho of people is" in error
+    assert error.count("\n") == 1
+    assert not rows(database_url, PUBLICATIONS)
+
+
+def test_the_pilot_profile_is_chosen_by_a_setting(database_url: str, tmp_path: Path) -> None:
+    in_database(database_url, install)
+    assert run(database_url, tmp_path, aggregates_profile="pilot")[0] == 0
+    assert {row["profile"] for row in rows(database_url, PUBLICATIONS)} == {"pilot"}
+    code, _, error = run(database_url, tmp_path, aggregates_profile="mine")
+    assert code == 1
+    assert "FOOTING_AGGREGATES_PROFILE" in error
+
+
+def test_a_server_that_starts_on_a_restored_backup_erases_again(
+    database_url: str, tmp_path: Path
+) -> None:
+
+    gone, log = practising(), tmp_path / "log"
+    settle(database_url, gone)
+    asyncio.run(PublicationLog(log).erased(gone.id, MONDAY))
+    with running_server(database_url, tmp_path, publication_log=str(log)) as server:
+        assert "Erased again after a restore: 1 participants" in server.log
+    assert not rows(database_url, PARTICIPANTS)
+
+
+def test_an_erasure_over_http_is_in_the_log_before_it_is_answered(
+    database_url: str, make_client: AppMaker, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    phone = Phone(make_client(database_url=database_url, publication_log=log))
+    phone.enrol()
+    assert not log.exists()
+    assert phone.client.delete("/v1/me", headers=phone.headers).status_code == 200
+    assert hash_of(uuid.UUID(phone.participant_id)) in log.read_text("utf-8")
+
+
+def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
+    database_url: str, make_client: AppMaker, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "no-such-folder" / "log"
+    phone = Phone(make_client(database_url=database_url, publication_log=nowhere))
+    phone.enrol()
+    assert phone.client.delete("/v1/me", headers=phone.headers).status_code == 503
+    assert phone.get("/v1/me").status_code == 200
+    done = footing(
+        "serve", database_url=database_url, folder=tmp_path, publication_log=str(nowhere)
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Can't write the publication log ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -> None:
+    people = [practising() for _ in range(80)]
+    settle(database_url, *people, Person())
+    publish(database_url, tmp_path, noise=NoNoise())
+    weeks = in_database(database_url, lambda db: published(db, "week", MONDAY))
+    assert weeks[0].starts_on == MONDAY
+    assert all(week.released for week in weeks)
+    names = [week.id for week in weeks]
+    cells = in_database(database_url, lambda db: cells_of(db, names))
+    said = table_estimates(cells[names[0]], TableName.ROUTINE, PainBounds(-5.0, 3.0))
+    assert said["daily"][Quantity.PEOPLE].value == 80
+    assert said["daily"][Quantity.ADHERENCE].value == 1
+    assert said["massage"][Quantity.PEOPLE].value is None

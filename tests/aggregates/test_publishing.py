@@ -1,0 +1,468 @@
+"""Publishing: each period once and for good, whatever crashes, repeats, or is erased after."""
+
+import asyncio
+import datetime
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates.cube import Keys
+from api.aggregates.measures import STATISTICS
+from api.aggregates.models import CELLS, PUBLICATIONS
+from api.aggregates.noise import Noise, OpenDpNoise
+from api.aggregates.plan import Plan
+from api.aggregates.publication_log import PublicationLog, hash_of
+from api.aggregates.publishing import Publisher
+from api.aggregates.restoring import put_right
+from api.core.config import Settings
+from api.core.db import Database
+from api.core.errors import NotReady, Unavailable
+from api.participants.models import PARTICIPANTS
+from api.publish_cli import erase_again
+from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
+from tests.core.stored import execute, in_database, rows
+from tests.support.clock import FakeClock
+from tests.support.postgres import execute as execute_on_postgres
+from tests.support.server import FOOTING, environment, footing
+
+ROOT = Path(__file__).parents[2]
+WEEK = datetime.timedelta(days=7)
+# When the first cycle of an installation on MONDAY is closed, and four weeks with it.
+CYCLE_CLOSES = MONDAY + 6 * WEEK
+
+
+class NoNoise:
+    """Lets the exact numbers through, so that a test sees what was measured."""
+
+    def draw(self, exact: Sequence[int], scale: int) -> list[int]:
+        assert scale > 0
+        return list(exact)
+
+
+def publisher(
+    database: Database,
+    folder: Path,
+    today: datetime.date = CYCLE_CLOSES,
+    *,
+    noise: Noise | None = None,
+    plan: Plan = STANDARD,
+    keys: Keys = KEYS,
+) -> Publisher:
+    clock = FakeClock()
+    clock.instant = at(today)
+    log = PublicationLog(folder / "publications.log")
+    return Publisher(database, plan, keys, noise or OpenDpNoise(), log, clock)
+
+
+def publish(url: str, folder: Path, today: datetime.date = CYCLE_CLOSES, **how: Any) -> list[str]:
+    """Close what is due; return the names of what was closed here."""
+
+    async def run() -> list[str]:
+        database = Database(Settings(database_url=url))
+        try:
+            one = publisher(database, folder, today, **how)
+            return [period.id async for period, here in one.close(await one.due()) if here]
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def settle(url: str, *people: Person) -> None:
+    async def work(db: AsyncSession) -> None:
+        await install(db)
+        for person in people:
+            await person.store(db)
+
+    in_database(url, work)
+
+
+def practising(**changes: Any) -> Person:
+    person = Person(**changes)
+    for day in range(28):
+        person.session(MONDAY + datetime.timedelta(days=day))
+    return person
+
+
+def everything(url: str) -> list[str]:
+    return sorted(str(row) for table in (PUBLICATIONS, CELLS) for row in rows(url, table))
+
+
+def cells_planned(plan: Plan, keys: Keys, kind: str) -> int:
+    return sum(
+        len(keys.of(table.table, plan)) * len(STATISTICS[measure.measure])
+        for table in plan.period(kind).tables
+        for measure in table.measures
+    )
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    settle(database_url, practising(), practising(region="south"))
+    return database_url
+
+
+# What is closed, and when.
+
+
+def test_a_period_closes_two_weeks_after_its_end_and_not_a_day_before(
+    url: str, tmp_path: Path
+) -> None:
+    day = datetime.timedelta(days=1)
+    assert publish(url, tmp_path, MONDAY + 3 * WEEK - day) == []
+    assert publish(url, tmp_path, MONDAY + 3 * WEEK) == ["week-2026-09-07"]
+    assert publish(url, tmp_path, CYCLE_CLOSES) == [
+        "cycle-2026-09-07",
+        "week-2026-09-14",
+        "week-2026-09-21",
+        "week-2026-09-28",
+    ]
+
+
+def test_a_publication_holds_every_cell_and_says_what_it_costs(url: str, tmp_path: Path) -> None:
+    publish(url, tmp_path)
+    published = {row["id"]: row for row in rows(url, PUBLICATIONS)}
+    week = published["week-2026-09-07"]
+    plan = STANDARD.period("week")
+    assert (week["rho"], week["epsilon"], week["delta"]) == (plan.rho, plan.epsilon, 1e-6)
+    assert week["plan_hash"] == STANDARD.hash
+    assert week["ends_on"] == datetime.date(2026, 9, 13)
+    for name, row in published.items():
+        mine = [cell for cell in rows(url, CELLS) if cell["publication_id"] == name]
+        assert len(mine) == cells_planned(STANDARD, KEYS, row["kind"])
+
+
+def test_what_is_stored_is_what_was_measured_with_noise_of_the_plan(
+    url: str, tmp_path: Path
+) -> None:
+    publish(url, tmp_path, noise=NoNoise())
+    cells = {
+        (cell["publication_id"], cell["table_name"], cell["key"], cell["statistic"]): cell
+        for cell in rows(url, CELLS)
+    }
+    people = cells["week-2026-09-07", "routine", "daily", "practised"]
+    assert (people["noisy"], people["scale"]) == (2 * 7, 144)
+    south = cells["cycle-2026-09-07", "region", "south", "practised"]
+    assert (south["noisy"], south["scale"]) == (7, 151)
+
+
+def test_no_exact_number_is_ever_stored(url: str, tmp_path: Path) -> None:
+    publish(url, tmp_path)
+    # 200 cells of people who are not there: with noise, hardly any is zero.
+    noisy = [cell["noisy"] for cell in rows(url, CELLS)]
+    assert len(noisy) > 60
+    assert sum(value == 0 for value in noisy) < 5
+
+
+# Once.
+
+
+def test_publishing_again_changes_nothing_and_draws_nothing(url: str, tmp_path: Path) -> None:
+    assert publish(url, tmp_path)
+    before = everything(url)
+    assert publish(url, tmp_path) == []
+    assert everything(url) == before
+
+
+def test_what_is_erased_uploaded_or_taken_back_after_the_close_changes_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    gone, back = practising(), practising()
+    settle(database_url, gone, back)
+    publish(database_url, tmp_path)
+    before = everything(database_url)
+
+    async def change(db: AsyncSession) -> None:
+        await erase_again(db, gone.id)
+        late = Person()
+        late.session(MONDAY, received=at(CYCLE_CLOSES))
+        await late.store(db)
+
+    in_database(database_url, change)
+    assert publish(database_url, tmp_path) == []
+    assert everything(database_url) == before
+
+
+def test_who_is_erased_before_the_close_is_in_nothing(database_url: str, tmp_path: Path) -> None:
+    gone = practising()
+    settle(database_url, gone)
+    in_database(database_url, lambda db: erase_again(db, gone.id))
+    publish(database_url, tmp_path, noise=NoNoise())
+    assert {cell["noisy"] for cell in rows(database_url, CELLS)} == {0}
+
+
+def test_of_publishers_at_the_same_moment_one_closes_each_period(url: str, tmp_path: Path) -> None:
+    async def together() -> list[list[str]]:
+        databases = [
+            Database(Settings(database_url=url, database_timeout_seconds=30)) for _ in range(4)
+        ]
+
+        async def one(database: Database) -> list[str]:
+            mine = publisher(database, tmp_path)
+            due = await mine.due()
+            assert len(due) == 5
+            await barrier.wait()
+            return [period.id async for period, here in mine.close(due) if here]
+
+        barrier = asyncio.Barrier(4)
+        try:
+            return await asyncio.gather(*map(one, databases))
+        finally:
+            for database in databases:
+                await database.close()
+
+    closed = [name for names in asyncio.run(together()) for name in names]
+    assert len(closed) == len(set(closed)) == 5
+    assert len(rows(url, PUBLICATIONS)) == 5
+    expected = 4 * cells_planned(STANDARD, KEYS, "week") + cells_planned(STANDARD, KEYS, "cycle")
+    assert len(rows(url, CELLS)) == expected
+    log = (tmp_path / "publications.log").read_text("utf-8").splitlines()
+    assert len(log) == 5
+
+
+def test_a_publisher_that_is_killed_leaves_whole_periods_and_the_next_one_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
+    settle(database_url, practising())
+    # A year of periods, so that the kill hits in the middle.
+    long_ago = datetime.date.today() - datetime.timedelta(days=400)  # noqa: DTZ011  # a day
+    in_database(database_url, lambda db: install(db, long_ago))
+    log = str(tmp_path / "publications.log")
+    process = subprocess.Popen(
+        [FOOTING, "publish"],
+        env=environment(database_url, publication_log=log),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    give_up = time.monotonic() + 60
+    while len(rows(database_url, PUBLICATIONS)) < 3:
+        assert process.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = {row["id"]: row["kind"] for row in rows(database_url, PUBLICATIONS)}
+    before = everything(database_url)
+
+    def cells(name: str) -> int:
+        return sum(cell["publication_id"] == name for cell in rows(database_url, CELLS))
+
+    sizes = {
+        kind: {cells(name) for name in killed if killed[name] == kind} for kind in killed.values()
+    }
+    assert all(len(size) == 1 and 0 not in size for size in sizes.values())
+    done = footing("publish", database_url=database_url, folder=tmp_path, publication_log=log)
+    assert done.returncode == 0, done.stderr
+    after = rows(database_url, PUBLICATIONS)
+    assert len(after) > 60 > len(killed)
+    assert all(row["released"] for row in after)
+    assert set(before) <= set(everything(database_url))
+
+
+# Never changed.
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE publication_cell SET noisy = noisy + 1",
+        "UPDATE publication SET rho = 0",
+        "DELETE FROM publication_cell",
+        "DELETE FROM publication",
+    ],
+)
+def test_nobody_changes_what_was_published(url: str, tmp_path: Path, statement: str) -> None:
+    publish(url, tmp_path)
+    before = everything(url)
+    with pytest.raises(DBAPIError, match="what was published is never changed"):
+        execute(url, statement)
+    assert everything(url) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sqlite_replaces_nothing_either(url: str, tmp_path: Path) -> None:
+    publish(url, tmp_path)
+    before = everything(url)
+    columns = "publication_id, table_name, key, statistic, noisy, scale"
+    execute(
+        url,
+        f"INSERT OR REPLACE INTO publication_cell ({columns}) "
+        "SELECT publication_id, table_name, key, statistic, 0, scale FROM publication_cell",
+        "INSERT OR REPLACE INTO publication SELECT 'another' || id, kind, starts_on, ends_on, "
+        "closed_at, profile, plan_hash, 0, 0, 0, released FROM publication",
+    )
+    assert everything(url) == before
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_truncates_nothing_either(url: str, tmp_path: Path) -> None:
+    publish(url, tmp_path)
+    with pytest.raises(DBAPIError, match="what was published is never changed"):
+        execute(url, "TRUNCATE publication_cell")
+
+
+def documented_grants() -> str:
+    """Return the roles as the operators' document makes them."""
+    document = (ROOT / "docs" / "operators.md").read_text("utf-8")
+    (block,) = re.findall(r"^```sql\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    return str(block)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_documented_roles_read_cells_and_change_none(url: str, tmp_path: Path) -> None:
+    publish(url, tmp_path)
+
+    async def attempt(role: str, statement: str) -> str:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(f"SET ROLE {role}")
+            await connection.execute(statement)
+        except asyncpg.InsufficientPrivilegeError:
+            return "denied"
+        finally:
+            await connection.close()
+        return "done"
+
+    async def drop() -> None:
+        for role in ("footing_server", "footing_reader"):
+            with suppress(asyncpg.UndefinedObjectError):
+                await execute_on_postgres(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+    async def attempts() -> dict[tuple[str, str], str]:
+        await drop()
+        try:
+            await execute_on_postgres(url, documented_grants())
+            return {
+                (role, statement): await attempt(role, statement)
+                for role in ("footing_server", "footing_reader")
+                for statement in (
+                    "SELECT 1 FROM publication_cell",
+                    "SELECT 1 FROM publication",
+                    "SELECT 1 FROM exercise_session",
+                    "SELECT 1 FROM participant",
+                    "DELETE FROM exercise_session",
+                    "UPDATE publication_cell SET noisy = 0",
+                    "DELETE FROM publication_cell",
+                    "TRUNCATE publication_cell",
+                    "UPDATE publication SET rho = 0",
+                    "INSERT INTO publication SELECT * FROM publication WHERE false",
+                )
+            }
+        finally:
+            await drop()
+
+    found = asyncio.run(attempts())
+    allowed = {pair for pair, outcome in found.items() if outcome == "done"}
+    assert allowed == {
+        ("footing_server", "SELECT 1 FROM publication_cell"),
+        ("footing_server", "SELECT 1 FROM publication"),
+        ("footing_server", "SELECT 1 FROM exercise_session"),
+        ("footing_server", "SELECT 1 FROM participant"),
+        ("footing_server", "DELETE FROM exercise_session"),
+        ("footing_server", "INSERT INTO publication SELECT * FROM publication WHERE false"),
+        ("footing_reader", "SELECT 1 FROM publication_cell"),
+        ("footing_reader", "SELECT 1 FROM publication"),
+    }
+
+
+# After a restore.
+
+
+def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
+    async def run() -> tuple[tuple[str, ...], int]:
+        database = Database(Settings(database_url=url))
+        try:
+            mended = await put_right(database, PublicationLog(log), erase_again)
+            return mended.not_released, mended.erased_again
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_period_that_a_backup_has_forgotten_is_not_drawn_again(url: str, tmp_path: Path) -> None:
+    log = tmp_path / "publications.log"
+    file = Path(url.removeprefix("sqlite:///"))
+    publish(url, tmp_path, MONDAY + 3 * WEEK)
+    shutil.copy(file, tmp_path / "backup")
+    publish(url, tmp_path, MONDAY + 4 * WEEK)
+    for left in file.parent.glob(f"{file.name}*"):
+        left.unlink()
+    shutil.copy(tmp_path / "backup", file)
+    assert restored(url, log) == (("week-2026-09-14",), 0)
+    assert publish(url, tmp_path, MONDAY + 4 * WEEK) == []
+    released = {row["id"]: row["released"] for row in rows(url, PUBLICATIONS)}
+    assert released == {"week-2026-09-07": True, "week-2026-09-14": False}
+    assert {cell["publication_id"] for cell in rows(url, CELLS)} == {"week-2026-09-07"}
+    assert restored(url, log) == ((), 0)
+
+
+def test_who_was_erased_after_a_backup_is_erased_again(database_url: str, tmp_path: Path) -> None:
+    gone, stays = practising(), practising()
+    settle(database_url, gone, stays)
+    log = tmp_path / "publications.log"
+    asyncio.run(PublicationLog(log).erased(gone.id, MONDAY))
+    assert str(gone.id) not in log.read_text("utf-8")
+    assert hash_of(gone.id) in log.read_text("utf-8")
+    assert restored(database_url, log) == ((), 1)
+    assert [row["participant_id"] for row in rows(database_url, PARTICIPANTS)] == [stays.id]
+
+
+def test_a_log_that_is_behind_the_database_is_brought_in_line(url: str, tmp_path: Path) -> None:
+    """As after a crash between the commit and the line."""
+    log = tmp_path / "publications.log"
+    publish(url, tmp_path, MONDAY + 3 * WEEK)
+    whole = log.read_text("utf-8")
+    log.unlink()
+    assert restored(url, log) == ((), 0)
+    assert log.read_text("utf-8") == whole
+
+
+def test_a_log_of_another_installation_says_nothing_about_this_one(
+    url: str, tmp_path: Path
+) -> None:
+    publish(url, tmp_path, MONDAY + 3 * WEEK)
+    log = tmp_path / "publications.log"
+    text_of_log = log.read_text("utf-8")
+    other = re.sub(r'"installation": "[^"]+"', f'"installation": "{Person().id}"', text_of_log)
+    log.write_text(other.replace("2026-09-07", "2026-08-31"), "utf-8")
+    assert restored(url, log) == ((), 0)
+    assert len(rows(url, PUBLICATIONS)) == 1
+
+
+def test_a_damaged_log_stops_everything_and_names_the_line(url: str, tmp_path: Path) -> None:
+    log = tmp_path / "publications.log"
+    publish(url, tmp_path, MONDAY + 3 * WEEK)
+    with log.open("a", encoding="utf-8") as file:
+        file.write('{"closed": "week-2026')
+    with pytest.raises(NotReady, match="Line 2 of the publication log"):
+        restored(url, log)
+
+
+def test_an_erasure_that_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
+    log = PublicationLog(tmp_path / "no-such-folder" / "publications.log")
+    with pytest.raises(Unavailable, match="nothing was erased"):
+        asyncio.run(log.erased(Person().id, MONDAY))
+
+
+def test_a_change_of_profile_that_costs_too_much_waits(database_url: str, tmp_path: Path) -> None:
+    """A plan is below the ceiling by itself; two of them within a year need not be."""
+    settle(database_url)
+    year = MONDAY + 54 * WEEK
+    publish(database_url, tmp_path, year)
+    before = everything(database_url)
+    with pytest.raises(NotReady, match=r"above the ceiling of 0\.5; nothing was published"):
+        publish(database_url, tmp_path, year + 13 * WEEK, plan=PILOT)
+    assert set(before) <= set(everything(database_url))
