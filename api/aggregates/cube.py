@@ -130,12 +130,14 @@ def _index(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[int]
 
 
 def _agreed(participant_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Say that the newest consent is for research; in the same second a refusal counts more."""
-    yes, no = CONSENTS.alias("agreed"), CONSENTS.alias("refused")
-    refused_since = exists().where(
-        no.c.participant_id == yes.c.participant_id, ~no.c.research, no.c.given_at >= yes.c.given_at
+    """Say that the newest consent is for research, and that storage was not taken back in it."""
+    newest, later = CONSENTS.alias("newest"), CONSENTS.alias("later")
+    has_later = exists().where(
+        later.c.participant_id == newest.c.participant_id, later.c.number > newest.c.number
     )
-    return exists().where(yes.c.participant_id == participant_id, yes.c.research, ~refused_since)
+    return exists().where(
+        newest.c.participant_id == participant_id, newest.c.research, newest.c.storage, ~has_later
+    )
 
 
 def _midnight(day: datetime.date) -> datetime.datetime:

@@ -4,7 +4,7 @@ import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.content.schemas import ConsentVersion, Name, Sentence, Slug
 from api.http.fields import (
@@ -82,31 +82,38 @@ class ConsentChoice(RequestModel):
     ]
 
 
+def _agreed(value: object) -> object:
+    # To pydantic, 1 is true as well; nobody agrees with a number.
+    return value if value is True else None
+
+
 class ConsentGiven(ConsentChoice):
     """What the person agreed to: without storage there is nothing to enrol for."""
 
-    storage: Annotated[Literal[True], Field(description="Required.", examples=[True])]
+    storage: Annotated[
+        Literal[True], BeforeValidator(_agreed), Field(description="Required.", examples=[True])
+    ]
 
 
 class ProfileChange(RequestModel):
-    """What changes in one's own profile; what is left out stays as it is."""
+    """What changes in one's own profile; what is left out, or null, stays as it is."""
 
-    # Never read: only what was sent is.
-    time_zone: TimeZoneName = "UTC"
-    language: Language = "en"
-    age_band: Annotated[AgeBand, Field(examples=["age_40_49"])] = AgeBand.UNKNOWN
+    time_zone: TimeZoneName | None = None
+    language: Language | None = None
+    age_band: Annotated[AgeBand | None, Field(examples=["age_40_49"])] = None
     region: Annotated[
-        Name,
+        Name | None,
         Field(description="One of the operator's regions, or `unknown`.", examples=["unknown"]),
-    ] = "unknown"
+    ] = None
     conditions: Annotated[
-        list[Name],
+        list[Name] | None,
         Field(
             max_length=50,
-            description="All of them; see `conditions` in `GET /v1/content`.",
+            description="All of them, none as an empty list; see `conditions` in "
+            "`GET /v1/content`.",
             examples=[[]],
         ),
-    ] = []
+    ] = None
 
 
 class Enrolment(ProfileChange):

@@ -33,11 +33,11 @@ def profile_faults(
         message = "This service is for adults. A child's back pain needs a doctor."
         yield Fault("/age_band", "adults_only", message)
     regions = {*settings.regions, "unknown"}
-    if profile.region not in regions:
+    if profile.region is not None and profile.region not in regions:
         message = f"Unknown region; there is {', '.join(sorted(regions))}."
         yield Fault("/region", "unknown_region", message)
     conditions = {condition.id for condition in catalogue.conditions}
-    for index, name in enumerate(profile.conditions):
+    for index, name in enumerate(profile.conditions or ()):
         if name not in conditions:
             yield Fault(f"/conditions/{index}", "unknown_condition", "There is no such condition.")
 
@@ -61,9 +61,9 @@ async def enrol(db: AsyncSession, enrolment: Enrolment, clock: Clock) -> Enrolle
             enrolled_at=now,
             time_zone=enrolment.time_zone,
             language=enrolment.language,
-            age_band=enrolment.age_band.value,
-            region=enrolment.region,
-            conditions=sorted(set(enrolment.conditions)),
+            age_band=(enrolment.age_band or AgeBand.UNKNOWN).value,
+            region=enrolment.region or "unknown",
+            conditions=sorted(set(enrolment.conditions or ())),
             last_change=0,
             used=False,
             storage_consent=enrolment.consent.storage,
@@ -219,7 +219,7 @@ async def change_profile(
     db: AsyncSession, participant_id: uuid.UUID, change: ProfileChange, now: datetime.datetime
 ) -> Profile:
     """Change what was sent, the participant being locked; the same again is no change."""
-    sent = change.model_dump(mode="json", exclude_unset=True)
+    sent = change.model_dump(mode="json", exclude_none=True)
     if "conditions" in sent:
         sent["conditions"] = sorted(set(sent["conditions"]))
     stored = (await profile(db, participant_id)).model_dump(mode="json")

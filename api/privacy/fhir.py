@@ -142,8 +142,7 @@ def consents(row: Row) -> Iterator[Resource]:
     scopes = {"storage": "patient-privacy", "research": "research"}
     for purpose, category in categories.items():
         yield {
-            **_resource(row, "Consent", f"{row.consent_id}/{purpose}"),
-            "identifier": [_identifier(row.consent_id)],
+            **_resource(row, "Consent", f"{row.number}/{purpose}"),
             "status": "active" if row.rank == 1 else "inactive",
             "scope": {"coding": [{"system": f"{HL7}consentscope", "code": scopes[purpose]}]},
             "category": [category],

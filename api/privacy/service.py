@@ -115,8 +115,7 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
     """Read the records that FHIR has a word for, each as its resources."""
     replaced = await _replaced(db, participant_id)
     standing = (await activities_in_force(db, participant_id)).rule_ids
-    newest_first = (CONSENTS.c.given_at.desc(), CONSENTS.c.consent_id)
-    rank = func.row_number().over(order_by=newest_first).label("rank")
+    rank = func.row_number().over(order_by=CONSENTS.c.number.desc()).label("rank")
     reports = select(REPORTS).where(REPORTS.c.participant_id == participant_id).subquery()
     decisions = select(DECISIONS.c.id).where(DECISIONS.c.participant_id == participant_id)
     parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (

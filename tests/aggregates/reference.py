@@ -16,8 +16,8 @@ Row = dict[str, Any]
 
 
 def agrees(person: Person) -> bool:
-    newest = max(given_at for _, given_at in person.consents)
-    return all(research for research, given_at in person.consents if given_at == newest)
+    research, _ = person.consents[-1]
+    return research and person.storage
 
 
 def start_of(day: datetime.date, period: Period) -> datetime.date:

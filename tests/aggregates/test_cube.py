@@ -142,9 +142,10 @@ def test_only_the_newest_consent_counts(database_url: str) -> None:
     taken_back = Person(consents=[(True, at(MONDAY)), (False, at(MONDAY, 13))])
     given_later = Person(consents=[(False, at(MONDAY)), (True, at(MONDAY, 13))])
     both_at_once = Person(consents=[(True, at(MONDAY)), (False, at(MONDAY))])
-    for person in (taken_back, given_later, both_at_once):
+    no_more_storage = Person(storage=False)
+    for person in (taken_back, given_later, both_at_once, no_more_storage):
         person.session()
-    assert practised(database_url, taken_back, both_at_once) == 0
+    assert practised(database_url, taken_back, both_at_once, no_more_storage) == 0
     assert practised(database_url, given_later) == 1
 
 

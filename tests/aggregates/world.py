@@ -57,6 +57,8 @@ class Person:
     consents: list[tuple[bool, datetime.datetime]] = field(
         default_factory=lambda: [(True, at(MONDAY))]
     )
+    # Whether the newest consent is one to storage too.
+    storage: bool = True
     sessions: list[Row] = field(default_factory=list)
     reports: list[Row] = field(default_factory=list)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
@@ -114,6 +116,8 @@ class Person:
                 region=self.region,
                 conditions=[],
                 last_change=0,
+                used=True,
+                storage_consent=True,
             )
         )
         for table, rows in (
@@ -126,12 +130,12 @@ class Person:
                 await db.execute(insert(table), rows)
 
     def _consents(self) -> Iterator[Row]:
-        for research, given_at in self.consents:
+        for number, (research, given_at) in enumerate(self.consents, 1):
             yield {
                 "participant_id": self.id,
-                "consent_id": uuid.uuid4(),
+                "number": number,
                 "version": "1",
-                "storage": True,
+                "storage": self.storage or number < len(self.consents),
                 "research": research,
                 "given_at": given_at,
             }

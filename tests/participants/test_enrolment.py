@@ -124,6 +124,7 @@ BAD_ENROLMENTS: list[tuple[Json, str, str]] = [
     (consent(version="1999-01-01"), "/consent/version", "unknown_consent_version"),
     (consent(storage=False), "/consent/storage", "literal_error"),
     (consent(storage="true"), "/consent/storage", "literal_error"),
+    (consent(storage=1), "/consent/storage", "literal_error"),
     (consent(research="yes"), "/consent/research", "bool_type"),
     (consent(research=None), "/consent/research", "bool_type"),
     (consent(marketing=True), "/consent/marketing", "unknown_field"),

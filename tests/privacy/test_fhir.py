@@ -17,12 +17,11 @@ from sqlalchemy import insert, text
 from api.core.config import Settings
 from api.core.db import Database
 from api.journal.models import SESSIONS
-from api.participants.models import CONSENTS
 from api.privacy import service
 from api.privacy.schemas import FHIR_EXAMPLE
 from tests.support.clock import FakeClock
 from tests.support.life import NOTE, live
-from tests.support.phone import Json, Phone
+from tests.support.phone import CONSENT_VERSION, Json, Phone
 from tests.support.server import running_server
 
 FHIR = "application/fhir+json"
@@ -92,22 +91,14 @@ def in_database(database_url: str, *statements: Any) -> None:
 
 
 @pytest.fixture
-def lived(phone: Phone, clock: FakeClock, database_url: str) -> Phone:
+def lived(phone: Phone, clock: FakeClock) -> Phone:
     """A phone with everything on the server that can be there."""
     phone.enrol(conditions=["diabetes", "gout"], age_band="age_40_49", language="es-MX")
     live(phone, clock)
-    earlier = [
-        {
-            "participant_id": uuid.UUID(phone.participant_id),
-            "consent_id": uuid.uuid4(),
-            "version": "2026-01-01",
-            "storage": True,
-            "research": research,
-            "given_at": datetime.datetime(2026, month, 1, tzinfo=datetime.UTC),
-        }
-        for month, research in ((1, False), (2, True))
-    ]
-    in_database(database_url, insert(CONSENTS).values(earlier))
+    for research in (True, False):
+        clock.advance(minutes=1)
+        consent = {"version": CONSENT_VERSION, "storage": True, "research": research}
+        assert phone.put("/v1/me/consent", consent).status_code == 200
     return phone
 
 
@@ -316,8 +307,9 @@ def test_storage_and_research_are_consents_of_their_own_with_their_history(lived
         )
         for found in consents
     }
+    newest = max(consent["number"] for consent in export["consents"])
     for consent in export["consents"]:
-        status = "active" if consent["version"] == "2026-11-22" else "inactive"
+        status = "active" if consent["number"] == newest else "inactive"
         for scope, granted in (("patient-privacy", "storage"), ("research", "research")):
             expected = (status, "permit" if consent[granted] else "deny")
             assert seen[consent["version"], consent["given_at"], scope] == expected

@@ -100,7 +100,7 @@ def test_a_call_that_is_refused_for_its_content_is_no_use_yet(
     client: TestClient, clock: FakeClock, erase: Erase
 ) -> None:
     phone, _ = enrolled(client)
-    assert phone.patch("/v1/me", {"language": None}).status_code == 422
+    assert phone.patch("/v1/me", {"language": 7}).status_code == 422
     clock.advance(days=1000)
     assert erase() == Purged(1, 0)
 
