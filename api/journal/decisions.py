@@ -159,7 +159,7 @@ async def reconsider_later(
     """Decide again on the reports behind a new or a deleted one, where their history changed.
 
     Up to the next pain-free report behind `until`, the last that is new: what comes after it
-    stands in an episode of its own.
+    stands in an episode of its own, as it did before.
     """
     db, participant_id = writing.db, writing.participant_id
     later = (
@@ -179,7 +179,7 @@ async def reconsider_later(
         if tuple(row.history_facts) != facts:
             await decide_again(db, row, facts, writing.rule_set, writing.now)
             writing.created(ChangedKind.SYMPTOM_REPORT, row.id)
-        if past.pain_score == 0 and not _precedes(past, until):
+        if past.pain_score == 0 and _precedes(until, past):
             return
         episode = episode.after(past)
 

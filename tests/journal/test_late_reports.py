@@ -75,6 +75,17 @@ def test_a_late_pain_free_report_ends_the_episode_again(phone: Phone) -> None:
     assert current(phone, third)["id"] == before
 
 
+def test_late_reports_together_change_those_behind_the_last_of_them_too(phone: Phone) -> None:
+    first, second, third, _ = reports_over_two_months(phone)
+    phone.post_report(third)
+    phone.post_report(first)
+    assert current(phone, third)["history_facts"] == ["persistent_in_history"]
+    milder = phone.report(pain_score=2, reported_at="2026-09-15T10:00:00Z", local_date="2026-09-15")
+    late = {"symptom_reports": [milder, second | {"pain_score": 0}]}
+    phone.client.post("/v1/batches", json=late, headers=phone.headers)
+    assert current(phone, third)["history_facts"] == []
+
+
 def test_every_decision_replays_to_the_same_bytes(phone: Phone) -> None:
     made = reports_over_two_months(phone)
     for report in reversed(made):
