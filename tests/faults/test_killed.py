@@ -17,7 +17,7 @@ from tests.support.offline import Entry, OfflinePhone, key_of
 from tests.support.postgres import free_port
 from tests.support.server import running_server
 
-KILLS = 4
+KILLS = 3
 # From before anything is read to after everything is stored.
 MOMENTS = (0.1, 1.2)
 
