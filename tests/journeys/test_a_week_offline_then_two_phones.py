@@ -2,12 +2,16 @@
 
 import datetime
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.faults.stored_records import assert_stored
 from tests.support.offline import Entry, OfflinePhone
 from tests.support.phone import Json
+from tests.support.server import running_server
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 A_WEEK_AGO = NOW - datetime.timedelta(days=7)
@@ -31,9 +35,18 @@ def a_week_away(old: OfflinePhone) -> Json:
     return strange
 
 
-def test_a_week_offline_then_two_phones(client: httpx.Client, database_url: str) -> None:
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
+    with (
+        running_server(database_url, tmp_path) as server,
+        httpx.Client(base_url=server.url, timeout=60) as client,
+    ):
+        yield client
+
+
+def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str) -> None:
     # Ana enrols before she leaves, and writes the recovery code down.
-    old = OfflinePhone(client)
+    old = OfflinePhone(server)
     code = old.enrol(time_zone="Europe/Madrid", language="es")["recovery_code"]
 
     # A week without a line.
@@ -59,7 +72,7 @@ def test_a_week_offline_then_two_phones(client: httpx.Client, database_url: str)
     assert progress["activities"]["status"] in {"pause", "stop"}
 
     # She buys a new phone: the code brings everything back.
-    new = OfflinePhone(client)
+    new = OfflinePhone(server)
     new.link(code)
     new.fetch_all()
     old.fetch_all()

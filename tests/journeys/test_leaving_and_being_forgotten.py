@@ -44,6 +44,8 @@ def live_a_little(phone: OfflinePhone) -> list[str]:
         phone.queue.append(("symptom_report", phone.report(answers, note=NOTE, pain_score=8)))
     phone.queue.append(("clearance", {"id": str(uuid.uuid4()), "cleared_at": NOW.isoformat()}))
     ids += [body["id"] for _, body in phone.queue]
+    phone.call("PUT", "/v1/me/schedule", phone.schedule())
+    ids.append(phone.call("POST", "/v1/me/schedule/feed").json()["path"].rpartition("/")[2])
     phone.upload()
     phone.call("DELETE", f"/v1/sessions/{ids[0]}")
     export: dict[str, Any] = phone.get("/v1/me/export").json()

@@ -85,6 +85,8 @@ class OfflinePhone(Phone):
         for change in page["items"]:
             self.last_number += 1
             assert change["number"] == self.last_number
+            if change["kind"] not in LISTS:
+                continue  # a plan or a profile: there is one of each, which is fetched anew
             key = (change["kind"], change["id"])
             if change["deleted"]:
                 self.held.pop(key, None)
