@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 from starlette.testclient import TestClient
 
 from api.core.config import Settings
@@ -19,6 +20,7 @@ from tests.support.phone import Phone
 
 AppMaker = Callable[..., TestClient]
 cluster = contextlib.ExitStack()
+settings.register_profile("long", max_examples=150)
 
 
 def pytest_configure(config: pytest.Config) -> None:

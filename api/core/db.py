@@ -55,6 +55,8 @@ SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",
     "foreign_keys": "ON",
+    # What is deleted is overwritten in the file, also by a SQLite that was not built to do so.
+    "secure_delete": "ON",
 }
 
 

@@ -12,7 +12,6 @@ from api.core.errors import Fault, InvalidRequest
 from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
 from api.journal import reading
 from api.journal.models import CLEARANCES, SESSIONS
-from api.journal.service import TABLES
 from api.journal.sync_schemas import (
     ChangedRecord,
     ChangeList,
@@ -20,6 +19,7 @@ from api.journal.sync_schemas import (
     ReconciledRecord,
     Reconciliation,
 )
+from api.journal.writing import TABLES
 from api.participants.changes import ChangedKind, deleted_among, newest_change
 from api.participants.models import CHANGES
 from api.triage.rules import RuleSet

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.rule_set import ENGINE
@@ -111,18 +111,17 @@ async def store_decision(
         "undecided": [rule["id"] for rule in outcome.undecided],
         "document": document,
     }
-    if not await insert_once(db, DECISIONS, values):
-        return
+    # A decision that counted before can come back; its hold then does too.
+    await insert_once(db, DECISIONS, values)
     rules = asked_for((*outcome.fired, *outcome.broken), rule_set.document["actions"])
     if rules:
-        await db.execute(
-            insert(HOLDS).values(
-                participant_id=participant_id,
-                decision_id=values["id"],
-                rules=rules,
-                reported_at=case.reported_at,
-            )
-        )
+        hold = {
+            "participant_id": participant_id,
+            "decision_id": values["id"],
+            "rules": rules,
+            "reported_at": case.reported_at,
+        }
+        await insert_once(db, HOLDS, hold)
 
 
 def reports_joined(*columns: Any) -> Select[Any]:
@@ -159,7 +158,7 @@ async def reconsider_later(
     """Decide again on the reports behind a new or a deleted one, where their history changed.
 
     Up to the next pain-free report behind `until`, the last that is new: what comes after it
-    stands in an episode of its own.
+    stands in an episode of its own, as it did before.
     """
     db, participant_id = writing.db, writing.participant_id
     later = (
@@ -177,9 +176,17 @@ async def reconsider_later(
         past = past_report(row)
         facts = episode.facts_of(past)
         if tuple(row.history_facts) != facts:
+            if not deleted:
+                # Had the late report come in time, nobody would have asked for this hold.
+                await db.execute(
+                    delete(HOLDS).where(
+                        HOLDS.c.participant_id == participant_id,
+                        HOLDS.c.decision_id == row.decision_id,
+                    )
+                )
             await decide_again(db, row, facts, writing.rule_set, writing.now)
             writing.created(ChangedKind.SYMPTOM_REPORT, row.id)
-        if past.pain_score == 0 and not _precedes(past, until):
+        if past.pain_score == 0 and _precedes(until, past):
             return
         episode = episode.after(past)
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from sqlalchemy import Table, delete
+from sqlalchemy import delete
 
 from api.core.db import insert_once
 from api.core.errors import Fault, refuse
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
 from api.journal.history import PastReport
-from api.journal.models import CLEARANCES, REPORTS, SESSIONS
+from api.journal.models import REPORTS, SESSIONS
 from api.journal.schemas import (
     LoggedSession,
     NewClearance,
@@ -22,17 +22,12 @@ from api.journal.schemas import (
     StoredClearance,
     StoredSymptomReport,
 )
-from api.journal.writing import Writing
+from api.journal.writing import KIND_OF, TABLES, Writing
 from api.participants.changes import ChangedKind, deleted_among
 from api.triage.evaluation import Case, Json, decide
 from api.triage.reports import read_answers
 
 Row = Any
-TABLES: dict[ChangedKind, Table] = {
-    ChangedKind.SESSION: SESSIONS,
-    ChangedKind.SYMPTOM_REPORT: REPORTS,
-    ChangedKind.CLEARANCE: CLEARANCES,
-}
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,15 @@ class Kept:
     def created(self) -> bool:
         """Tell whether it was new."""
         return self.status == "created"
+
+
+def _repeated(writing: Writing, record: Record) -> Kept | None:
+    """Recognise what was stored before: nothing of it has to be checked or decided again."""
+    key = (KIND_OF[type(record)], record.id)
+    stored = writing.stored.get(key)
+    if stored is None or key in writing.deleted:
+        return None
+    return Kept("duplicate", stored) if stored.content_hash == uploads.hash_of(record) else None
 
 
 async def _keep(
@@ -83,6 +87,8 @@ async def _keep(
 
 async def keep_session(writing: Writing, session: NewSession) -> Kept:
     """Store a session once."""
+    if repeated := _repeated(writing, session):
+        return repeated
     faults = uploads.session_faults(session, writing.known_activities, writing.now)
     refuse(faults)
     items = uploads.content_of(session)["items"]
@@ -109,6 +115,8 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
 
     What it means for reports that are stored already is left to `reconsider_later`.
     """
+    if repeated := _repeated(writing, report):
+        return repeated
     answers = read_answers(writing.rule_set, report)
     refuse(uploads.report_faults(report, writing.now))
     past = PastReport(report.id, report.reported_at, report.pain_score)
@@ -176,6 +184,8 @@ async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -
 
 async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept:
     """Store once that a professional has said it is fine."""
+    if repeated := _repeated(writing, clearance):
+        return repeated
     refuse(uploads.clearance_faults(clearance, writing.now))
     return await _keep(writing, ChangedKind.CLEARANCE, clearance, clearance.model_dump())
 

@@ -75,6 +75,37 @@ def test_a_late_pain_free_report_ends_the_episode_again(phone: Phone) -> None:
     assert current(phone, third)["id"] == before
 
 
+def test_a_hold_that_a_late_report_speaks_against_is_as_in_an_upload_in_order(
+    phone: Phone, client: TestClient
+) -> None:
+    first, second, third, _ = (
+        report | {"trend": "same", "weeks": 1} for report in reports_over_two_months(phone)
+    )
+    second |= {"pain_score": 0}
+    in_order = Phone(client)
+    in_order.enrol()
+    for person, reports in ((in_order, (first, second, third)), (phone, (first, third, second))):
+        for report in reports:
+            assert person.post_report(report).status_code == 201
+    expected, late = (person.get("/v1/me/progress").json() for person in (in_order, phone))
+    assert late["activities"] == expected["activities"]
+    assert "P04" not in late["activities"]["rule_ids"]
+    # The decision that comes back brings its hold along.
+    phone.client.delete(f"/v1/symptom-reports/{second['id']}", headers=phone.headers)
+    assert "P04" in phone.get("/v1/me/progress").json()["activities"]["rule_ids"]
+
+
+def test_late_reports_together_change_those_behind_the_last_of_them_too(phone: Phone) -> None:
+    first, second, third, _ = reports_over_two_months(phone)
+    phone.post_report(third)
+    phone.post_report(first)
+    assert current(phone, third)["history_facts"] == ["persistent_in_history"]
+    milder = phone.report(pain_score=2, reported_at="2026-09-15T10:00:00Z", local_date="2026-09-15")
+    late = {"symptom_reports": [milder, second | {"pain_score": 0}]}
+    phone.client.post("/v1/batches", json=late, headers=phone.headers)
+    assert current(phone, third)["history_facts"] == []
+
+
 def test_every_decision_replays_to_the_same_bytes(phone: Phone) -> None:
     made = reports_over_two_months(phone)
     for report in reversed(made):

@@ -23,6 +23,12 @@ class Server:
 
     url: str
     log_file: Path
+    process: "subprocess.Popen[bytes]"
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would: nothing is finished or tidied up."""
+        self.process.kill()
+        self.process.wait(PATIENCE_SECONDS)
 
     @property
     def log(self) -> str:
@@ -52,11 +58,16 @@ def footing(
 
 
 @contextlib.contextmanager
-def running_server(database_url: str, folder: Path, **settings: str) -> Iterator[Server]:
-    """Start `footing serve` on a free port, and stop it as a container engine does."""
-    port = free_port()
-    server = Server(f"http://127.0.0.1:{port}", folder / f"server-{port}.log")
-    with server.log_file.open("wb") as log:
+def running_server(
+    database_url: str, folder: Path, port: int = 0, /, **settings: str
+) -> Iterator[Server]:
+    """Start `footing serve`, and stop it as a container engine does.
+
+    On a free port, or on the one that an earlier server had: phones know no other address.
+    """
+    port = port or free_port()
+    log_file = folder / f"server-{port}.log"
+    with log_file.open("ab") as log:
         process = subprocess.Popen(
             [FOOTING, "serve", "--port", str(port)],
             env=environment(database_url, **settings),
@@ -64,6 +75,7 @@ def running_server(database_url: str, folder: Path, **settings: str) -> Iterator
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        server = Server(f"http://127.0.0.1:{port}", log_file, process)
         try:
             wait_until_ready(server, process)
             yield server

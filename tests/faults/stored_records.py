@@ -1,0 +1,50 @@
+"""What is really stored of a person: read from the tables, past the API."""
+
+import uuid
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.journal.models import CLEARANCES, DECISIONS, REPORTS, SESSIONS
+from api.participants.models import CHANGES, PARTICIPANTS
+from tests.core.stored import in_database
+from tests.support.offline import Entry, OfflinePhone, key_of
+
+TABLES = {"session": SESSIONS, "symptom_report": REPORTS, "clearance": CLEARANCES}
+
+
+def stored_ids(database_url: str, phone: OfflinePhone) -> list[tuple[str, str]]:
+    """Read which records a person has, and check that every table agrees about them."""
+    owner = uuid.UUID(phone.participant_id)
+
+    async def read(db: AsyncSession) -> list[tuple[str, str]]:
+        ids = []
+        for kind, table in TABLES.items():
+            mine = select(table.c.id).where(table.c.participant_id == owner)
+            ids += [(kind, str(record_id)) for record_id in (await db.execute(mine)).scalars()]
+        decided = select(DECISIONS.c.report_id).where(DECISIONS.c.participant_id == owner)
+        reports = {record_id for kind, record_id in ids if kind == "symptom_report"}
+        assert {str(name) for name in (await db.execute(decided)).scalars()} == reports
+        numbered = (
+            select(CHANGES.c.number, CHANGES.c.kind, CHANGES.c.record_id)
+            .where(CHANGES.c.participant_id == owner)
+            .order_by(CHANGES.c.number)
+        )
+        changes = (await db.execute(numbered)).all()
+        assert [change.number for change in changes] == list(range(1, len(changes) + 1))
+        assert set(ids) <= {(change.kind, str(change.record_id)) for change in changes}
+        last = select(PARTICIPANTS.c.last_change).where(PARTICIPANTS.c.participant_id == owner)
+        assert (await db.execute(last)).scalar_one() == len(changes)
+        return ids
+
+    return sorted(in_database(database_url, read))
+
+
+def assert_stored(database_url: str, phone: OfflinePhone, entries: Iterable[Entry]) -> None:
+    """Assert that a person has these records, each once, and nothing else."""
+    expected = sorted(map(key_of, entries))
+    assert stored_ids(database_url, phone) == expected
+    phone.held, phone.cursor, phone.last_number = {}, None, 0
+    phone.fetch_all()
+    assert sorted(phone.held) == expected

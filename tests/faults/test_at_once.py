@@ -1,0 +1,89 @@
+"""Several phones at the same moment: every record once, and nobody waits for ever."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from tests.faults.stored_records import assert_stored
+from tests.faults.test_lost_answers import Phones, a_week
+from tests.support.offline import Entry
+
+Result = TypeVar("Result")
+THREADS = 50
+
+
+def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Make all calls at the same moment."""
+    barrier = threading.Barrier(len(calls))
+
+    def call(one: Callable[[], Result]) -> Result:
+        barrier.wait()
+        return one()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(call, calls))
+
+
+def test_the_same_batch_from_two_phones_at_once_is_stored_once(
+    phones: Phones, database_url: str
+) -> None:
+    everything: list[Entry] = []
+    for _ in range(5):
+        week = a_week(phones[0])
+        # The second phone holds it in another order, as a restored copy may.
+        one, other = at_once(
+            [lambda: phones[0].post_batch(week), lambda: phones[1].post_batch(week[::-1])]  # noqa: B023
+        )
+        statuses = Counter(
+            (receipt["id"], receipt["status"]) for receipts in (one, other) for receipt in receipts
+        )
+        for _, body in week:
+            assert statuses[body["id"], "created"] == 1
+            assert statuses[body["id"], "duplicate"] == 1
+        everything += week
+    assert_stored(database_url, phones[0], everything)
+
+
+def test_fifty_posts_of_one_batch_at_the_same_moment_store_it_once(
+    phones: Phones, database_url: str
+) -> None:
+    week = a_week(phones[0])
+    answers = at_once([lambda: phones[0].post_batch(week)] * THREADS)
+    statuses = Counter(receipt["status"] for receipts in answers for receipt in receipts)
+    assert statuses == {"created": len(week), "duplicate": (THREADS - 1) * len(week)}
+    # All of one batch: whoever was first stored it whole.
+    created = [any(receipt["status"] == "created" for receipt in answer) for answer in answers]
+    assert created.count(True) == 1
+    assert_stored(database_url, phones[0], week)
+
+
+def test_a_deletion_and_uploads_of_the_same_record_at_once_leave_it_deleted(
+    phones: Phones, database_url: str
+) -> None:
+    for _ in range(5):
+        body = phones[0].session()
+        phones[0].post_session(body)
+        path = f"/v1/sessions/{body['id']}"
+        statuses = at_once(
+            [
+                lambda: phones[1].call("DELETE", path).status_code,  # noqa: B023
+                *[lambda: phones[0].post_session(body).status_code] * 4,  # noqa: B023
+            ]
+        )
+        assert statuses == [204, 200, 200, 200, 200]
+    assert_stored(database_url, phones[0], [])
+
+
+def test_both_phones_erase_everything_at_once_and_it_is_gone(phones: Phones) -> None:
+    phones[0].post_batch(a_week(phones[0]))
+    one, other = phones
+    statuses = at_once(
+        [
+            lambda: one.call("DELETE", "/v1/me").status_code,
+            lambda: other.call("DELETE", "/v1/me").status_code,
+        ]
+    )
+    assert sorted(statuses) in ([200, 410], [200, 503])
+    assert [phone.get("/v1/me").status_code for phone in phones] == [410, 410]

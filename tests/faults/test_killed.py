@@ -1,0 +1,88 @@
+"""The server dies at any moment, as in a power cut; what it had acknowledged is there."""
+
+import random
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.conftest import SETTINGS
+from tests.faults.stored_records import assert_stored, stored_ids
+from tests.support import databases
+from tests.support.offline import Entry, OfflinePhone, key_of
+from tests.support.postgres import free_port
+from tests.support.server import running_server
+
+KILLS = 3
+# From before anything is read to after everything is stored.
+MOMENTS = (0.1, 1.2)
+
+
+@pytest.fixture(params=databases.KINDS)
+def database_url(request: pytest.FixtureRequest, templates: Path, tmp_path: Path) -> Iterator[str]:
+    with databases.fresh_database(request.param, templates, tmp_path) as url:
+        yield url
+
+
+def five_hundred(phone: OfflinePhone) -> list[Entry]:
+    return [
+        *(("session", phone.session()) for _ in range(440)),
+        *(("symptom_report", phone.report(pain_score=number % 7)) for number in range(50)),
+        *(
+            ("clearance", {"id": str(uuid.uuid4()), "cleared_at": phone.now.isoformat()})
+            for _ in range(10)
+        ),
+    ]
+
+
+def test_a_server_killed_within_a_batch_of_five_hundred_loses_nothing_and_doubles_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    moments = random.Random()  # noqa: S311  # other moments in every run: they are what is tested
+    port = free_port()
+    acknowledged: list[Entry] = []
+    outcomes: Counter[str] = Counter()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        phone = OfflinePhone(client)
+        waiting: list[Entry] = []
+        for _ in range(KILLS):
+            with running_server(database_url, tmp_path, port, **SETTINGS) as server:
+                if not phone.token:
+                    phone.enrol()
+                if waiting:
+                    acknowledged += settle(phone, waiting)
+                    assert_stored(database_url, phone, acknowledged)
+                single = phone.session()
+                assert phone.post_session(single).status_code == 201
+                acknowledged.append(("session", single))
+                waiting = five_hundred(phone)
+                killer = threading.Timer(moments.uniform(*MOMENTS), server.kill)
+                killer.start()
+                try:
+                    phone.post_batch(waiting)
+                    outcomes["answered"] += 1
+                except httpx.TransportError:
+                    outcomes["no answer"] += 1
+                killer.join()
+            stored = set(stored_ids(database_url, phone))
+            # All of the batch, or nothing of it.
+            of_batch = stored & set(map(key_of, waiting))
+            assert len(of_batch) in {0, len(waiting)}
+            outcomes["stored" if of_batch else "not stored"] += 1
+            assert stored - of_batch == set(map(key_of, acknowledged))
+        with running_server(database_url, tmp_path, port, **SETTINGS):
+            acknowledged += settle(phone, waiting)
+            assert_stored(database_url, phone, acknowledged)
+    assert outcomes["no answer"], outcomes
+
+
+def settle(phone: OfflinePhone, waiting: list[Entry]) -> list[Entry]:
+    """Send again what got no receipts."""
+    receipts = phone.post_batch(waiting)
+    # All of them are new, or none.
+    assert {receipt["status"] for receipt in receipts} in ({"created"}, {"duplicate"})
+    return waiting

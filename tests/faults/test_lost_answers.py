@@ -1,0 +1,194 @@
+"""The line fails at the worst moment: after the commit, before the answer; or within a request."""
+
+import datetime
+import random
+import uuid
+
+import httpx
+import pytest
+
+from tests.faults.stored_records import assert_stored
+from tests.support.line import BadLine
+from tests.support.offline import PATHS, Entry, OfflinePhone
+from tests.support.phone import Json
+
+Phones = tuple[OfflinePhone, OfflinePhone]
+
+
+def clearance(phone: OfflinePhone) -> Json:
+    return {"id": str(uuid.uuid4()), "cleared_at": phone.now.isoformat()}
+
+
+def a_week(phone: OfflinePhone) -> list[Entry]:
+    """Make what a person did in a week without a line."""
+    entries: list[Entry] = []
+    for day in range(7):
+        phone.now = datetime.datetime(2026, 11, 2 + day, 10, tzinfo=datetime.UTC)
+        entries.append(("session", phone.session()))
+        entries.append(("symptom_report", phone.report(pain_score=3 + day % 3)))
+    entries.append(("clearance", clearance(phone)))
+    return entries
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_a_record_whose_answer_was_lost_is_stored_once_and_answered_again(
+    phones: Phones, line: BadLine, database_url: str, kind: str
+) -> None:
+    phone, _ = phones
+    body = {
+        "session": phone.session,
+        "symptom_report": phone.report,
+        "clearance": lambda: clearance(phone),
+    }[kind]()
+    with line.losing_answers():
+        phone.call("POST", PATHS[kind], body)
+    assert line.answers_lost == 1
+    assert_stored(database_url, phone, [(kind, body)])
+    assert phone.call("POST", PATHS[kind], body).status_code == 200
+    assert_stored(database_url, phone, [(kind, body)])
+
+
+def test_a_batch_whose_receipts_were_lost_gets_them_again(
+    phones: Phones, line: BadLine, database_url: str
+) -> None:
+    phone, _ = phones
+    week = a_week(phone)
+    for _ in range(3):
+        with line.losing_answers():
+            phone.post_batch(week)
+    receipts = phone.post_batch(week)
+    assert {receipt["status"] for receipt in receipts} == {"duplicate"}
+    assert {receipt["action"] for receipt in receipts} == {"none"}
+    assert_stored(database_url, phone, week)
+
+
+def test_a_batch_that_broke_off_stores_nothing_and_goes_through_whole_afterwards(
+    phones: Phones, line: BadLine, database_url: str
+) -> None:
+    phone, _ = phones
+    week = a_week(phone)
+    for number in (100, 1_000, 3_000):
+        with line.breaking_after(number):
+            phone.post_batch(week)
+        assert_stored(database_url, phone, [])
+    assert {receipt["status"] for receipt in phone.post_batch(week)} == {"created"}
+    assert_stored(database_url, phone, week)
+
+
+def test_a_deletion_whose_answer_was_lost_is_done_and_stays_done(
+    phones: Phones, line: BadLine, database_url: str
+) -> None:
+    phone, other = phones
+    body = phone.session()
+    phone.post_session(body)
+    other.fetch_all()
+    with line.losing_answers():
+        phone.call("DELETE", f"/v1/sessions/{body['id']}")
+    assert phone.call("DELETE", f"/v1/sessions/{body['id']}").status_code == 204
+    assert phone.post_session(body).json()["deleted"] is True
+    assert_stored(database_url, phone, [])
+    other.fetch_all()
+    assert other.held == {}
+
+
+def test_a_new_token_that_never_arrived_locks_no_phone_out(phones: Phones, line: BadLine) -> None:
+    phone, _ = phones
+    for _ in range(3):
+        with line.losing_answers():
+            phone.call("POST", "/v1/devices/current/rotate")
+    assert phone.post_session(phone.session()).status_code == 201
+    old = phone.headers
+    phone.token = phone.call("POST", "/v1/devices/current/rotate").json()["device_token"]
+    with line.losing_answers():
+        phone.post_session(phone.session())
+    assert phone.get("/v1/me").status_code == 200
+    assert phone.client.get("/v1/me", headers=old).status_code == 401
+
+
+def test_records_in_any_order_are_the_same_week(phones: Phones, database_url: str) -> None:
+    phone, _ = phones
+    week = a_week(phone)
+    together = phone.post_batch(week)
+    expected = phone.get("/v1/me/progress").json()
+    for seed in range(3):
+        other = OfflinePhone(phone.client)
+        other.enrol()
+        shuffled = random.Random(seed).sample(week, len(week))  # noqa: S311  # the same in every run
+        for start in range(0, len(week), 4):
+            other.post_batch(shuffled[start : start + 4])
+        assert_stored(database_url, other, week)
+        assert other.get("/v1/me/progress").json() == expected
+        levels = {receipt["id"]: receipt["decision_level"] for receipt in other.post_batch(week)}
+        assert levels == {receipt["id"]: receipt["decision_level"] for receipt in together}
+
+
+@pytest.mark.parametrize("hours", [-23, 23])
+def test_a_clock_that_is_a_day_off_loses_nothing(
+    phones: Phones, database_url: str, hours: int
+) -> None:
+    phone, _ = phones
+    phone.now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours)
+    batch: list[Entry] = [("session", phone.session()), ("symptom_report", phone.report())]
+    response = phone.call(
+        "POST",
+        "/v1/batches",
+        {
+            "device_time": phone.now.isoformat(),
+            "sessions": [batch[0][1]],
+            "symptom_reports": [batch[1][1]],
+        },
+    )
+    assert {receipt["status"] for receipt in response.json()["receipts"]} == {"created"}
+    # The phone is told, so that it can tell its person.
+    assert abs(response.json()["clock_skew_seconds"] - hours * 3600) < 120
+    phone.now = datetime.datetime.now(datetime.UTC)
+    batch.append(("session", phone.session()))
+    assert phone.post_batch(batch)[1]["status"] == "created"
+    assert_stored(database_url, phone, batch)
+
+
+def test_a_journey_to_another_zone_and_language_changes_no_record(
+    phones: Phones, line: BadLine, database_url: str
+) -> None:
+    phone, _ = phones
+    at_home = a_week(phone)
+    with line.losing_answers():
+        phone.post_batch(at_home, **{"Accept-Language": "en"})
+    phone.now = datetime.datetime(2026, 11, 10, 23, 30, tzinfo=datetime.UTC)
+    abroad = phone.session(time_zone="Pacific/Auckland", local_date="2026-11-11")
+    everything: list[Entry] = [*at_home, ("session", abroad)]
+    receipts = phone.post_batch(everything, **{"Accept-Language": "es"})
+    new = [receipt["id"] for receipt in receipts if receipt["status"] == "created"]
+    assert new == [abroad["id"]]
+    assert_stored(database_url, phone, everything)
+    # A decision stays in the language in which it was shown; the dates stay the person's own.
+    reports = phone.get("/v1/symptom-reports").json()["items"]
+    assert {report["decision"]["language"] for report in reports} == {"en"}
+    stored = phone.get(f"/v1/sessions/{abroad['id']}").json()
+    assert (stored["local_date"], stored["time_zone"]) == ("2026-11-11", "Pacific/Auckland")
+
+
+def test_a_token_revoked_between_two_uploads_stores_nothing_more(
+    phones: Phones, database_url: str
+) -> None:
+    lost, kept = phones
+    first, second = a_week(lost), a_week(lost)
+    lost.post_batch(first)
+    assert kept.call("DELETE", f"/v1/devices/{device_of(lost)}").status_code == 204
+    refused: list[httpx.Response] = [
+        lost.call("POST", "/v1/batches", {"sessions": [body for _, body in second[::2][:7]]}),
+        lost.post_session(lost.session()),
+        lost.get("/v1/changes"),
+        lost.call("DELETE", f"/v1/sessions/{first[0][1]['id']}"),
+    ]
+    assert [response.status_code for response in refused] == [401] * 4
+    assert "WWW-Authenticate" in refused[0].headers
+    assert_stored(database_url, kept, first)
+    # What it could not send is not lost: linked anew, it goes on where it was.
+    lost.link(kept.call("POST", "/v1/me/recovery-code").json()["recovery_code"])
+    assert {receipt["status"] for receipt in lost.post_batch(second)} == {"created"}
+    assert_stored(database_url, kept, first + second)
+
+
+def device_of(phone: OfflinePhone) -> uuid.UUID:
+    return uuid.UUID(phone.token.split("_")[2])
