@@ -98,7 +98,7 @@ def _readable_id(item: Any) -> uuid.UUID | None:
 
 async def _keep(writing: Writing, entry: Entry, keep: Keep) -> None:
     """Store one record, or find out why not; the others go on either way."""
-    changes = len(writing.changes)
+    changes, deleted = len(writing.changes), set(writing.deleted)
     try:
         async with writing.db.begin_nested():
             entry.kept = await keep(writing, entry.record)
@@ -115,6 +115,7 @@ async def _keep(writing: Writing, entry: Entry, keep: Keep) -> None:
         entry.faults = [Fault(entry.place, "internal_error", message)]
     if entry.kept is None:
         del writing.changes[changes:]
+        writing.deleted = deleted
 
 
 def _in_order(entries: list[Entry]) -> list[Entry]:

@@ -64,7 +64,15 @@ async def authenticate_for_writing(
     db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
 ) -> Caller:
     """Look the token up in the transaction that will write."""
-    await service.note_use(db, token, await service.verify(db, token, writing=True))
+    await service.note_use(db, token, await service.verify(db, token, service.WRITING))
+    return Caller(token.participant_id, token.device_id)
+
+
+async def authenticate_for_erasing(
+    db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
+) -> Caller:
+    """Look the token up once nobody else is writing, in the transaction that will erase."""
+    await service.verify(db, token, service.ERASING)
     return Caller(token.participant_id, token.device_id)
 
 
@@ -98,6 +106,7 @@ async def authenticate_for_reading(
 
 # There is no cache of tokens: revoking one takes effect at once.
 WritingCaller = Annotated[Caller, Depends(authenticate_for_writing, scope="function")]
+ErasingCaller = Annotated[Caller, Depends(authenticate_for_erasing, scope="function")]
 ReadingCaller = Annotated[Caller, Depends(authenticate_for_reading, scope="function")]
 
 

@@ -3,7 +3,7 @@
 import datetime
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
@@ -90,11 +90,16 @@ class Verified:
     first_call: bool
 
 
-async def verify(db: AsyncSession, token: DeviceToken, *, writing: bool = False) -> Verified:
-    """Let a token pass that names a device and holds its secret.
+# How a call keeps hold of its participant until it is done, where it does. One that writes lets
+# others write too, and an erasure comes before it or after it. One that erases waits for all:
+# two that held on as the others do would wait for each other.
+Hold = Mapping[str, bool]
+WRITING: Hold = {"read": True, "key_share": True}
+ERASING: Hold = {"read": False}
 
-    A call that writes holds on to the participant, so that an erasure comes before it or after it.
-    """
+
+async def verify(db: AsyncSession, token: DeviceToken, hold: Hold | None = None) -> Verified:
+    """Let a token pass that names a device and holds its secret."""
     own = (DEVICES.c.participant_id == token.participant_id) & (
         DEVICES.c.device_id == token.device_id
     )
@@ -108,8 +113,8 @@ async def verify(db: AsyncSession, token: DeviceToken, *, writing: bool = False)
         .join(PARTICIPANTS, PARTICIPANTS.c.participant_id == DEVICES.c.participant_id)
         .where(own)
     )
-    if writing:
-        statement = statement.with_for_update(read=True, key_share=True, of=PARTICIPANTS)
+    if hold is not None:
+        statement = statement.with_for_update(of=PARTICIPANTS, **hold)
     row = (await db.execute(statement)).first()
     if row is None:
         await _refuse_erased(db, token)

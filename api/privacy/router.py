@@ -12,7 +12,7 @@ from api.core.db import Database
 from api.http.conditional import JSON
 from api.http.deps import CurrentClock, CurrentSettings, Db
 from api.http.media_types import choose_media_type
-from api.participants.deps import ReadingCaller, WritingCaller
+from api.participants.deps import ErasingCaller, ReadingCaller
 from api.privacy import fhir, service
 from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["participants"])
 
 @router.delete("/me", responses={410: {}})
 async def erase_everything(
-    caller: WritingCaller,
+    caller: ErasingCaller,
     db: Db,
     release: CurrentRelease,
     language: CurrentLanguage,

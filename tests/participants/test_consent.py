@@ -13,6 +13,7 @@ from api.core.db import Database
 from api.participants import consents, service
 from api.participants.models import CHANGES, CONSENTS
 from api.participants.schemas import ConsentChoice
+from api.participants.service import WRITING
 from api.participants.tokens import read_token
 from tests.core.stored import rows
 from tests.support.clock import FakeClock
@@ -205,13 +206,13 @@ def test_a_withdrawal_waits_for_the_upload_before_it(phone: Phone, database_url:
 
         async def withdraw_now() -> None:
             async with database.write() as db:
-                await service.verify(db, token, writing=True)
+                await service.verify(db, token, WRITING)
                 await service.lock_participant(db, token.participant_id)
                 await consents.give(db, token.participant_id, no, now)
 
         try:
             async with database.write() as db:
-                await service.verify(db, token, writing=True)
+                await service.verify(db, token, WRITING)
                 assert await service.lock_participant(db, token.participant_id)
                 withdrawal = asyncio.create_task(withdraw_now())
                 await asyncio.wait({withdrawal}, timeout=0.5)
