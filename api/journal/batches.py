@@ -147,6 +147,8 @@ async def take(writing: Writing, batch: Batch) -> BatchReceipts:
         message = f"The batch holds {len(entries)} records; there may be {MAX_ITEMS} together."
         raise InvalidRequest(message, faults=[Fault("", "too_many_records", message)])
     await writing.look_up(entry.record for entry in entries if entry.record is not None)
+    if batch.symptom_reports:
+        writing.timeline = await decisions.read_timeline(writing.db, writing.participant_id)
     for kind, _, _, keep in KINDS:
         readable = [entry for entry in entries if entry.kind is kind and entry.record is not None]
         for entry in _in_order(readable):

@@ -12,7 +12,7 @@ from api.content.rule_set import ENGINE
 from api.core.canonical import canonical
 from api.core.db import insert_once
 from api.core.errors import NotFound
-from api.journal.history import Episode, PastReport
+from api.journal.history import Episode, PastReport, Timeline
 from api.journal.holds import Hold, InForce, asked_for, in_force
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS
 from api.journal.writing import Writing
@@ -68,6 +68,14 @@ async def episode_before(
         first.reported_at if first is not None else None,
         first_scored.pain_score if first_scored is not None else None,
     )
+
+
+async def read_timeline(db: AsyncSession, participant_id: uuid.UUID) -> Timeline:
+    """Read what counts of all reports at once."""
+    statement = select(REPORTS.c.id, REPORTS.c.reported_at, REPORTS.c.pain_score).where(
+        REPORTS.c.participant_id == participant_id
+    )
+    return Timeline(past_report(row) for row in await db.execute(statement))
 
 
 def case_of(row: Row, language: str, now: datetime.datetime, facts: Sequence[str]) -> Case:

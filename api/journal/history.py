@@ -5,9 +5,10 @@ report without a score is not pain-free: silence is not "no". Only the set of re
 the order in which they arrived.
 """
 
+import bisect
 import datetime
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PERSISTENT = "persistent_in_history"
@@ -58,14 +59,38 @@ class Episode:
         return tuple(facts)
 
 
+def _when(report: PastReport) -> tuple[datetime.datetime, bytes]:
+    return report.reported_at, report.id.bytes
+
+
 def in_order(reports: Iterable[PastReport]) -> list[PastReport]:
     """Sort reports by when they were made; ids settle what was made in the same second."""
-    return sorted(reports, key=lambda report: (report.reported_at, report.id.bytes))
+    return sorted(reports, key=_when)
 
 
-def history_facts(reports: Iterable[PastReport]) -> Iterator[tuple[PastReport, tuple[str, ...]]]:
-    """Return every report with its history facts, oldest first."""
-    episode = Episode()
-    for report in in_order(reports):
-        yield report, episode.facts_of(report)
-        episode = episode.after(report)
+class Timeline:
+    """All reports of a person, with the episode before each, to which more are added."""
+
+    def __init__(self, reports: Iterable[PastReport]) -> None:
+        self._reports = in_order(reports)
+        self._episodes: list[Episode] = []
+        for _ in self._reports:
+            self._episodes.append(self._after(len(self._episodes) - 1))
+
+    def _after(self, index: int) -> Episode:
+        return self._episodes[index].after(self._reports[index]) if index >= 0 else Episode()
+
+    def episode_before(self, report: PastReport) -> Episode:
+        """Return the episode that a report stands in, whether it is here already or not."""
+        return self._after(bisect.bisect_left(self._reports, _when(report), key=_when) - 1)
+
+    def add(self, report: PastReport) -> None:
+        """Put a report in its place; it changes the episodes behind it only so far."""
+        index = bisect.bisect_left(self._reports, _when(report), key=_when)
+        self._reports.insert(index, report)
+        self._episodes.insert(index, self._after(index - 1))
+        for later in range(index + 1, len(self._reports)):
+            episode = self._after(later - 1)
+            if episode == self._episodes[later]:
+                return
+            self._episodes[later] = episode

@@ -35,7 +35,7 @@ class Kept:
     """What became of a record: stored now, stored before, or deleted before and left so."""
 
     status: Literal["created", "duplicate", "deleted"]
-    # As it is stored; as it was sent, where it was deleted.
+    # As it is stored, or would be if it had not been deleted.
     row: Row
     # Of a report that is not stored: what is answered to it all the same.
     decision: Json | None = None
@@ -72,7 +72,9 @@ async def _keep(
     }
     if (kind, record.id) in writing.deleted:
         return Kept("deleted", SimpleNamespace(**sent))
-    created = await insert_once(writing.db, TABLES[kind], sent)
+    if await insert_once(writing.db, TABLES[kind], sent):
+        writing.created(kind, record.id)
+        return Kept("created", SimpleNamespace(**sent))
     stored = await reading.find_record(writing.db, TABLES[kind], writing.participant_id, record.id)
     if stored.content_hash != sent["content_hash"]:
         message = (
@@ -80,9 +82,7 @@ async def _keep(
             f"sent {sent['content_hash']}). Use a new id, and `replaces` to correct a session."
         )
         raise IdConflict(message, faults=[Fault("/id", "id_conflict", message)])
-    if created:
-        writing.created(kind, record.id)
-    return Kept("created" if created else "duplicate", stored)
+    return Kept("duplicate", stored)
 
 
 async def keep_session(writing: Writing, session: NewSession) -> Kept:
@@ -120,7 +120,10 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
     answers = read_answers(writing.rule_set, report)
     refuse(uploads.report_faults(report, writing.now))
     past = PastReport(report.id, report.reported_at, report.pain_score)
-    episode = await decisions.episode_before(writing.db, writing.participant_id, past)
+    if writing.timeline is None:
+        episode = await decisions.episode_before(writing.db, writing.participant_id, past)
+    else:
+        episode = writing.timeline.episode_before(past)
     case = Case(
         answers,
         writing.language,
@@ -143,6 +146,8 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
         await decisions.store_decision(
             writing.db, writing.participant_id, writing.rule_set, case, made
         )
+        if writing.timeline is not None:
+            writing.timeline.add(past)
     if kept.status == "deleted":
         # Whoever sends it gets an answer to it all the same.
         return Kept("deleted", kept.row, {**made[0], "id": None})

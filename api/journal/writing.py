@@ -10,6 +10,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.service import known_activities
+from api.journal.history import Timeline
 from api.journal.models import CLEARANCES, REPORTS, SESSIONS
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.participants.changes import Change, ChangedKind, deleted_among, record_changes
@@ -44,6 +45,9 @@ class Writing:
     deleted: set[tuple[ChangedKind, uuid.UUID]] = field(default_factory=set)
     # What was stored before this transaction, of the records that it is about.
     stored: dict[tuple[ChangedKind, uuid.UUID], Any] = field(default_factory=dict)
+
+    # The participant's reports, where more than one is to be judged against them.
+    timeline: Timeline | None = None
 
     async def look_up(self, records: Iterable[Record]) -> None:
         """Find out at once which activities are known, and what became of the records before."""

@@ -3,13 +3,24 @@
 import datetime
 import itertools
 import uuid
+from collections.abc import Iterable, Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.journal.history import PAIN_RISEN, PERSISTENT, PastReport, history_facts
+from api.journal.history import PAIN_RISEN, PERSISTENT, Episode, PastReport, Timeline, in_order
 
 DAY_ONE = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def history_facts(
+    reports: Iterable[PastReport],
+) -> Iterator[tuple[PastReport, tuple[str, ...]]]:
+    """Go through all reports, oldest first."""
+    episode = Episode()
+    for report in in_order(reports):
+        yield report, episode.facts_of(report)
+        episode = episode.after(report)
 
 
 def past(day: int, pain: int | None, number: int = 0) -> PastReport:
@@ -72,3 +83,17 @@ def test_every_order_of_four_reports_gives_the_same_facts() -> None:
     outcomes = {tuple(history_facts(order)) for order in itertools.permutations(made)}
     assert len(outcomes) == 1
     assert dict(next(iter(outcomes)))[made[3]] == (PERSISTENT, PAIN_RISEN)
+
+
+@given(reports, st.randoms())
+def test_a_timeline_that_grows_in_any_order_says_what_the_whole_does(
+    drawn: list[tuple[int, int | None]], random: object
+) -> None:
+    made = [past(day, pain, number) for number, (day, pain) in enumerate(drawn)]
+    shuffled = list(made)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # Hypothesis hands in a Random
+    timeline = Timeline(shuffled[:2])
+    for report in shuffled[2:]:
+        timeline.add(report)
+    for report, facts in history_facts(made):
+        assert timeline.episode_before(report).facts_of(report) == facts

@@ -23,7 +23,7 @@ from api.content.catalogue import Catalogue
 from api.content.rule_set import reviewed_document, rule_set_hash
 from api.content.signing import read_signer
 from api.core.canonical import canonical, sha256
-from api.journal.history import PAIN_RISEN, PERSISTENT, history_facts
+from api.journal.history import PAIN_RISEN, PERSISTENT, PastReport, Timeline, in_order
 from api.triage.evaluation import Case, advise, decide
 from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.vectors import cases, report_vector
@@ -112,6 +112,12 @@ def test_every_pain_before_and_after_a_session_gets_the_same_advice(
     assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
 
 
+def facts_of(history: list[PastReport]) -> Iterator[tuple[PastReport, tuple[str, ...]]]:
+    timeline = Timeline(history)
+    for report in in_order(history):
+        yield report, timeline.episode_before(report).facts_of(report)
+
+
 def test_1000_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: Path) -> None:
     generator = ReportGenerator(rule_set, seed=42)
     histories = [generator.history() for _ in range(1000)]
@@ -135,7 +141,7 @@ def test_1000_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: 
             canonical(
                 [
                     {"id": str(report.id), "history_facts": list(facts)}
-                    for report, facts in history_facts(history)
+                    for report, facts in facts_of(history)
                 ]
             ),
         )
