@@ -45,8 +45,8 @@ lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Do
 # three parts, so that the image can leave the last one out.
 lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=--upgrade: newest versions)
 	$(COMPILE) $(UPGRADE) --generate-hashes --all-extras --group dev -o requirements.lock
-	$(COMPILE) -c requirements.lock --extra redis -o .venv/run
-	$(COMPILE) -c requirements.lock --extra redis --group build -o .venv/build
+	$(COMPILE) -c requirements.lock --extra redis --extra publish -o .venv/run
+	$(COMPILE) -c requirements.lock --extra redis --extra publish --group build -o .venv/build
 	awk -F == '\
 		FILENAME ~ /run$$/ { part[$$1] = "run"; next } \
 		FILENAME ~ /build$$/ { if (!part[$$1]) part[$$1] = "build"; next } \

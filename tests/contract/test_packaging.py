@@ -139,6 +139,7 @@ ASKED = {
         for entry in (
             *PROJECT["project"]["dependencies"],
             *PROJECT["project"]["optional-dependencies"]["redis"],
+            *PROJECT["project"]["optional-dependencies"]["publish"],
         )
     ],
     "# Build": group("build"),
