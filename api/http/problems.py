@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
+from sqlalchemy.exc import NoResultFound
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -152,6 +153,10 @@ def from_http_exception(request: Request, raised: HTTPException) -> Problem:
 
 def from_exception(raised: Exception) -> Problem:
     """Tell an outage, which a client retries, from a fault of ours, which is logged."""
+    if isinstance(raised, NoResultFound):
+        # What was looked up is gone since the call was let in: somebody erased it meanwhile.
+        log.warning("gone while it was being read", exc_info=raised)
+        return errors.NotFound("It was deleted a moment ago.")
     if is_outage(raised):
         log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(

@@ -14,11 +14,13 @@ from api.http.fields import RecordId
 from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
+from api.journal.history import in_order
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.journal.service import Kept
 from api.journal.sync_schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
+from api.triage.evaluation import advise, ranks
 
 log = structlog.get_logger(__name__)
 RECORD_ID: TypeAdapter[uuid.UUID] = TypeAdapter(RecordId)
@@ -37,12 +39,13 @@ class Entry:
     record: Record | None = None
     kept: Kept | None = None
     conflict: bool = False
+    # The care level that is to be shown: of the decision on a report, of the advice on a session.
+    level: str | None = None
     faults: Sequence[Fault] = field(default_factory=tuple)
 
-    def receipt(self, levels: dict[uuid.UUID, str]) -> Receipt:
-        """Say what became of it; `levels` are those of the reports' current decisions."""
+    def receipt(self) -> Receipt:
+        """Say what became of it."""
         found: dict[str, Any] = dict.fromkeys(("code", "detail", "pointer", "content_hash"))
-        level = None
         if self.kept is None:
             first = self.faults[0]
             found["status"] = "conflict" if self.conflict else "rejected"
@@ -54,12 +57,14 @@ class Entry:
             found["status"] = "created" if self.kept.created else "duplicate"
             found["action"] = "none"
             found["content_hash"] = self.kept.row.content_hash
-            if self.kind is ChangedKind.SYMPTOM_REPORT:
-                level = self.kept.level or levels[self.kept.row.id]
             if self.kept.status == "deleted":
                 found["code"], found["action"] = "deleted", "drop"
         return Receipt(
-            kind=self.kind.value, index=self.index, id=self.record_id, decision_level=level, **found
+            kind=self.kind.value,
+            index=self.index,
+            id=self.record_id,
+            decision_level=self.level,
+            **found,
         )
 
 
@@ -138,6 +143,22 @@ def _moment(entry: Entry) -> tuple[Any, ...]:
             return ()
 
 
+async def _find_levels(writing: Writing, entries: Iterable[Entry]) -> None:
+    """Find the care level of every record that is stored, after all of them are."""
+    rank = ranks(writing.rule_set)
+    kept = [(entry, entry.kept) for entry in entries if entry.kept is not None]
+    ids = {found.row.id for entry, found in kept if entry.kind is ChangedKind.SYMPTOM_REPORT}
+    current = await reading.levels_of(writing.db, writing.participant_id, ids)
+    for entry, found in kept:
+        if entry.kind is ChangedKind.SYMPTOM_REPORT:
+            entry.level = found.level or current[found.row.id]
+        elif entry.kind is ChangedKind.SESSION:
+            row = found.row
+            advice = advise(writing.rule_set, row.pain_before, row.pain_after, writing.language)
+            levels = [each["level"] for each in advice]
+            entry.level = max(levels, key=rank.__getitem__, default=None)
+
+
 async def take(writing: Writing, batch: Batch) -> BatchReceipts:
     """Store every record that can be stored, each once, and tell of every one what became of it."""
     entries: list[Entry] = []
@@ -153,22 +174,18 @@ async def take(writing: Writing, batch: Batch) -> BatchReceipts:
         readable = [entry for entry in entries if entry.kind is kind and entry.record is not None]
         for entry in _in_order(readable):
             await _keep(writing, entry, keep)
-    reports = [
-        entry.kept
+    new = [
+        decisions.past_report(entry.kept.row)
         for entry in entries
-        if entry.kept is not None and entry.kind is ChangedKind.SYMPTOM_REPORT
+        if entry.kind is ChangedKind.SYMPTOM_REPORT and entry.kept and entry.kept.created
     ]
-    new = sorted(
-        (decisions.past_report(kept.row) for kept in reports if kept.created),
-        key=lambda report: (report.reported_at, report.id),
-    )
     if new:
-        await decisions.reconsider_later(writing, new[0], until=new[-1])
-    stored = {kept.row.id for kept in reports if kept.status != "deleted"}
-    levels = await reading.levels_of(writing.db, writing.participant_id, stored)
+        ordered = in_order(new)
+        await decisions.reconsider_later(writing, ordered[0], until=ordered[-1])
+    await _find_levels(writing, entries)
     skew = None if batch.device_time is None else batch.device_time - writing.now
     return BatchReceipts(
-        receipts=[entry.receipt(levels) for entry in entries],
+        receipts=[entry.receipt() for entry in entries],
         server_time=writing.now,
         clock_skew_seconds=None if skew is None else round(skew.total_seconds()),
     )

@@ -20,7 +20,7 @@ from api.journal.sync_schemas import (
     Reconciliation,
 )
 from api.journal.writing import TABLES
-from api.participants.changes import ChangedKind, deleted_among, newest_change
+from api.participants.changes import ChangedKind, change_at, deleted_among
 from api.participants.models import CHANGES
 from api.triage.rules import RuleSet
 
@@ -36,12 +36,16 @@ async def _position(db: AsyncSession, participant_id: uuid.UUID, cursor: str | N
     """Return the number that a cursor stands at."""
     if cursor is None:
         return 0
-    owner, digits = decode_cursor(cursor, 2)
+    owner, digits, record_id = decode_cursor(cursor, 3)
     if owner != _owner_mark(participant_id) or not NUMBER.match(digits):
         raise unreadable_cursor()
     number = int(digits)
-    if number > await newest_change(db, participant_id):
-        # The server went back to a backup: what the phone holds since then may be missing here.
+    if number == 0:
+        return 0
+    stored = await change_at(db, participant_id, number)
+    if stored is None or stored.hex != record_id:
+        # The server went back to a backup, and may have gone on from there since: what the phone
+        # holds may be missing here, and these numbers may mean other changes.
         message = "The cursor is ahead of the server. Start again without one, and reconcile."
         fault = Fault("/query/cursor", "cursor_ahead", message)
         raise InvalidRequest(message, faults=[fault])
@@ -94,10 +98,13 @@ async def list_changes(
                 clearance=clearance and reading.clearance_of(clearance),
             )
         )
-    last = page[-1].number if page else position
+    here = encode_cursor(_owner_mark(participant_id), "0", "")
+    if page:
+        last = page[-1]
+        here = encode_cursor(_owner_mark(participant_id), str(last.number), last.record_id.hex)
     return ChangeList(
         items=items,
-        next_cursor=encode_cursor(_owner_mark(participant_id), str(last)),
+        next_cursor=here if page or cursor is None else cursor,
         has_more=len(rows) > limit,
     )
 

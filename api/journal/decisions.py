@@ -142,14 +142,19 @@ def reports_joined(*columns: Any) -> Select[Any]:
 
 
 # What it takes to decide on a stored report again.
-DECIDED = (DECISIONS.c.language, DECISIONS.c.history_facts, DECISIONS.c.level)
+DECIDED = (
+    DECISIONS.c.language,
+    DECISIONS.c.history_facts,
+    DECISIONS.c.level,
+    DECISIONS.c.rule_set_hash,
+)
 
 
 async def decide_again(
     db: AsyncSession, row: Row, facts: Sequence[str], rule_set: RuleSet, now: datetime.datetime
 ) -> Json:
     """Put a new decision in the place of a report's current one, linked to it; return it."""
-    case = case_of(row, row.language, now, facts)
+    case = case_of(row, rule_set.language_for(row.language), now, facts)
     made = decide(rule_set, case)
     await store_decision(db, row.participant_id, rule_set, case, made, supersedes=row.decision_id)
     await db.execute(
@@ -184,8 +189,9 @@ async def reconsider_later(
         past = past_report(row)
         facts = episode.facts_of(past)
         if tuple(row.history_facts) != facts:
-            if not deleted:
-                # Had the late report come in time, nobody would have asked for this hold.
+            if not deleted and row.rule_set_hash == writing.rule_set.hash:
+                # Had the late report come in time, nobody would have asked for this hold. What an
+                # older rule set asked for stays, whatever the one of today would say.
                 await db.execute(
                     delete(HOLDS).where(
                         HOLDS.c.participant_id == participant_id,
@@ -201,6 +207,11 @@ async def reconsider_later(
 
 def _precedes(report: PastReport, other: PastReport) -> bool:
     return (report.reported_at, report.id) < (other.reported_at, other.id)
+
+
+def _gone() -> NotFound:
+    """Say that a report was deleted while it was being read."""
+    return NotFound("The report of this decision was deleted a moment ago.")
 
 
 async def find_decision(db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID) -> Row:
@@ -221,7 +232,10 @@ async def current_decision_of(
     statement = select(REPORTS.c.decision_id).where(
         REPORTS.c.participant_id == participant_id, REPORTS.c.id == report_id
     )
-    return uuid.UUID(str((await db.execute(statement)).scalar_one()))
+    current = (await db.execute(statement)).scalar_one_or_none()
+    if current is None:
+        raise _gone()
+    return uuid.UUID(str(current))
 
 
 async def replay(
@@ -232,7 +246,9 @@ async def replay(
     report = select(REPORTS).where(
         REPORTS.c.participant_id == participant_id, REPORTS.c.id == stored.report_id
     )
-    row = (await db.execute(report)).one()
+    row = (await db.execute(report)).first()
+    if row is None:
+        raise _gone()
     rule_set = await rule_sets.find(db, stored.rule_set_hash)
     if rule_set is None:
         raise NotFound("The rule set of this decision is not stored here.")

@@ -44,8 +44,9 @@ def asked_for(
 def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> InForce:
     """Tell what holds now.
 
-    A clearance covers the rules of every report up to it, and the same rules in later reports; a
-    rule that it did not cover holds again. A milder or a deleted report never lifts anything.
+    A clearance covers the rules of every report up to it, and the same rules in later reports,
+    unless they ask for a stop: an emergency is one each time. A rule that it did not cover holds
+    again. A milder or a deleted report never lifts anything.
     """
     every = list(holds)
     covered = {
@@ -59,6 +60,7 @@ def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> InF
         for hold in every
         for rule, status in hold.rules.items()
         if rule not in covered
+        or (status == "stop" and cleared_at is not None and hold.reported_at > cleared_at)
     ]
     status = max((status for _, status in standing), key=STRICTEST.index, default=STRICTEST[0])
     return InForce(status, tuple(sorted({rule for rule, _ in standing})))

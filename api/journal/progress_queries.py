@@ -5,7 +5,7 @@ import uuid
 import zoneinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
@@ -36,12 +36,19 @@ def local_today(now: datetime.datetime, time_zone: str) -> datetime.date:
 
 
 def counts(participant_id: uuid.UUID) -> ColumnElement[bool]:
-    """Make the condition that a session counts: not abandoned, and not replaced."""
+    """Make the condition that a session counts: not abandoned, and not replaced.
+
+    Where two phones have corrected the same session, one of the corrections counts: the one with
+    the greater id, which does not depend on what arrived first.
+    """
     correction = SESSIONS.alias("correction")
     replaced = exists(
         select(correction.c.id).where(
             correction.c.participant_id == participant_id,
-            correction.c.replaces == SESSIONS.c.id,
+            or_(
+                correction.c.replaces == SESSIONS.c.id,
+                and_(correction.c.replaces == SESSIONS.c.replaces, correction.c.id > SESSIONS.c.id),
+            ),
         )
     )
     return and_(

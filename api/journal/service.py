@@ -23,8 +23,8 @@ from api.journal.schemas import (
     StoredSymptomReport,
 )
 from api.journal.writing import KIND_OF, TABLES, Writing
-from api.participants.changes import ChangedKind, deleted_among
-from api.triage.evaluation import Case, Json, decide
+from api.participants.changes import ChangedKind, deleted_among, was_stored
+from api.triage.evaluation import Case, Json, decide, judge_report, level_of
 from api.triage.reports import read_answers
 
 Row = Any
@@ -95,8 +95,11 @@ async def keep_session(writing: Writing, session: NewSession) -> Kept:
     values = {**session.model_dump(exclude={"items"}), "items": items}
     kept = await _keep(writing, ChangedKind.SESSION, session, values)
     if kept.status == "deleted" and session.replaces is not None:
-        # Deleting a correction takes what it corrects along, also where it comes afterwards.
-        await _delete_sessions(writing, session.replaces)
+        # Deleting a correction takes what it corrects along, also where it comes afterwards. Where
+        # it was stored once, that was done when it was deleted.
+        known = await was_stored(writing.db, writing.participant_id, session.id)
+        if not known:
+            await _delete_sessions(writing, session.replaces)
     return kept
 
 
@@ -179,7 +182,9 @@ async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -
     rule_set = await writing.rule_sets.find(writing.db, shown.rule_set_hash)
     agrees = None
     if rule_set is not None:
-        agrees = decide(rule_set, case)[0]["level"] == shown.level
+        # The level alone: an old rule set need not have the texts of this language.
+        outcome = judge_report(rule_set, case.answers, case.history_facts)
+        agrees = level_of(rule_set, outcome) == shown.level
     return {
         "device_level": shown.level.value,
         "device_rule_set_hash": shown.rule_set_hash,
@@ -205,7 +210,10 @@ async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
     """Delete a session and all that it corrects; what has not arrived yet won't be stored."""
     record_id: uuid.UUID | None = newest
     kind = ChangedKind.SESSION
-    while record_id is not None and (kind, record_id) not in writing.deleted:
+    while record_id is not None:
+        writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
+        if (kind, record_id) in writing.deleted:
+            return
         statement = (
             delete(SESSIONS)
             .where(SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == record_id)

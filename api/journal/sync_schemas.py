@@ -92,13 +92,14 @@ class Receipt(ResponseModel):
         ),
     ]
     content_hash: Annotated[
-        Hash | None, Field(description="Of what is stored under this id. Echo it in reconcile.")
+        Hash | None,
+        Field(description="Of what was stored; null where nothing was. Echo it in reconcile."),
     ]
     decision_level: Annotated[
         Level | None,
         Field(
-            description="Of a report's current decision; else null. Treat an unknown value as "
-            "`emergency`."
+            description="Of a report's current decision, or of the advice on a session's pain: "
+            "fetch the record to show it. Else null. Treat an unknown value as `emergency`."
         ),
     ]
 

@@ -28,12 +28,10 @@ class Redone:
     level_after: str
 
 
-async def _people(database: Database, withdrawn: str, behind: uuid.UUID | None) -> list[uuid.UUID]:
+async def _people(database: Database, withdrawn: str) -> list[uuid.UUID]:
     """Return a page of those who have a current decision of a rule set."""
     resting = reports_joined().where(DECISIONS.c.rule_set_hash == withdrawn).subquery()
     statement = select(resting.c.participant_id).distinct().order_by(resting.c.participant_id)
-    if behind is not None:
-        statement = statement.where(resting.c.participant_id > behind)
     async with database.read() as db:
         return list((await db.execute(statement.limit(PAGE))).scalars())
 
@@ -69,11 +67,10 @@ async def redo_decisions(
 ) -> AsyncIterator[Redone]:
     """Decide again on every report whose current decision rests on a withdrawn rule set.
 
-    One transaction for each person: a run that was cut short goes on where it stopped, because
-    what was redone no longer rests on that rule set.
+    One transaction for each person, until there is nobody left: what was redone no longer rests on
+    that rule set, so that a run that was cut short goes on where it stopped.
     """
-    last: uuid.UUID | None = None
-    while people := await _people(database, withdrawn, last):
-        for last in people:
-            for entry in await _redo(database, last, withdrawn, rule_set, now):
+    while people := await _people(database, withdrawn):
+        for participant_id in people:
+            for entry in await _redo(database, participant_id, withdrawn, rule_set, now):
                 yield entry

@@ -80,9 +80,20 @@ async def deleted_among(
     return {(ChangedKind(row.kind), row.record_id) for row in await db.execute(statement)}
 
 
-async def newest_change(db: AsyncSession, participant_id: uuid.UUID) -> int:
-    """Return the number of a participant's newest change; 0 before the first."""
-    statement = select(PARTICIPANTS.c.last_change).where(
-        PARTICIPANTS.c.participant_id == participant_id
+async def was_stored(db: AsyncSession, participant_id: uuid.UUID, record_id: uuid.UUID) -> bool:
+    """Tell whether a record was ever there, deleted since or not."""
+    statement = (
+        select(CHANGES.c.number)
+        .where(CHANGES.c.participant_id == participant_id, CHANGES.c.record_id == record_id)
+        .where(~CHANGES.c.deleted)
+        .limit(1)
     )
-    return int((await db.execute(statement)).scalar_one())
+    return (await db.execute(statement)).first() is not None
+
+
+async def change_at(db: AsyncSession, participant_id: uuid.UUID, number: int) -> uuid.UUID | None:
+    """Name the record that a change of this number is about; None where there is no such change."""
+    statement = select(CHANGES.c.record_id).where(
+        CHANGES.c.participant_id == participant_id, CHANGES.c.number == number
+    )
+    return (await db.execute(statement)).scalar_one_or_none()

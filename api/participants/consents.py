@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
@@ -59,6 +60,8 @@ async def history(db: AsyncSession, participant_id: uuid.UUID) -> ConsentHistory
         )
         for row in rows
     ]
+    if not states:
+        raise NoResultFound  # everybody has one: this person was erased a moment ago
     return ConsentHistory(current=states[0], history=states)
 
 

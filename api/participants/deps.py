@@ -109,9 +109,22 @@ async def authenticate_for_reading(
     return await admit_reader(request, db, token)
 
 
+async def authenticate_for_streaming(
+    request: Request, token: Token, _: Annotated[None, Depends(limit_participant)]
+) -> Caller:
+    """Look the token up in a transaction of its own.
+
+    An answer that is streamed opens one later, and must not wait for it while it holds another.
+    """
+    database: Database = request.app.state.database
+    async with database.read() as db:
+        return await admit_reader(request, db, token)
+
+
 # There is no cache of tokens: revoking one takes effect at once.
 WritingCaller = Annotated[Caller, Depends(authenticate_for_writing, scope="function")]
 ErasingCaller = Annotated[Caller, Depends(authenticate_for_erasing, scope="function")]
+StreamingCaller = Annotated[Caller, Depends(authenticate_for_streaming, scope="function")]
 ReadingCaller = Annotated[Caller, Depends(authenticate_for_reading, scope="function")]
 
 

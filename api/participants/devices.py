@@ -1,6 +1,7 @@
 """Devices: further phones, lost phones, new tokens, and the code that links a phone again."""
 
 import datetime
+import math
 import uuid
 
 from sqlalchemy import delete, insert, select, update
@@ -85,12 +86,18 @@ async def link_device(database: Database, typed: str, clock: Clock) -> LinkedDev
     now = clock.now()
     refused: NotAuthenticated | RateLimited | None = None
     async with database.write() as db:
+        # The person first, as an erasure has it: each would otherwise wait for the other.
+        owner = select(RECOVERY.c.participant_id).where(RECOVERY.c.locator == code.locator)
+        people = select(PARTICIPANTS.c.participant_id).where(
+            PARTICIPANTS.c.participant_id.in_(owner)
+        )
+        await db.execute(people.with_for_update(key_share=True))
         statement = select(RECOVERY).where(RECOVERY.c.locator == code.locator).with_for_update()
         row = (await db.execute(statement)).first()
         if row is None:
             refused = NotAuthenticated("The recovery code is not valid.", headers=CHALLENGE)
         elif row.locked_until is not None and row.locked_until > now:
-            wait = int((row.locked_until - now).total_seconds())
+            wait = max(1, math.ceil((row.locked_until - now).total_seconds()))
             refused = RateLimited(
                 f"Too many wrong codes; try again in {wait} seconds.",
                 headers={"Retry-After": str(wait)},

@@ -79,6 +79,8 @@ async def renew_recovery_code(
     caller: WritingCaller, db: Db, clock: CurrentClock
 ) -> NewRecoveryCode:
     """Get a new recovery code; the one before ends."""
+    # Renewing twice at once must not leave two codes.
+    await service.lock_participant(db, caller.participant_id)
     code = await devices.renew_recovery_code(db, caller.participant_id, clock.now())
     return NewRecoveryCode(recovery_code=code)
 
@@ -116,7 +118,7 @@ async def change_profile(
     clock: CurrentClock,
     db: Db,
 ) -> Profile:
-    """Change one's own profile; what is left out stays as it is, and null is refused."""
+    """Change one's own profile; what is left out, or null, stays as it is."""
     refuse(service.profile_faults(settings, release.catalogue, change))
     return await service.change_profile(db, caller.participant_id, change, clock.now())
 

@@ -12,7 +12,7 @@ from api.core.db import Database
 from api.http.conditional import JSON
 from api.http.deps import CurrentClock, CurrentSettings, Db
 from api.http.media_types import choose_media_type
-from api.participants.deps import ErasingCaller, ReadingCaller
+from api.participants.deps import ErasingCaller, StreamingCaller
 from api.privacy import fhir, service
 from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export
 
@@ -44,7 +44,7 @@ async def erase_everything(
     },
 )
 async def export_everything(
-    request: Request, caller: ReadingCaller, clock: CurrentClock
+    request: Request, caller: StreamingCaller, clock: CurrentClock
 ) -> StreamingResponse:
     """Get everything that is stored about oneself, as one JSON document.
 

@@ -18,6 +18,10 @@ FACT_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 log = structlog.get_logger(__name__)
 
 
+# The language that every seed folder has.
+LAST_RESORT = "en"
+
+
 class UnknownEngine(Exception):
     """The rule set was made for an evaluator that this one is not."""
 
@@ -40,6 +44,10 @@ class RuleSet:
     questions: Mapping[str, Mapping[str, Any]]
     reports: CompiledRules
     sessions: CompiledRules
+
+    def language_for(self, language: str) -> str:
+        """Return a language that there are texts in: this one, or the one of last resort."""
+        return language if language in self.document["languages"] else LAST_RESORT
 
     @property
     def must_ask(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ UNSTABLE = (
     (re.compile(r"\b[0-9a-f]{64}\b"), EXAMPLE_HASH),
     (re.compile(r"-[0-9a-f]{16}\.svg$"), "-0123456789abcdef.svg"),
     (re.compile(r"again in \d+ seconds"), "again in 60 seconds"),
-    (re.compile(r"^Wy[IJ][A-Za-z0-9_-]+$"), "WyIwMTIzNDU2Nzg5YWJjZGVmIiwgIjQiXQ"),
+    (re.compile(r"^Wy[IJ][A-Za-z0-9_-]+$"), "WyIwMTIzNDU2Nzg5YWJjZGVmIiwgIjQiLCAiMDE5MzlkNmYiXQ"),
     (re.compile(r"^fp_[0-9a-f_]+$"), f"fp_{DIGITS * 2}_{DIGITS * 2}_{DIGITS * 4}"),
     (re.compile(r"^([0-9A-Z]{5}-){3,}[0-9A-Z*~$=-]+$"), EXAMPLE_CODE),
 )

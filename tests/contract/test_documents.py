@@ -474,8 +474,8 @@ def codes_that_clients_meet(client: TestClient) -> set[str]:
         ("/v1/sessions", session),
         ("/v1/sessions", session | {"pain_after": 9}),
     )
-    owner, _ = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 2)
-    ahead = encode_cursor(owner, "4000000000")
+    owner, _, record_id = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 3)
+    ahead = encode_cursor(owner, "4000000000", record_id)
     requests = [
         *nonsense(client.get("/v1/openapi.json").json()),
         *(("post", url, {"content": json.dumps(wrong)}) for url, wrong in by_hand),

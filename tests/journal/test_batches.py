@@ -7,9 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from api.journal.models import DECISIONS
+from api.triage.rules import compile_rule_set
 from tests.conftest import AppMaker
+from tests.core.stored import in_database
 from tests.support.phone import Phone
 
 Json = dict[str, Any]
@@ -245,6 +249,51 @@ def test_a_batch_with_an_old_report_reconsiders_the_newer_ones(phone: Phone) -> 
     upload(phone, symptom_reports=[old])
     decision = phone.get(f"/v1/symptom-reports/{newer['id']}").json()["decision"]
     assert decision["history_facts"] == ["persistent_in_history", "pain_risen_in_history"]
+
+
+def test_the_pain_of_a_session_is_not_passed_over_in_silence(phone: Phone) -> None:
+    risen, calm = upload(
+        phone, sessions=[phone.session(pain_before=2, pain_after=9), phone.session(pain_after=5)]
+    )
+    assert risen["decision_level"] == "see_professional"
+    assert calm["decision_level"] is None
+
+
+def test_a_report_in_a_language_that_is_no_longer_there_holds_nothing_up(
+    phone: Phone, database_url: str
+) -> None:
+    newer = phone.report(pain_score=6)
+    phone.post_report(newer)
+    in_database(database_url, lambda db: db.execute(update(DECISIONS).values(language="fr")))
+    old = phone.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
+    assert statuses(upload(phone, symptom_reports=[old])) == ["created"]
+    decision = phone.get(f"/v1/symptom-reports/{newer['id']}").json()["decision"]
+    assert decision["language"] == "en"
+    assert decision["history_facts"] == ["persistent_in_history", "pain_risen_in_history"]
+
+
+def test_a_red_flag_is_answered_whatever_rule_set_the_phone_went_by(
+    phone: Phone, client: TestClient
+) -> None:
+    """A rule set from before a language was added has no texts in it."""
+    document = client.get("/v1/triage/rule-set").json()
+    shown = {"level": "emergency", "rule_set_hash": "e" * 64}
+    english = {**without_spanish(document), "hash": "e" * 64}
+    app: Any = client.app
+    app.state.rule_sets._compiled["e" * 64] = compile_rule_set(english)
+    report = phone.report({"saddle_numbness": "yes"}, device_decision=shown)
+    stored = phone.post_report(report, **{"Accept-Language": "es"})
+    assert stored.status_code == 201
+    assert stored.json()["device_agrees"] is True
+    assert stored.json()["decision"]["level"] == "emergency"
+
+
+def without_spanish(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: without_spanish(value) for key, value in part.items() if key != "es"}
+    if isinstance(part, list):
+        return [without_spanish(value) for value in part]
+    return part
 
 
 def test_a_batch_without_a_token_is_refused(client: TestClient) -> None:

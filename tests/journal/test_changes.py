@@ -1,5 +1,6 @@
 """The change feed: whatever one phone sends, the other learns, once and in order."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -118,6 +119,22 @@ def test_a_cursor_ahead_of_a_restored_backup_is_told_so(phone: Phone, database_u
 
     in_database(database_url, go_back)
     refused = phone.get("/v1/changes", cursor=ahead)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "cursor_ahead")
+
+
+def test_a_restored_server_that_has_gone_on_since_is_told_from_the_old_one(
+    phone: Phone, database_url: str
+) -> None:
+    for _ in range(2):
+        phone.post_session(phone.session())
+    _, cursor = changes(phone)
+
+    async def another_past(db: AsyncSession) -> None:
+        second = update(CHANGES).where(CHANGES.c.number == 2)
+        await db.execute(second.values(record_id=uuid.uuid4()))
+
+    in_database(database_url, another_past)
+    refused = phone.get("/v1/changes", cursor=cursor)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "cursor_ahead")
 
 

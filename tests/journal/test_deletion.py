@@ -196,3 +196,23 @@ def test_a_deletion_that_is_not_one_is_refused(
     phone: Phone, call: Callable[[Phone], httpx.Response], status: int
 ) -> None:
     assert call(phone).status_code == status
+
+
+def test_sending_a_deleted_correction_again_and_again_changes_nothing_more(phone: Phone) -> None:
+    first = phone.session()
+    second = phone.session(replaces=first["id"])
+    phone.post_session(second)
+    delete(phone, f"/v1/sessions/{second['id']}")
+    before = phone.get("/v1/changes").json()["items"]
+    for _ in range(3):
+        assert phone.post_session(second).json()["deleted"] is True
+    assert phone.get("/v1/changes").json()["items"] == before
+
+
+def test_a_deleted_id_that_is_reused_takes_nothing_else_along(phone: Phone) -> None:
+    gone, kept = phone.session(), phone.session()
+    phone.post_session(gone)
+    phone.post_session(kept)
+    delete(phone, f"/v1/sessions/{gone['id']}")
+    phone.post_session(gone | {"replaces": kept["id"]})
+    assert live(phone) == {kept["id"]}

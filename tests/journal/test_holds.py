@@ -77,6 +77,18 @@ def test_the_same_again_stays_cleared_and_something_new_does_not(phone: Phone) -
     assert plan(phone)["items"] == []
 
 
+def test_an_emergency_after_a_clearance_is_a_new_one(phone: Phone) -> None:
+    emergency = {"saddle_numbness": "yes"}
+    phone.now -= datetime.timedelta(days=30)
+    phone.post_report(phone.report(emergency))
+    clear(phone, phone.now + datetime.timedelta(days=10))
+    assert len(plan(phone)["items"]) == 6
+    phone.now += datetime.timedelta(days=30)
+    phone.post_report(phone.report(emergency))
+    assert phone.get("/v1/me/progress").json()["activities"]["status"] == "stop"
+    assert plan(phone)["items"] == []
+
+
 def test_persistent_pain_leaves_the_seated_activities(phone: Phone) -> None:
     phone.post_report(phone.report(pain_score=3, weeks=8, trend="same"))
     answer = plan(phone)

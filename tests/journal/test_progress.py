@@ -184,3 +184,11 @@ def test_a_long_streak_is_counted_whole(client: TestClient, clock: FakeClock) ->
     assert phone.get("/v1/me/progress").json()["streak"]["days"] == 130
     clock.advance(days=1)
     assert phone.get("/v1/me/progress").json()["streak"]["days"] == 0
+
+
+def test_a_session_that_two_phones_have_corrected_counts_once(phone: Phone) -> None:
+    first = phone.session()
+    corrections = [phone.session(replaces=first["id"]) for _ in range(2)]
+    for body in (corrections[0], first, corrections[1]):
+        phone.post_session(body)
+    assert phone.get("/v1/me/progress").json()["sessions_total"] == 1

@@ -1,0 +1,49 @@
+"""The recovery code under many hands at once: one code lives, and nobody waits for ever."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.conftest import AppMaker
+from tests.support.phone import Phone
+
+
+def test_of_codes_renewed_at_the_same_moment_one_lives(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_enrolment="1000/minute")
+    for _ in range(5):
+        phone = Phone(client)
+        phone.enrol()
+        with ThreadPoolExecutor(4) as pool:
+            renewals = [pool.submit(phone.post, "/v1/me/recovery-code") for _ in range(4)]
+        codes = [renewal.result().json()["recovery_code"] for renewal in renewals]
+        linked = [client.post("/v1/devices", json={"recovery_code": code}) for code in codes]
+        assert sorted(response.status_code for response in linked) == [201, 401, 401, 401]
+
+
+def test_linking_a_phone_while_everything_is_erased_is_answered_either_way(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_enrolment="1000/minute")
+    for _ in range(10):
+        phone = Phone(client)
+        code = phone.enrol()["recovery_code"]
+        with ThreadPoolExecutor(2) as pool:
+            linked = pool.submit(client.post, "/v1/devices", json={"recovery_code": code})
+            erased = pool.submit(client.delete, "/v1/me", headers=phone.headers)
+        assert linked.result().status_code in {201, 401}
+        assert erased.result().status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_more_exports_at_once_than_there_are_connections_are_all_answered(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client: TestClient = make_client(database_url=database_url, database_pool_size=2)
+    phone = Phone(client)
+    phone.enrol()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: phone.get("/v1/me/export"), range(8)))
+    assert {answer.status_code for answer in answers} == {200}
