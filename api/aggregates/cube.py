@@ -7,7 +7,6 @@ The exact numbers are handed to the noise and are neither stored nor logged.
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -32,21 +31,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from api.aggregates.keys import Keys
 from api.aggregates.measures import (
     DOSE_MET_WEIGHT,
-    EVERYBODY,
     FROM_REPORTS,
-    OTHER_RULE,
-    PERSONALISED,
     PRACTISED_WEIGHT,
     SCORED_WEIGHT,
     STATISTICS,
-    UNKNOWN,
     Statistic,
     TableName,
 )
 from api.aggregates.periods import Period, day_number
-from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, PlanInvalid, TablePlan
+from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, TablePlan
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
 
@@ -56,31 +52,6 @@ AHEAD = datetime.timedelta(days=3)
 ABANDONED = "abandoned"
 
 Exact = dict[tuple[str, Statistic], int]
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The cells of every table: from settings, catalogue and rule set, never from people's data."""
-
-    routines: Sequence[str]
-    regions: Sequence[str]
-    red_flag_rules: Sequence[str]
-
-    def of(self, table: TableName, plan: Plan) -> tuple[str, ...]:
-        """Return a table's keys in order; the last one takes what none of the others does."""
-        keys = {
-            TableName.ROUTINE: (*sorted(self.routines), PERSONALISED),
-            TableName.AGE: (*(band for band in plan.age_bands if band != UNKNOWN), UNKNOWN),
-            TableName.REGION: (*sorted(set(self.regions) - {UNKNOWN}), UNKNOWN),
-            TableName.ALL: (EVERYBODY,),
-            TableName.RED_FLAG: (EVERYBODY,),
-            # The most severe first.
-            TableName.RED_FLAG_RULE: (*self.red_flag_rules, OTHER_RULE),
-        }[table]
-        if len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
-            message = f"The table {table} would have {len(keys)} keys, or one of them twice."
-            raise PlanInvalid(message)
-        return keys
 
 
 class _DayNumber(FunctionElement[int]):
