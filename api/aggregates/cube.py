@@ -100,14 +100,25 @@ def _index(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[int]
     return case({key: index for index, key in enumerate(keys[:-1])}, value=value, else_=last)
 
 
-def _agreed(participant_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Say that the newest consent is for research, and that storage was not taken back in it."""
+def agreed(
+    participant_id: ColumnElement[Any], at: datetime.datetime | None = None
+) -> ColumnElement[bool]:
+    """Say that the newest consent is for research, and that storage was not taken back in it.
+
+    With an instant, the newest of those that were given by then.
+    """
     newest, later = CONSENTS.alias("newest"), CONSENTS.alias("later")
     has_later = exists().where(
-        later.c.participant_id == newest.c.participant_id, later.c.number > newest.c.number
+        later.c.participant_id == newest.c.participant_id,
+        later.c.number > newest.c.number,
+        true() if at is None else later.c.given_at <= at,
     )
     return exists().where(
-        newest.c.participant_id == participant_id, newest.c.research, newest.c.storage, ~has_later
+        newest.c.participant_id == participant_id,
+        newest.c.research,
+        newest.c.storage,
+        ~has_later,
+        true() if at is None else newest.c.given_at <= at,
     )
 
 
@@ -119,7 +130,7 @@ def _closing(period: Period, plan: Plan) -> datetime.datetime:
     return _midnight(period.closes_on(plan.grace_days))
 
 
-def _belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bool]:
+def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bool]:
     """Say that a record counts in a period: in the one of its day, or of its arrival if it is late.
 
     Late is what arrives when the period of its day has closed. Nothing depends on when the
@@ -148,16 +159,21 @@ def _belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[b
     )
 
 
-def _counted_sessions(
-    period: Period, plan: Plan, routines: Sequence[str]
-) -> Select[tuple[Any, ...]]:
-    """Add up each participant's sessions by routine."""
+def session_counts(period: Period, plan: Plan) -> ColumnElement[bool]:
+    """Say that a session counts in a period, if its participant agreed."""
     correction = SESSIONS.alias("correction")
     replaced = exists().where(
         correction.c.participant_id == SESSIONS.c.participant_id,
         correction.c.replaces == SESSIONS.c.id,
         correction.c.received_at < _closing(period, plan),
     )
+    return and_(belongs(SESSIONS, period, plan), SESSIONS.c.status != ABANDONED, ~replaced)
+
+
+def _counted_sessions(
+    period: Period, plan: Plan, routines: Sequence[str]
+) -> Select[tuple[Any, ...]]:
+    """Add up each participant's sessions by routine."""
     change = SESSIONS.c.pain_after - SESSIONS.c.pain_before
     scored = change.is_not(None)
     routine = _index(func.coalesce(SESSIONS.c.routine_id, ""), routines)
@@ -169,12 +185,7 @@ def _counted_sessions(
             _total(case((scored, 1), else_=0)).label("scored"),
             _total(case((scored, change), else_=0)).label("change"),
         )
-        .where(
-            _belongs(SESSIONS, period, plan),
-            SESSIONS.c.status != ABANDONED,
-            ~replaced,
-            _agreed(SESSIONS.c.participant_id),
-        )
+        .where(session_counts(period, plan), agreed(SESSIONS.c.participant_id))
         .group_by(SESSIONS.c.participant_id, "routine")
     )
 
@@ -263,7 +274,7 @@ def _from_reports(
     worst = (
         select(REPORTS.c.participant_id, func.min(severity).label("severity"))
         .select_from(REPORTS.join(DECISIONS, current).outerjoin(fired, true()))
-        .where(_belongs(REPORTS, period, plan), _agreed(REPORTS.c.participant_id))
+        .where(belongs(REPORTS, period, plan), agreed(REPORTS.c.participant_id))
         .group_by(REPORTS.c.participant_id)
         .cte("worst")
     )

@@ -40,6 +40,15 @@ def fhir_version(accept: str) -> Version:
     return VERSIONS[0]
 
 
+def get_plans(request: Request) -> Plans:
+    """Return the plans the app was made with."""
+    plans: Plans = request.app.state.plans
+    return plans
+
+
+CurrentPlans = Annotated[Plans, Depends(get_plans)]
+
+
 def choose_form(request: Request, _: ClinicianCaller) -> Form:
     """Pick the form to answer in."""
     media_type = choose_media_type(request, FORMS)
@@ -54,16 +63,15 @@ def require_json(request: Request, _: ClinicianCaller) -> None:
 
 
 async def open_shelf(
-    request: Request,
     _: ClinicianCaller,
     db: ReadDb,
+    plans: CurrentPlans,
     release: CurrentRelease,
     language: CurrentLanguage,
     settings: CurrentSettings,
     clock: CurrentClock,
 ) -> Shelf:
     """Look up what there is to read."""
-    plans: Plans = request.app.state.plans
     texts = Texts(release.catalogue, language)
     return await service.open_shelf(db, plans, texts, settings.regions, clock.now().date())
 

@@ -17,6 +17,7 @@ from api.aggregates.schemas import (
     AggregateSeries,
     AggregateTable,
 )
+from api.aggregates.texts import promised_percent
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -54,7 +55,8 @@ def rows_of(answer: Answer) -> Iterator[FigureRow]:
     """Return every figure of an answer with all that it is about."""
     if isinstance(answer, AggregateTable):
         for cell in answer.cells:
-            yield FigureRow(answer.period, cell.key, cell.title, cell.stat, cell.unit, cell)
+            about = (cell.key, cell.title, cell.stat, cell.unit)
+            yield FigureRow(answer.period, answer.privacy, *about, cell)
         return
     for point in answer.points:
         period = AggregatePeriod(
@@ -65,7 +67,11 @@ def rows_of(answer: Answer) -> Iterator[FigureRow]:
             publication_id=point.publication_id,
             closed_at=point.closed_at,
         )
-        yield FigureRow(period, answer.key, answer.key_title, answer.stat, answer.unit, point)
+        # Plans change: each publication has what it was published under.
+        own = {name: getattr(point, name) for name in ("rho", "epsilon", "plan_hash")}
+        own |= {"best_guess_percent": promised_percent(point.rho)}
+        about = (answer.key, answer.key_title, answer.stat, answer.unit)
+        yield FigureRow(period, answer.privacy.model_copy(update=own), *about, point)
 
 
 def write(answer: Answer, form: Form, language: str) -> Written:
@@ -78,7 +84,7 @@ def write(answer: Answer, form: Form, language: str) -> Written:
         return Written(sheet(answer), f"{CSV}; charset=utf-8", f"{name}.csv")
     if form.media_type == fhir.MEDIA_TYPE:
         reports = fhir.reports(
-            answer.table, answer.title, answer.privacy, rows_of(answer), form.fhir_version, language
+            answer.table, answer.title, rows_of(answer), form.fhir_version, language
         )
         one = isinstance(answer, AggregateTable)
         data = fhir.document(reports, form.fhir_version, one=one)
@@ -109,7 +115,7 @@ def sheet(answer: Answer) -> bytes:
             [
                 *map(_plain, about),
                 *(figure[name] for name in FIGURE),
-                *(answer.privacy.rho, answer.privacy.epsilon, answer.privacy.delta),
+                *(row.privacy.rho, row.privacy.epsilon, row.privacy.delta),
             ]
         )
     return (BYTE_ORDER_MARK + text.getvalue()).encode()

@@ -40,6 +40,7 @@ class FigureRow:
     """A figure with all that it is about."""
 
     period: AggregatePeriod
+    privacy: AggregatePrivacy
     key: str
     title: str
     stat: Quantity
@@ -140,7 +141,6 @@ def _status(period: AggregatePeriod) -> str:
 def reports(
     table: TableName,
     title: str,
-    privacy: AggregatePrivacy,
     rows: Iterable[FigureRow],
     version: Version,
     language: str,
@@ -151,14 +151,16 @@ def reports(
         periods.setdefault(row.period.starts_on, []).append(row)
     for found in periods.values():
         period = found[0].period
-        name = f"{table}-{period.period_kind}-{period.starts_on}".replace("_", "-")
+        told = sorted({(row.stat, row.key) for row in found})
+        name = f"{OWN}{table}:{period.period_kind}:{period.starts_on}:{told}"
         closed = period.closed_at
         yield {
             "resourceType": "MeasureReport",
-            "id": name,
+            # Of the same figures it is always the same.
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
             "meta": {"security": [ANONYMISED]},
             "language": language,
-            "extension": [_guarantee(privacy)],
+            "extension": [_guarantee(found[0].privacy)],
             "status": _status(period),
             "type": "summary",
             "measure": f"{OWN}measure:{table}",
@@ -180,11 +182,7 @@ def document(every: Iterable[Resource], version: Version, *, one: bool) -> bytes
     if one:
         return json.dumps(resources[0], ensure_ascii=False).encode()
     entries = [
-        {
-            "fullUrl": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, OWN + resource['id'])}",
-            "resource": resource,
-        }
-        for resource in resources
+        {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources
     ]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     return json.dumps(bundle, ensure_ascii=False).encode()

@@ -69,14 +69,17 @@ Key = Annotated[
         examples=["daily-15-minutes"],
     ),
 ]
-PublicationId = Annotated[
-    str | None,
+PublicationName = Annotated[
+    str,
     Field(
         max_length=48,
         pattern=r"^[a-z][a-z0-9_]*-[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        description="Null as long as nothing is published; its figures never change.",
         examples=["week-2026-11-02"],
     ),
+]
+PublicationId = Annotated[
+    PublicationName | None,
+    Field(description="Null as long as nothing is published; its figures never change."),
 ]
 Number = Annotated[float | None, Field(ge=-MOST, le=MOST, json_schema_extra=DOUBLE)]
 Spent = Annotated[
@@ -268,6 +271,9 @@ class AggregatePoint(AggregateFigure):
     period_status: PeriodStatus
     publication_id: PublicationId
     closed_at: Annotated[Instant | None, Field(description="Null as long as it is open.")]
+    rho: Spent
+    epsilon: Spent
+    plan_hash: Hash
 
 
 class AggregateSeries(ResponseModel):

@@ -59,6 +59,16 @@ Named = TypeVar("Named", bound=str)
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What a publication costs one participant, and by which plan."""
+
+    rho: float
+    epsilon: float
+    delta: float
+    plan_hash: str
+
+
+@dataclass(frozen=True)
 class Slot:
     """A period that has begun, with its publication if it was closed, and the plan it follows."""
 
@@ -87,13 +97,13 @@ class Slot:
         return self.publication.id if self.publication else None
 
     @property
-    def spent(self) -> tuple[float, float, float, str]:
-        """Return rho, epsilon, delta and the plan: as published, or else as planned."""
+    def spent(self) -> Spent:
+        """Return what its publication costs: as published, or else as planned."""
         found = self.publication
         if found is not None:
-            return found.rho, found.epsilon, found.delta, found.plan_hash
+            return Spent(found.rho, found.epsilon, found.delta, found.plan_hash)
         planned = self.plan.period(self.period.kind)
-        return planned.rho, planned.epsilon, self.plan.delta, self.plan.hash
+        return Spent(planned.rho, planned.epsilon, self.plan.delta, self.plan.hash)
 
     def described(self) -> AggregatePeriod:
         """Describe it for an answer."""
@@ -153,7 +163,8 @@ class Shelf:
         if planned is None:
             return found
         for period in periods(kind, planned.period(kind).days, self.first):
-            if period.starts_on > self.today:
+            # The first one is always there: clocks differ.
+            if found and period.starts_on > self.today:
                 break
             publication = closed.get(period.starts_on)
             profile = publication.profile if publication else None
@@ -213,7 +224,7 @@ def index(shelf: Shelf) -> AggregateIndex:
             for (table, kind), said in shelf.tables.items()
         ],
         periods=[
-            ListedPeriod(**vars(slot.described()), rho=slot.spent[0], epsilon=slot.spent[1])
+            ListedPeriod(**vars(slot.described()), rho=slot.spent.rho, epsilon=slot.spent.epsilon)
             for slot in newest
         ],
     )
@@ -226,7 +237,7 @@ def _known(place: str, asked: str, known: Iterable[Named]) -> Named:
         if name == asked:
             return name
     message = f"There is no such {place.rpartition('/')[2]} here; there is {', '.join(every)}."
-    raise InvalidRequest(message, faults=[Fault(place, "unknown_choice", message)])
+    raise InvalidRequest(message, faults=[Fault(place, "not_offered", message)])
 
 
 def _not_aligned(
@@ -266,15 +277,11 @@ def _slot_of(
 
 
 def _privacy(slot: Slot) -> AggregatePrivacy:
-    rho, epsilon, delta, plan_hash = slot.spent
     return AggregatePrivacy(
-        rho=rho,
-        epsilon=epsilon,
-        delta=delta,
+        **vars(slot.spent),
         unit=f"participant-{slot.period.kind}",
         year_ceiling_rho=slot.plan.year.ceiling_rho,
-        best_guess_percent=promised_percent(rho),
-        plan_hash=plan_hash,
+        best_guess_percent=promised_percent(slot.spent.rho),
     )
 
 
@@ -400,6 +407,9 @@ async def read_series(
                 period_status=slot.status,
                 publication_id=slot.publication_id,
                 closed_at=slot.closed_at,
+                rho=slot.spent.rho,
+                epsilon=slot.spent.epsilon,
+                plan_hash=slot.spent.plan_hash,
                 **_said(
                     _estimates(slot, cells, name).get(known_key, {}).get(quantity, NOT_RELEASED)
                 ),
