@@ -315,21 +315,41 @@ CSV_EXAMPLE = (
     "routine,week,2026-11-02,2026-11-08,week-2026-11-02,personalised,Own routines,people,people,"
     "suppressed,,,,,,,0.0045,0.4071,1e-06\r\n"
 )
+_OPEN: Json = {"type": "object", "maxProperties": 30, "description": "As FHIR defines it."}
+_DAY: Json = {"type": "string", "format": "date", "maxLength": 10}
 FHIR_REPORT: Json = {
     "type": "object",
     "description": "A FHIR MeasureReport of the type `summary`: R4B (4.3.0), or R5 (5.0.0) where "
     "`fhirVersion=5.0` is accepted. docs/clinicians.md says what is where.",
-    "maxProperties": 30,
-    "required": ["resourceType", "status", "type", "measure", "period", "group"],
+    "required": ["resourceType", "id", "status", "type", "measure", "period", "group"],
     "properties": {
         "resourceType": {"type": "string", "const": "MeasureReport"},
+        "id": {"type": "string", "format": "uuid", "maxLength": 36},
+        "meta": _OPEN,
+        "language": {"type": "string", "pattern": "^[a-z]{2}$", "maxLength": 2},
+        "extension": {"type": "array", "maxItems": 10, "items": _OPEN},
+        "status": {
+            "type": "string",
+            "enum": ["complete", "pending", "error"],
+            "description": "Of a period that is published, not closed yet, or lost. Read an "
+            "unknown value as `error`.",
+        },
         "type": {"type": "string", "const": "summary"},
         "measure": {"type": "string", "format": "uri", "maxLength": 100},
+        "date": {"type": "string", "format": "date-time", "maxLength": 20},
+        "period": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["start", "end"],
+            "properties": {"start": _DAY, "end": _DAY},
+        },
+        "group": {"type": "array", "maxItems": 20, "items": _OPEN},
     },
+    "additionalProperties": False,
 }
 FHIR_REPORT_EXAMPLE: Json = {
     "resourceType": "MeasureReport",
-    "id": "routine-week-2026-11-02",
+    "id": "c5a5bd4e-0c5f-5f4e-9f3a-2f6f3c1d7b10",
     "status": "complete",
     "type": "summary",
     "measure": "urn:footing:measure:routine",
@@ -354,11 +374,7 @@ FHIR_BUNDLE: Json = {
                 "required": ["fullUrl", "resource"],
                 "properties": {
                     "fullUrl": {"type": "string", "format": "uri", "maxLength": 45},
-                    "resource": {
-                        "type": "object",
-                        "maxProperties": 30,
-                        "description": "A MeasureReport.",
-                    },
+                    "resource": FHIR_REPORT,
                 },
             },
         },

@@ -27,6 +27,8 @@ from api.http.pages import decode_cursor, encode_cursor
 from api.main import create_app
 from tests.conftest import AppMaker
 from tests.support import databases
+from tests.support.clinician import give_key
+from tests.support.clock import FakeClock
 from tests.support.phone import Phone
 from tests.support.server import Server, environment, running_server
 
@@ -459,11 +461,23 @@ def nonsense(document: Json) -> Iterator[tuple[str, str, Json]]:
                     yield method, url, {"content": json.dumps(wrong)}
 
 
-def codes_that_clients_meet(client: TestClient) -> set[str]:
+def for_clinicians(document: Json) -> set[str]:
+    """Return the paths of clinicians' calls."""
+    return {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if {"clinicianToken": []} in operation["security"]
+    }
+
+
+def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     """Send every call all kinds of nonsense, and collect the codes that come back."""
     phone = Phone(client)
     phone.enrol()
-    headers = {**phone.headers, "Content-Type": "application/json"}
+    document = client.get("/v1/openapi.json").json()
+    closed = for_clinicians(document)
+    clinician = {"Authorization": f"Bearer {key}"}
     session = phone.session()
     by_hand = (
         ("/v1/sessions", session | {"replaces": session["id"]}),
@@ -476,13 +490,18 @@ def codes_that_clients_meet(client: TestClient) -> set[str]:
     )
     owner, _ = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 2)
     ahead = encode_cursor(owner, "4000000000")
+    series, figure = "/v1/aggregates/series", {"table": "routine", "stat": "people"}
     requests = [
-        *nonsense(client.get("/v1/openapi.json").json()),
+        *nonsense(document),
+        ("get", series, {"params": {**figure, "key": "somebody"}}),
+        ("get", series, {"params": {**figure, "key": "personalised", "from": "1999-01-04"}}),
         *(("post", url, {"content": json.dumps(wrong)}) for url, wrong in by_hand),
         ("get", "/v1/changes", {"params": {"cursor": ahead}}),
     ]
     codes: set[str] = set()
     for method, url, request in requests:
+        caller = clinician if url in closed else phone.headers
+        headers = {**caller, "Content-Type": "application/json"}
         response = client.request(method, url, headers=headers, **request)
         assert response.status_code < 500, (method, url, request, response.text)
         if response.status_code >= 400:
@@ -492,7 +511,7 @@ def codes_that_clients_meet(client: TestClient) -> set[str]:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_code_inside_errors_is_documented_and_none_is_made_up(
-    database_url: str, make_client: AppMaker
+    database_url: str, make_client: AppMaker, clock: FakeClock
 ) -> None:
     limits = dict.fromkeys(
         (
@@ -503,7 +522,8 @@ def test_every_code_inside_errors_is_documented_and_none_is_made_up(
         ),
         "1000000/minute",
     )
-    met = codes_that_clients_meet(make_client(database_url=database_url, **limits))
+    client = make_client(database_url=database_url, **limits)
+    met = codes_that_clients_meet(client, give_key(database_url, clock))
     meaning, shape = documented_fault_codes()
     own = codes_in_the_source()
     # Pydantic's own names for these two are replaced.
