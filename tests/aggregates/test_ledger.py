@@ -1,15 +1,34 @@
 """What a person is told of their own part in publications."""
 
 import datetime
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.aggregates import cube
+from api.aggregates.ledger import Entered
+from api.aggregates.ledger import entries as ledger_entries
+from api.aggregates.models import PUBLICATIONS
 from api.aggregates.periods import Period
+from api.aggregates.plan import Plans
 from tests.aggregates.published import DAY, real_keys
 from tests.aggregates.test_publishing import NoNoise, publish, settle
-from tests.aggregates.world import MONDAY, STANDARD, at
+from tests.aggregates.world import (
+    KEYS,
+    MONDAY,
+    STANDARD,
+    Person,
+    anybody,
+    at,
+    extremes,
+    period_of,
+)
 from tests.conftest import AppMaker
+from tests.core.stored import in_database
 from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Json, Phone
 
@@ -84,21 +103,56 @@ def test_every_publication_that_holds_a_session_is_listed_with_what_it_costs(
     assert "ruido" in told["text"]
 
 
-def test_it_agrees_with_what_the_publications_counted(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
-) -> None:
-    """What came late counts where it arrived, what is too late or abandoned nowhere."""
-    practise(life, clock, MONDAY)
-    life.now = at(MONDAY + 2 * DAY)
-    clock.instant = at(MONDAY + 30 * DAY)
-    late = life.session(local_date=str(MONDAY + 1 * DAY), started_at=str(at(MONDAY + 1 * DAY)))
-    late |= {"ended_at": str(at(MONDAY + 1 * DAY, 13))}
-    assert life.post_session(late).status_code in {201, 422}
-    life.now = clock.instant = at(MONDAY + 14 * DAY)
-    assert life.post_session(life.session(status="abandoned")).status_code == 201
-    close(database_url, tmp_path, clock, MONDAY + 56 * DAY)
-    assert entered(life)["week-2026-09-07"] == "yes"
-    assert "week-2026-09-21" not in entered(life)
+def publication(period: Period) -> Json:
+    return {
+        "id": period.id,
+        "kind": period.kind,
+        "starts_on": period.starts_on,
+        "ends_on": period.ends_on,
+        "closed_at": at(period.closes_on(STANDARD.grace_days), 2),
+        "profile": "standard",
+        "plan_hash": "0" * 64,
+        "rho": 0.01,
+        "epsilon": 0.5,
+        "delta": 1e-6,
+        "released": True,
+    }
+
+
+def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: str) -> None:
+    """Late, corrected, abandoned, refused: whoever moves a figure is told so, and nobody else."""
+    chance = random.Random(7)
+    plans = Plans(STANDARD, {})
+    kinds = [period_of(STANDARD, kind.kind) for kind in STANDARD.periods]
+
+    async def agrees(db: AsyncSession, person: Person) -> set[str]:
+        alone = await db.begin_nested()
+        await person.store(db)
+        moved = set()
+        for period in kinds:
+            for table in STANDARD.period(period.kind).tables:
+                if any((await cube.compute(db, period, STANDARD, table, KEYS)).values()):
+                    moved.add(period.id)
+        told = {
+            entry.publication.id: entry.entered
+            for entry in await ledger_entries(db, plans, person.id)
+        }
+        await alone.rollback()
+        assert {name for name, entered in told.items() if entered is Entered.YES} == moved
+        return moved
+
+    async def work(db: AsyncSession) -> list[set[str]]:
+        await db.execute(insert(PUBLICATIONS), [publication(period) for period in kinds])
+        return [await agrees(db, person) for person in (*extremes(), *some(chance))]
+
+    found = in_database(database_url, work)
+    assert set() in found
+    assert {period.id for period in kinds} in found
+
+
+def some(chance: random.Random) -> Iterator[Person]:
+    for _ in range(60):
+        yield anybody(chance)
 
 
 def test_a_red_flag_enters_the_publication_that_counts_red_flags(
@@ -153,13 +207,18 @@ def test_it_tells_nobody_about_anybody_else(
     assert life.get(LEDGER).status_code == 410
 
 
-def test_years_of_weeks_are_asked_for_in_pages(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
-) -> None:
+def test_years_of_weeks_are_asked_for_in_pages(database_url: str) -> None:
     """Databases take only so many columns in one statement."""
-    practise(life, clock, MONDAY)
-    practise(life, clock, MONDAY + 7 * 130 * DAY)
-    close(database_url, tmp_path, clock, MONDAY + 7 * 134 * DAY)
-    found = entered(life)
-    assert Period(MONDAY, 7, "week").id in found
-    assert Period(MONDAY + 7 * 130 * DAY, 7, "week").id in found
+    weeks = [Period(MONDAY + 7 * number * DAY, 7, "week") for number in range(260)]
+    somebody = Person()
+    for week in (weeks[0], weeks[130], weeks[-1]):
+        somebody.session(week.starts_on)
+
+    async def work(db: AsyncSession) -> list[str]:
+        await db.execute(insert(PUBLICATIONS), [publication(week) for week in weeks])
+        await somebody.store(db)
+        found = await ledger_entries(db, Plans(STANDARD, {}), somebody.id)
+        return [entry.publication.id for entry in found]
+
+    told = in_database(database_url, work)
+    assert told == [weeks[-1].id, weeks[130].id, weeks[0].id]
