@@ -21,10 +21,12 @@ from starlette.testclient import TestClient
 import api
 from api.cli import app as command
 from api.content.catalogue import ENTRY_FILES, HEAD_FILE
+from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import Problem
 from api.http.pages import decode_cursor, encode_cursor
 from api.main import create_app
+from tests.aggregates.published import publish_a_week
 from tests.conftest import AppMaker
 from tests.support import databases
 from tests.support.clinician import give_key
@@ -87,13 +89,18 @@ WITH_COMMANDS = [path for path in DOCUMENTS if has_commands(path)]
 
 
 @pytest.fixture(scope="module")
-def server(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def served(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database behind the server that the documents talk to; a week is published in it."""
+    folder = tmp_path_factory.mktemp("served")
+    with databases.fresh_database("sqlite", templates, folder) as url:
+        publish_a_week(url, folder)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server(served: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that the documents talk to."""
-    folder = tmp_path_factory.mktemp("server")
-    with (
-        databases.fresh_database("sqlite", templates, folder) as url,
-        running_server(url, folder) as started,
-    ):
+    with running_server(served, tmp_path_factory.mktemp("server")) as started:
         yield started
 
 
@@ -107,7 +114,9 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def run_blocks(path: Path, folder: Path, replacements: dict[str, str]) -> list[str]:
+def run_blocks(
+    path: Path, folder: Path, replacements: dict[str, str], variables: dict[str, str]
+) -> list[str]:
     """Run a document's commands in one shell, as a reader would; return what each block printed."""
     script = ["set -euo pipefail"]
     commands = [block.text for block in blocks(path) if block.language == "bash"]
@@ -122,6 +131,7 @@ def run_blocks(path: Path, folder: Path, replacements: dict[str, str]) -> list[s
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         # `make` says what it would do: doing it would run these tests in themselves.
         "MAKEFLAGS": "n",
+        **variables,
     }
     shell = ["bash", "-c", "\n".join(script)]
     done = subprocess.run(
@@ -189,15 +199,18 @@ def test_every_command_of_a_document_runs_and_prints_what_stands_below_it(
     path: Path, request: pytest.FixtureRequest, clone: Path, tmp_path: Path
 ) -> None:
     with contextlib.ExitStack() as stack:
-        replacements = {}
+        replacements, variables = {}, {}
         text = path.read_text("utf-8")
         if DOCUMENTED_SERVER in text:
             server: Server = request.getfixturevalue("server")
             replacements[DOCUMENTED_SERVER] = server.url.removeprefix("http://")
+        if "$KEY" in text:
+            # What `footing clinician add` has printed before.
+            variables["KEY"] = give_key(request.getfixturevalue("served"), SystemClock())
         if DOCUMENTED_POSTGRES in text:
             empty = databases.empty_database("postgresql", tmp_path)
             replacements[DOCUMENTED_POSTGRES] = stack.enter_context(empty)
-        printed = run_blocks(path, clone, replacements)
+        printed = run_blocks(path, clone, replacements, variables)
     wrong = {}
     every = blocks(path)
     outputs = iter(printed)
