@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
+from api.aggregates.plan import read_plans
+from api.aggregates.router import router as aggregates_router
 from api.clinicians.oidc import AccessTokens
 from api.clinicians.router import router as clinicians_router
 from api.content.release import Release
@@ -49,6 +51,7 @@ TAGS = [
     {"name": "participants", "description": "Enrolment and one's own profile."},
     {"name": "journal", "description": "One's own sessions, symptom reports and plans."},
     {"name": "clinicians", "description": "Clinicians: a key, or an access token of an issuer."},
+    {"name": "aggregates", "description": "Anonymised figures about many people, for clinicians."},
     {"name": "operations", "description": "Is it alive, can it serve, what goes away."},
 ]
 log = structlog.get_logger(__name__)
@@ -144,6 +147,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.clock = clock or SystemClock()
     app.state.limiter = Limiter(settings)
     app.state.compatibility = compatibility.describe(settings, app.version)
+    app.state.plans = read_plans(settings.seed_folder, settings.aggregates_profile)
     app.state.rule_sets = RuleSets()
     app.state.body_limits = {BATCHES: settings.max_batch_bytes}
     app.state.access_tokens = (
@@ -164,6 +168,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         plans_router,
         privacy_router,
         clinicians_router,
+        aggregates_router,
         operations_router,
         compatibility_router,
     ):

@@ -9,10 +9,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.aggregates.accounting import Accountant
+from api.aggregates.keys import keys_of
 from api.aggregates.noise import OpenDpNoise
 from api.aggregates.plan import read_plan
 from api.aggregates.publication_log import PublicationLog
-from api.aggregates.publishing import Publisher, keys_of
+from api.aggregates.publishing import Publisher
 from api.aggregates.restoring import Mended, put_right
 from api.console import fail, opened, read_settings, run
 from api.content.service import active_hash, load_release

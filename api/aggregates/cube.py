@@ -7,7 +7,6 @@ The exact numbers are handed to the noise and are neither stored nor logged.
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -32,21 +31,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from api.aggregates.keys import Keys
 from api.aggregates.measures import (
     DOSE_MET_WEIGHT,
-    EVERYBODY,
     FROM_REPORTS,
-    OTHER_RULE,
-    PERSONALISED,
     PRACTISED_WEIGHT,
     SCORED_WEIGHT,
     STATISTICS,
-    UNKNOWN,
     Statistic,
     TableName,
 )
 from api.aggregates.periods import Period, day_number
-from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, PlanInvalid, TablePlan
+from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, TablePlan
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
 
@@ -56,31 +52,6 @@ AHEAD = datetime.timedelta(days=3)
 ABANDONED = "abandoned"
 
 Exact = dict[tuple[str, Statistic], int]
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The cells of every table: from settings, catalogue and rule set, never from people's data."""
-
-    routines: Sequence[str]
-    regions: Sequence[str]
-    red_flag_rules: Sequence[str]
-
-    def of(self, table: TableName, plan: Plan) -> tuple[str, ...]:
-        """Return a table's keys in order; the last one takes what none of the others does."""
-        keys = {
-            TableName.ROUTINE: (*sorted(self.routines), PERSONALISED),
-            TableName.AGE: (*(band for band in plan.age_bands if band != UNKNOWN), UNKNOWN),
-            TableName.REGION: (*sorted(set(self.regions) - {UNKNOWN}), UNKNOWN),
-            TableName.ALL: (EVERYBODY,),
-            TableName.RED_FLAG: (EVERYBODY,),
-            # The most severe first.
-            TableName.RED_FLAG_RULE: (*self.red_flag_rules, OTHER_RULE),
-        }[table]
-        if len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
-            message = f"The table {table} would have {len(keys)} keys, or one of them twice."
-            raise PlanInvalid(message)
-        return keys
 
 
 class _DayNumber(FunctionElement[int]):
@@ -129,14 +100,25 @@ def _index(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[int]
     return case({key: index for index, key in enumerate(keys[:-1])}, value=value, else_=last)
 
 
-def _agreed(participant_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Say that the newest consent is for research, and that storage was not taken back in it."""
+def agreed(
+    participant_id: ColumnElement[Any], at: datetime.datetime | None = None
+) -> ColumnElement[bool]:
+    """Say that the newest consent is for research, and that storage was not taken back in it.
+
+    With an instant, the newest of those that were given by then.
+    """
     newest, later = CONSENTS.alias("newest"), CONSENTS.alias("later")
     has_later = exists().where(
-        later.c.participant_id == newest.c.participant_id, later.c.number > newest.c.number
+        later.c.participant_id == newest.c.participant_id,
+        later.c.number > newest.c.number,
+        true() if at is None else later.c.given_at <= at,
     )
     return exists().where(
-        newest.c.participant_id == participant_id, newest.c.research, newest.c.storage, ~has_later
+        newest.c.participant_id == participant_id,
+        newest.c.research,
+        newest.c.storage,
+        ~has_later,
+        true() if at is None else newest.c.given_at <= at,
     )
 
 
@@ -148,7 +130,7 @@ def _closing(period: Period, plan: Plan) -> datetime.datetime:
     return _midnight(period.closes_on(plan.grace_days))
 
 
-def _belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bool]:
+def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bool]:
     """Say that a record counts in a period: in the one of its day, or of its arrival if it is late.
 
     Late is what arrives when the period of its day has closed. Nothing depends on when the
@@ -177,16 +159,21 @@ def _belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[b
     )
 
 
-def _counted_sessions(
-    period: Period, plan: Plan, routines: Sequence[str]
-) -> Select[tuple[Any, ...]]:
-    """Add up each participant's sessions by routine."""
+def session_counts(period: Period, plan: Plan) -> ColumnElement[bool]:
+    """Say that a session counts in a period, if its participant agreed."""
     correction = SESSIONS.alias("correction")
     replaced = exists().where(
         correction.c.participant_id == SESSIONS.c.participant_id,
         correction.c.replaces == SESSIONS.c.id,
         correction.c.received_at < _closing(period, plan),
     )
+    return and_(belongs(SESSIONS, period, plan), SESSIONS.c.status != ABANDONED, ~replaced)
+
+
+def _counted_sessions(
+    period: Period, plan: Plan, routines: Sequence[str]
+) -> Select[tuple[Any, ...]]:
+    """Add up each participant's sessions by routine."""
     change = SESSIONS.c.pain_after - SESSIONS.c.pain_before
     scored = change.is_not(None)
     routine = _index(func.coalesce(SESSIONS.c.routine_id, ""), routines)
@@ -198,12 +185,7 @@ def _counted_sessions(
             _total(case((scored, 1), else_=0)).label("scored"),
             _total(case((scored, change), else_=0)).label("change"),
         )
-        .where(
-            _belongs(SESSIONS, period, plan),
-            SESSIONS.c.status != ABANDONED,
-            ~replaced,
-            _agreed(SESSIONS.c.participant_id),
-        )
+        .where(session_counts(period, plan), agreed(SESSIONS.c.participant_id))
         .group_by(SESSIONS.c.participant_id, "routine")
     )
 
@@ -292,7 +274,7 @@ def _from_reports(
     worst = (
         select(REPORTS.c.participant_id, func.min(severity).label("severity"))
         .select_from(REPORTS.join(DECISIONS, current).outerjoin(fired, true()))
-        .where(_belongs(REPORTS, period, plan), _agreed(REPORTS.c.participant_id))
+        .where(belongs(REPORTS, period, plan), agreed(REPORTS.c.participant_id))
         .group_by(REPORTS.c.participant_id)
         .cte("worst")
     )

@@ -5,7 +5,7 @@ The method, for people: docs/clinicians.md.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -254,3 +254,8 @@ def estimates(
         flags = cell[Statistic.RED_FLAGS]
         found[Quantity.RED_FLAGS] = _count(flags, shown=_enough(flags))
     return found
+
+
+def quantities(statistics: Iterable[Statistic], bounds: PainBounds) -> tuple[Quantity, ...]:
+    """Return what a cell of these statistics can say at all."""
+    return tuple(estimates(dict.fromkeys(statistics, Noisy(0, 1)), bounds))

@@ -6,6 +6,8 @@ the formula of the noise; `noise` holds it against OpenDP's own maps before anyt
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -157,6 +159,11 @@ class Plan(_Part):
         """The name of this plan: the hash of its canonical JSON."""
         return content_hash(self.model_dump(mode="json"))
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of periods, the first one first."""
+        return tuple(period.kind for period in self.periods)
+
     def period(self, kind: str) -> PeriodPlan:
         """Return a kind of period."""
         return next(period for period in self.periods if period.kind == kind)
@@ -219,3 +226,30 @@ def read_plan(seed_folder: Path, profile: str) -> Plan:
     except ValueError as error:
         message = f"The plan {path} is not JSON: {error}"
     raise PlanInvalid(message)
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plan in force, and those that earlier publications may have followed."""
+
+    active: Plan
+    by_profile: Mapping[str, Plan]
+
+    @property
+    def every(self) -> tuple[Plan, ...]:
+        """All of them, the one in force first."""
+        others = (plan for plan in self.by_profile.values() if plan is not self.active)
+        return (self.active, *others)
+
+    def of(self, kind: str, profile: str | None = None) -> Plan | None:
+        """Return the plan that a kind of period follows, or did under another profile."""
+        having = [plan for plan in self.every if kind in plan.kinds]
+        return next((plan for plan in having if plan.profile == profile), next(iter(having), None))
+
+
+def read_plans(seed_folder: Path, profile: str) -> Plans:
+    """Read the plan in force, and every other that is there."""
+    active = read_plan(seed_folder, profile)
+    others = sorted(path.stem for path in (seed_folder / FOLDER).glob("*.json"))
+    found = {name: read_plan(seed_folder, name) for name in others if name != profile}
+    return Plans(active, {profile: active, **found})

@@ -4,7 +4,7 @@ A period is closed once, by whoever comes first. What was published is never com
 """
 
 import datetime
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
@@ -12,14 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.aggregates import cube, periods
 from api.aggregates.budget import Spending, most_in_any_window
+from api.aggregates.keys import Keys
 from api.aggregates.measures import STATISTICS
-from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
+from api.aggregates.models import CELLS, PUBLICATIONS
 from api.aggregates.noise import Noise
 from api.aggregates.periods import Period
 from api.aggregates.plan import Plan, TablePlan
 from api.aggregates.publication_log import LoggedPublication, PublicationLog
+from api.aggregates.reading import first_day
 from api.aggregates.restoring import installation_id
-from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
@@ -31,7 +32,7 @@ class Publisher:
 
     database: Database
     plan: Plan
-    keys: cube.Keys
+    keys: Keys
     noise: Noise
     log: PublicationLog
     clock: Clock
@@ -119,28 +120,3 @@ class Publisher:
                 "of the profile, publish again when the year before it has passed."
             )
             raise NotReady(message)
-
-
-async def first_day(db: AsyncSession) -> datetime.date:
-    """Return the day from which periods are counted: the Monday of the first migration's week.
-
-    The day of the first enrolment would tell something about a person; this one tells nothing.
-    """
-    installed_on = (await db.execute(select(INSTALLATIONS.c.installed_on))).scalar_one_or_none()
-    if installed_on is None:
-        message = "The database does not say since when it is installed. Run: footing migrate"
-        raise NotReady(message)
-    return periods.monday_of(installed_on)
-
-
-def keys_of(catalogue: Catalogue, regions: Sequence[str], plan: Plan) -> cube.Keys:
-    """Take the keys from what is public: the catalogue, the settings and the rule set."""
-    by_severity = sorted(
-        (rule for rule in catalogue.rules if rule.level in plan.red_flag_levels),
-        key=lambda rule: plan.red_flag_levels.index(rule.level),
-    )
-    return cube.Keys(
-        routines=[routine.id for routine in catalogue.routines],
-        regions=regions,
-        red_flag_rules=[rule.id for rule in by_severity],
-    )

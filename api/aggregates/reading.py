@@ -19,7 +19,9 @@ from api.aggregates.estimates import (
     reconciled,
 )
 from api.aggregates.measures import Statistic, TableName
-from api.aggregates.models import CELLS, PUBLICATIONS
+from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
+from api.aggregates.periods import monday_of
+from api.core.errors import NotReady
 
 Cells = dict[TableName, dict[str, Cell]]
 
@@ -41,20 +43,42 @@ class Published:
     released: bool
 
 
+async def first_day(db: AsyncSession) -> datetime.date:
+    """Return the day from which periods are counted: the Monday of the first migration's week.
+
+    The day of the first enrolment would tell something about a person; this one tells nothing.
+    """
+    installed_on = (await db.execute(select(INSTALLATIONS.c.installed_on))).scalar_one_or_none()
+    if installed_on is None:
+        message = "The database does not say since when it is installed. Run: footing migrate"
+        raise NotReady(message)
+    return monday_of(installed_on)
+
+
 async def published(
     db: AsyncSession,
-    kind: str,
+    kind: str | None = None,
     first: datetime.date | None = None,
     last: datetime.date | None = None,
 ) -> list[Published]:
-    """Return the closed periods of a kind that begin between two days, oldest first."""
-    statement = select(PUBLICATIONS).where(PUBLICATIONS.c.kind == kind)
+    """Return the closed periods that begin between two days, oldest first: all, or of a kind."""
+    statement = select(PUBLICATIONS)
+    if kind is not None:
+        statement = statement.where(PUBLICATIONS.c.kind == kind)
     if first is not None:
         statement = statement.where(PUBLICATIONS.c.starts_on >= first)
     if last is not None:
         statement = statement.where(PUBLICATIONS.c.starts_on <= last)
     rows = await db.execute(statement.order_by(PUBLICATIONS.c.starts_on))
     return [Published(**row) for row in rows.mappings()]
+
+
+async def published_keys(db: AsyncSession) -> dict[TableName, set[str]]:
+    """Return the keys of every table that was ever published: routines and regions come and go."""
+    found: dict[TableName, set[str]] = {}
+    for row in await db.execute(select(CELLS.c.table_name, CELLS.c.key).distinct()):
+        found.setdefault(TableName(row.table_name), set()).add(row.key)
+    return found
 
 
 async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str, Cells]:

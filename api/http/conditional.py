@@ -110,15 +110,27 @@ def require_current(
 
 
 def respond(
-    request: Request, body: Body, *, max_age: int, immutable: bool = False, private: bool = False
+    request: Request,
+    body: Body,
+    *,
+    max_age: int,
+    immutable: bool = False,
+    private: bool = False,
+    negotiated: bool = False,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
-    """Answer with a prepared body, or with 304 when the client has it."""
+    """Answer with a prepared body, or with 304 when the client has it.
+
+    `negotiated` says that the call speaks several media types; `more` are further headers.
+    """
     headers = request.headers
     coding = choose_coding(headers.get("accept-encoding", ""), tuple(body.codings))
     vary = "Accept-Encoding" if body.language is None else "Accept-Language, Accept-Encoding"
+    if negotiated:
+        vary = f"Accept, {vary}"
     kept_by = "private" if private else "public"
     cache = f"{kept_by}, max-age={max_age}" + (", immutable" if immutable else "")
-    answer = {"ETag": f'"{body.tag}.{coding}"', "Vary": vary, "Cache-Control": cache}
+    answer = {"ETag": f'"{body.tag}.{coding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
     if body.language is not None:
         answer["Content-Language"] = body.language
     if_none_match = headers.get("if-none-match")

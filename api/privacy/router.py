@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
+from api.aggregates import ledger
+from api.aggregates.deps import CurrentPlans
 from api.aggregates.publication_log import PublicationLog
+from api.aggregates.texts import Texts
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.db import Database
 from api.http.conditional import JSON
-from api.http.deps import CurrentClock, CurrentSettings, Db
+from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.media_types import choose_media_type
 from api.participants.deps import ErasingCaller, StreamingCaller
 from api.privacy import fhir, service
-from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export
+from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export, PrivacyLedger
 
 router = APIRouter(prefix="/v1", tags=["participants"])
 
@@ -33,6 +36,22 @@ async def erase_everything(
     log = PublicationLog(settings.publication_log)
     await log.erased(caller.participant_id, clock.now().date())
     return await service.erase(db, caller.participant_id, release.catalogue, language, clock)
+
+
+@router.get("/me/privacy-ledger")
+async def read_privacy_ledger(
+    caller: ReadingCaller,
+    db: ReadDb,
+    plans: CurrentPlans,
+    release: CurrentRelease,
+    language: CurrentLanguage,
+) -> PrivacyLedger:
+    """Read which publications one's own records entered, and what can be learnt from them.
+
+    Worked out from one's own records at this moment; it is stored nowhere.
+    """
+    found = await ledger.entries(db, plans, caller.participant_id)
+    return service.describe_ledger(found, plans.active.delta, Texts(release.catalogue, language))
 
 
 @router.get(

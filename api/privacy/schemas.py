@@ -4,8 +4,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from api.aggregates.ledger import Entered
+from api.aggregates.schemas import (
+    MOST_PERIODS,
+    Delta,
+    Percent,
+    PeriodKind,
+    PublicationName,
+    Spent,
+)
 from api.content.schemas import Name, Sentence
-from api.http.fields import INT32, Instant, RecordId, ResponseModel
+from api.http.fields import INT32, Instant, LocalDate, RecordId, ResponseModel
 
 Rows = Annotated[
     list[Annotated[dict[str, Any], Field(max_length=50)]],
@@ -48,6 +57,43 @@ class Export(ResponseModel):
     recovery_codes: Rows
     devices: Rows
     participants: Rows
+
+
+class LedgerEntry(ResponseModel):
+    """A publication that one's own records entered, or may have."""
+
+    period_kind: PeriodKind
+    starts_on: LocalDate
+    ends_on: LocalDate
+    publication_id: PublicationName
+    rho: Annotated[Spent, Field(description="What it can tell about one at most.")]
+    epsilon: Spent
+    entered: Annotated[
+        Entered,
+        Field(
+            description="`possible`: what is stored now did not enter it, but what was deleted or "
+            "decided anew since may have. Treat an unknown value as `possible`."
+        ),
+    ]
+
+
+class LedgerSum(ResponseModel):
+    """What all the publications of the list can tell about one together, at most."""
+
+    rho: Spent
+    epsilon: Spent
+    delta: Delta
+    best_guess_percent: Percent
+
+
+class PrivacyLedger(ResponseModel):
+    """What of one's own has entered publications, and what can be learnt from them."""
+
+    text: Sentence
+    entries: Annotated[
+        list[LedgerEntry], Field(max_length=MOST_PERIODS, description="Newest first.")
+    ]
+    cumulative: LedgerSum
 
 
 # FHIR's own definition is the schema; this says which resource it is, and what one looks like.

@@ -3,13 +3,17 @@
 import asyncio
 import datetime
 import json
+import math
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Select, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.aggregates.budget import epsilon_of
+from api.aggregates.ledger import Entry
+from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.db import Database
@@ -20,7 +24,13 @@ from api.participants.service import remember_erased_tokens
 from api.privacy import fhir
 from api.privacy.purge import deleted
 from api.privacy.registry import REGISTRY
-from api.privacy.schemas import ErasedTable, ErasureReceipt
+from api.privacy.schemas import (
+    ErasedTable,
+    ErasureReceipt,
+    LedgerEntry,
+    LedgerSum,
+    PrivacyLedger,
+)
 
 FORMAT = "footing-export/1"
 PAGE = 200
@@ -49,6 +59,32 @@ async def erase(
         erased_at=now,
         erased=erased,
         what_stays=catalogue.phrase("erasure_what_stays", language),
+    )
+
+
+def describe_ledger(found: Sequence[Entry], delta: float, texts: Texts) -> PrivacyLedger:
+    """Add up what publications can tell about one participant, and say it in words."""
+    rho = math.fsum(entry.publication.rho for entry in found)
+    return PrivacyLedger(
+        text=texts.ledger(rho),
+        entries=[
+            LedgerEntry(
+                period_kind=entry.publication.kind,
+                starts_on=entry.publication.starts_on,
+                ends_on=entry.publication.ends_on,
+                publication_id=entry.publication.id,
+                rho=entry.publication.rho,
+                epsilon=entry.publication.epsilon,
+                entered=entry.entered,
+            )
+            for entry in found
+        ],
+        cumulative=LedgerSum(
+            rho=rho,
+            epsilon=epsilon_of(rho, delta),
+            delta=delta,
+            best_guess_percent=promised_percent(rho),
+        ),
     )
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
-from api.aggregates.cube import Exact, Keys
+from api.aggregates.cube import Exact
+from api.aggregates.keys import Keys
 from api.aggregates.measures import STATISTICS, Statistic, TableName
 from api.aggregates.periods import Period
 from api.aggregates.plan import Plan, TablePlan

@@ -16,10 +16,10 @@ from api.aggregates.budget import (
     most_in_any_window,
     most_touched,
 )
+from api.aggregates.keys import keys_of
 from api.aggregates.measures import STATISTICS, TableName
 from api.aggregates.periods import due, monday_of
 from api.aggregates.plan import Plan, PlanInvalid, read_plan
-from api.aggregates.publishing import keys_of
 from api.content.loading import load_catalogue
 from api.core.config import SEED_FOLDER
 from api.participants.schemas import AgeBand

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.cube import Keys
+from api.aggregates.keys import Keys
 from api.aggregates.measures import STATISTICS
 from api.aggregates.models import CELLS, PUBLICATIONS
 from api.aggregates.noise import Noise, OpenDpNoise

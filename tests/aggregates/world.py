@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.cube import Keys
+from api.aggregates.keys import Keys
 from api.aggregates.models import INSTALLATIONS
 from api.aggregates.periods import Period
 from api.aggregates.plan import Plan, read_plan

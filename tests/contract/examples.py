@@ -167,6 +167,7 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("Reconciled", "POST", "/v1/reconcile", "Reconciliation"),
     ("Progress", "GET", "/v1/me/progress", None),
     ("ConsentHistory", "PUT", "/v1/me/consent", "ConsentChoice"),
+    ("PrivacyLedger", "GET", "/v1/me/privacy-ledger", None),
     ("Schedule", "PUT", "/v1/me/schedule", "NewSchedule"),
     ("NewCalendarFeed", "POST", "/v1/me/schedule/feed", None),
     # One of each so far: lists of things made at the same moment have no order.
@@ -179,7 +180,16 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("Readiness", "GET", "/readyz", None),
 )
 # What it answers to a clinician: method and path.
-ANSWERED_CLINICIAN = (("ClinicianProfile", "GET", "/v1/clinician"),)
+ANSWERED_CLINICIAN = (
+    ("ClinicianProfile", "GET", "/v1/clinician"),
+    ("AggregateIndex", "GET", "/v1/aggregates"),
+    ("AggregateTable", "GET", "/v1/aggregates/tables/routine"),
+    (
+        "AggregateSeries",
+        "GET",
+        "/v1/aggregates/series?table=routine&key=daily-15-minutes&stat=people",
+    ),
+)
 
 
 def _answers(client: httpx.Client) -> Iterator[tuple[str, Any]]:

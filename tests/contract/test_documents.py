@@ -21,12 +21,16 @@ from starlette.testclient import TestClient
 import api
 from api.cli import app as command
 from api.content.catalogue import ENTRY_FILES, HEAD_FILE
+from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import Problem
 from api.http.pages import decode_cursor, encode_cursor
 from api.main import create_app
+from tests.aggregates.published import publish_a_week
 from tests.conftest import AppMaker
 from tests.support import databases
+from tests.support.clinician import give_key
+from tests.support.clock import FakeClock
 from tests.support.phone import Phone
 from tests.support.server import Server, environment, running_server
 
@@ -85,13 +89,18 @@ WITH_COMMANDS = [path for path in DOCUMENTS if has_commands(path)]
 
 
 @pytest.fixture(scope="module")
-def server(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def served(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The database behind the server that the documents talk to; a week is published in it."""
+    folder = tmp_path_factory.mktemp("served")
+    with databases.fresh_database("sqlite", templates, folder) as url:
+        publish_a_week(url, folder)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server(served: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that the documents talk to."""
-    folder = tmp_path_factory.mktemp("server")
-    with (
-        databases.fresh_database("sqlite", templates, folder) as url,
-        running_server(url, folder) as started,
-    ):
+    with running_server(served, tmp_path_factory.mktemp("server")) as started:
         yield started
 
 
@@ -105,7 +114,9 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def run_blocks(path: Path, folder: Path, replacements: dict[str, str]) -> list[str]:
+def run_blocks(
+    path: Path, folder: Path, replacements: dict[str, str], variables: dict[str, str]
+) -> list[str]:
     """Run a document's commands in one shell, as a reader would; return what each block printed."""
     script = ["set -euo pipefail"]
     commands = [block.text for block in blocks(path) if block.language == "bash"]
@@ -120,6 +131,7 @@ def run_blocks(path: Path, folder: Path, replacements: dict[str, str]) -> list[s
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         # `make` says what it would do: doing it would run these tests in themselves.
         "MAKEFLAGS": "n",
+        **variables,
     }
     shell = ["bash", "-c", "\n".join(script)]
     done = subprocess.run(
@@ -187,15 +199,18 @@ def test_every_command_of_a_document_runs_and_prints_what_stands_below_it(
     path: Path, request: pytest.FixtureRequest, clone: Path, tmp_path: Path
 ) -> None:
     with contextlib.ExitStack() as stack:
-        replacements = {}
+        replacements, variables = {}, {}
         text = path.read_text("utf-8")
         if DOCUMENTED_SERVER in text:
             server: Server = request.getfixturevalue("server")
             replacements[DOCUMENTED_SERVER] = server.url.removeprefix("http://")
+        if "$KEY" in text:
+            # What `footing clinician add` has printed before.
+            variables["KEY"] = give_key(request.getfixturevalue("served"), SystemClock())
         if DOCUMENTED_POSTGRES in text:
             empty = databases.empty_database("postgresql", tmp_path)
             replacements[DOCUMENTED_POSTGRES] = stack.enter_context(empty)
-        printed = run_blocks(path, clone, replacements)
+        printed = run_blocks(path, clone, replacements, variables)
     wrong = {}
     every = blocks(path)
     outputs = iter(printed)
@@ -459,11 +474,23 @@ def nonsense(document: Json) -> Iterator[tuple[str, str, Json]]:
                     yield method, url, {"content": json.dumps(wrong)}
 
 
-def codes_that_clients_meet(client: TestClient) -> set[str]:
+def for_clinicians(document: Json) -> set[str]:
+    """Return the paths of clinicians' calls."""
+    return {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if {"clinicianToken": []} in operation["security"]
+    }
+
+
+def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     """Send every call all kinds of nonsense, and collect the codes that come back."""
     phone = Phone(client)
     phone.enrol()
-    headers = {**phone.headers, "Content-Type": "application/json"}
+    document = client.get("/v1/openapi.json").json()
+    closed = for_clinicians(document)
+    clinician = {"Authorization": f"Bearer {key}"}
     session = phone.session()
     by_hand = (
         ("/v1/sessions", session | {"replaces": session["id"]}),
@@ -476,13 +503,18 @@ def codes_that_clients_meet(client: TestClient) -> set[str]:
     )
     owner, _, record_id = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 3)
     ahead = encode_cursor(owner, "4000000000", record_id)
+    series, figure = "/v1/aggregates/series", {"table": "routine", "stat": "people"}
     requests = [
-        *nonsense(client.get("/v1/openapi.json").json()),
+        *nonsense(document),
+        ("get", series, {"params": {**figure, "key": "somebody"}}),
+        ("get", series, {"params": {**figure, "key": "personalised", "from": "1999-01-04"}}),
         *(("post", url, {"content": json.dumps(wrong)}) for url, wrong in by_hand),
         ("get", "/v1/changes", {"params": {"cursor": ahead}}),
     ]
     codes: set[str] = set()
     for method, url, request in requests:
+        caller = clinician if url in closed else phone.headers
+        headers = {**caller, "Content-Type": "application/json"}
         response = client.request(method, url, headers=headers, **request)
         assert response.status_code < 500, (method, url, request, response.text)
         if response.status_code >= 400:
@@ -492,7 +524,7 @@ def codes_that_clients_meet(client: TestClient) -> set[str]:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_code_inside_errors_is_documented_and_none_is_made_up(
-    database_url: str, make_client: AppMaker
+    database_url: str, make_client: AppMaker, clock: FakeClock
 ) -> None:
     limits = dict.fromkeys(
         (
@@ -503,7 +535,8 @@ def test_every_code_inside_errors_is_documented_and_none_is_made_up(
         ),
         "1000000/minute",
     )
-    met = codes_that_clients_meet(make_client(database_url=database_url, **limits))
+    client = make_client(database_url=database_url, **limits)
+    met = codes_that_clients_meet(client, give_key(database_url, clock))
     meaning, shape = documented_fault_codes()
     own = codes_in_the_source()
     # Pydantic's own names for these two are replaced.

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from api.core.config import Settings
 from api.main import create_app
 from tests.support import databases
+from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
 from tests.support.phone import Json, Phone
 
@@ -39,6 +40,10 @@ class Operation:
         return "requestBody" in self.document
 
     @property
+    def for_clinicians(self) -> bool:
+        return {"clinicianToken": []} in self.document.get("security", ())
+
+    @property
     def blank(self) -> Json | None:
         """An empty body, where it takes one."""
         return {} if self.has_body else None
@@ -47,6 +52,12 @@ class Operation:
     def needs_token(self) -> bool:
         security: list[Json] = self.document.get("security", [])
         return bool(security) and {} not in security
+
+    @property
+    def required(self) -> list[str]:
+        """Name the parameters of its query that it does not answer without."""
+        found = self.document.get("parameters", ())
+        return [one["name"] for one in found if one.get("in") == "query" and one["required"]]
 
     def parameters(self, place: str) -> dict[str, Json]:
         """Return the schemas of its parameters in the path or in the query, by name."""
@@ -75,22 +86,34 @@ def well_shaped(schema: Json) -> str:
     return "nothing.svg" if "svg" in pattern else "nothing"
 
 
+class Caller(Phone):
+    """A phone that has enrolled, and has a clinician's key for calls that need one."""
+
+    def __init__(self, client: httpx.Client, key: str) -> None:
+        super().__init__(client)
+        self.key = key
+
+    def headers_for(self, operation: Operation) -> dict[str, str]:
+        """Return what opens an operation."""
+        return {"Authorization": f"Bearer {self.key}"} if operation.for_clinicians else self.headers
+
+
 @pytest.fixture(scope="module")
-def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
-    """A phone that has enrolled; every call here is refused, so that one will do for all."""
+def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """Every call here is refused, so that one caller will do for all."""
     folder = tmp_path_factory.mktemp("problems")
     with databases.fresh_database("sqlite", templates, folder) as url:
         settings = Settings(
             database_url=url, rate_limit_enrolment="1000/minute", rate_limit_public="5000/minute"
         )
         with TestClient(create_app(settings, FakeClock()), raise_server_exceptions=False) as client:
-            phone = Phone(client)
+            phone = Caller(client, give_key(url, FakeClock()))
             phone.enrol()
             yield phone
 
 
 @pytest.fixture(scope="module")
-def operations(phone: Phone) -> list[Operation]:
+def operations(phone: Caller) -> list[Operation]:
     document = phone.client.get("/v1/openapi.json").json()
     paths, shared = document["paths"], document["components"].get("parameters", {})
     found = [
@@ -116,7 +139,7 @@ def assert_problem(response: httpx.Response, operation: Operation, *statuses: in
 
 
 def test_without_a_token_a_closed_operation_answers_401(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
     closed = [operation for operation in operations if operation.needs_token]
     assert len(closed) > 5
@@ -127,7 +150,7 @@ def test_without_a_token_a_closed_operation_answers_401(
 
 
 def test_with_a_clinicians_key_a_participants_operation_answers_403(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
     for operation in operations:
         schemes = {name for entry in operation.document.get("security", ()) for name in entry}
@@ -144,13 +167,9 @@ def test_with_a_clinicians_key_a_participants_operation_answers_403(
 
 
 def test_with_a_participants_token_a_clinicians_operation_answers_403(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
-    closed = [
-        operation
-        for operation in operations
-        if {"clinicianToken": []} in operation.document.get("security", ())
-    ]
+    closed = [operation for operation in operations if operation.for_clinicians]
     assert closed
     for operation in closed:
         response = phone.client.request(operation.method, operation.url(), headers=phone.headers)
@@ -158,25 +177,26 @@ def test_with_a_participants_token_a_clinicians_operation_answers_403(
         assert problem["code"] == "wrong_token_kind"
 
 
-def test_an_id_that_nothing_has_answers_404(phone: Phone, operations: list[Operation]) -> None:
+def test_an_id_that_nothing_has_answers_404(phone: Caller, operations: list[Operation]) -> None:
     named = [operation for operation in operations if operation.parameters("path")]
     assert len(named) > 5
     for operation in named:
         if operation.has_body:
             continue
-        response = phone.client.request(operation.method, operation.url(), headers=phone.headers)
+        headers = phone.headers_for(operation)
+        response = phone.client.request(operation.method, operation.url(), headers=headers)
         assert_problem(response, operation, 404)
 
 
 def test_an_id_of_no_possible_shape_answers_404_or_422(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
     for operation in operations:
         if not operation.parameters("path"):
             continue
         for value in ("x" * 300, "%00", "%F0%9F%A6%B6", "a%20b", "1"):
             response = phone.client.request(
-                operation.method, operation.url(value), headers=phone.headers
+                operation.method, operation.url(value), headers=phone.headers_for(operation)
             )
             problem = assert_problem(response, operation, 404, 422)
             if response.status_code == 422:
@@ -184,7 +204,7 @@ def test_an_id_of_no_possible_shape_answers_404_or_422(
 
 
 def test_a_body_that_is_not_what_is_described_answers_413_415_or_422(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
     taking = [operation for operation in operations if operation.has_body]
     assert len(taking) > 4
@@ -217,20 +237,36 @@ BAD_QUERY = {
     "equipment": ["hammer"],
     "position": ["flying"],
     "target": ["ear"],
+    "table": ["shoe_size", "?", ""],
+    "key": ["somebody", "x" * 100],
+    "stat": ["median", "?"],
+    "period_kind": ["month", "?"],
+    "starts_on": ["2026-11-31", "1999-01-04", "soon"],
+    "from": ["2026-11-31", "2999-01-04"],
+    "to": ["2026-11-31", "1999-01-04"],
 }
+# What a call doesn't answer without.
+NEEDED = {"table": "routine", "key": "personalised", "stat": "people"}
+
+
+def needed(operation: Operation) -> dict[str, str]:
+    return {name: NEEDED[name] for name in operation.required}
 
 
 def test_a_query_that_is_not_what_is_described_answers_422(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
     tried = set()
     for operation in operations:
-        if operation.has_body or operation.parameters("path"):
+        if operation.has_body or operation.parameters("path").keys() - NEEDED.keys():
             continue
         for name in operation.parameters("query"):
             for value in BAD_QUERY.get(name, ()):
                 response = phone.client.request(
-                    operation.method, operation.path, params={name: value}, headers=phone.headers
+                    operation.method,
+                    operation.path.format(**NEEDED),
+                    params=needed(operation) | {name: value},
+                    headers=phone.headers_for(operation),
                 )
                 problem = assert_problem(response, operation, 422)
                 assert problem["errors"][0]["pointer"] == f"/query/{name}", operation.name
@@ -239,7 +275,7 @@ def test_a_query_that_is_not_what_is_described_answers_422(
 
 
 def test_a_wrong_method_answers_405_with_the_right_ones(
-    phone: Phone, operations: list[Operation]
+    phone: Caller, operations: list[Operation]
 ) -> None:
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:

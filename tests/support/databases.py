@@ -93,3 +93,19 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
     asyncio.run(postgres.execute(postgres_url(), f"CREATE DATABASE {name}"))
     yield url_of(name)
     asyncio.run(postgres.execute(postgres_url(), f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextmanager
+def copied_database(url: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of a copy of a database that nobody is connected to."""
+    name = f"c{uuid.uuid4().hex}"
+    if url.startswith("sqlite"):
+        path = folder / f"{name}.db"
+        shutil.copy(url.removeprefix("sqlite:///"), path)
+        yield f"sqlite:///{path}"
+        return
+    source = url.rpartition("/")[2]
+    create = f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY FILE_COPY"
+    asyncio.run(postgres.execute(postgres_url(), create))
+    yield url_of(name)
+    asyncio.run(postgres.execute(postgres_url(), f"DROP DATABASE {name} WITH (FORCE)"))

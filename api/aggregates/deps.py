@@ -1,0 +1,82 @@
+"""What the calls of aggregates ask for: the form to answer in, and what there is to read."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header, parse_options_header
+
+from api.aggregates import service
+from api.aggregates.egress import CSV, JSON, Form
+from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
+from api.aggregates.plan import Plans
+from api.aggregates.service import Shelf
+from api.aggregates.texts import Texts
+from api.clinicians.deps import ClinicianCaller
+from api.content.deps import CurrentLanguage, CurrentRelease
+from api.core.errors import NotAcceptable
+from api.http.deps import CurrentClock, CurrentSettings, ReadDb
+from api.http.media_types import choose_media_type
+
+FORMS = (JSON, CSV, MEDIA_TYPE)
+
+
+def fhir_version(accept: str) -> Version:
+    """Pick the FHIR version: the best that is named and that we speak, R4B if none is named."""
+    wishes = sorted(parse_accept_header(accept, MIMEAccept), key=lambda wish: -wish[1])
+    named = [
+        options["fhirversion"]
+        for value, _ in wishes
+        for media_type, options in [parse_options_header(value)]
+        if media_type == MEDIA_TYPE and "fhirversion" in options
+    ]
+    for asked in named:
+        for version in VERSIONS:
+            if asked == version:
+                return version
+    if named:
+        message = f"FHIR comes here in the versions {' and '.join(VERSIONS)} (R4B and R5)."
+        raise NotAcceptable(message)
+    return VERSIONS[0]
+
+
+def get_plans(request: Request) -> Plans:
+    """Return the plans the app was made with."""
+    plans: Plans = request.app.state.plans
+    return plans
+
+
+CurrentPlans = Annotated[Plans, Depends(get_plans)]
+
+
+def choose_form(request: Request, _: ClinicianCaller) -> Form:
+    """Pick the form to answer in."""
+    media_type = choose_media_type(request, FORMS)
+    if media_type != MEDIA_TYPE:
+        return Form(media_type)
+    return Form(media_type, fhir_version(request.headers.get("accept", "")))
+
+
+def require_json(request: Request, _: ClinicianCaller) -> None:
+    """Refuse other forms: a list of what there is holds no figures."""
+    choose_media_type(request, (JSON,))
+
+
+async def open_shelf(
+    _: ClinicianCaller,
+    db: ReadDb,
+    plans: CurrentPlans,
+    release: CurrentRelease,
+    language: CurrentLanguage,
+    settings: CurrentSettings,
+    clock: CurrentClock,
+) -> Shelf:
+    """Look up what there is to read."""
+    texts = Texts(release.catalogue, language)
+    return await service.open_shelf(db, plans, texts, settings.regions, clock.now().date())
+
+
+# After the caller is known: whoever may not read learns nothing, not even what is well formed.
+WantedForm = Annotated[Form, Depends(choose_form)]
+JsonOnly = Annotated[None, Depends(require_json)]
+CurrentShelf = Annotated[Shelf, Depends(open_shelf, scope="function")]

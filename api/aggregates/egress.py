@@ -1,0 +1,121 @@
+"""The one way out: figures that are decided, as JSON, as a sheet, or as FHIR. Pure.
+
+An answer's figures say themselves whether there is a number. Nothing is decided here again, so that
+what is suppressed in one form is suppressed in all.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from api.aggregates import fhir
+from api.aggregates.fhir import FigureRow, Version
+from api.aggregates.schemas import (
+    AggregateFigure,
+    AggregatePeriod,
+    AggregateSeries,
+    AggregateTable,
+)
+from api.aggregates.texts import promised_percent
+
+JSON = "application/json"
+CSV = "text/csv"
+# As text, a cell that begins like this would be run by a spreadsheet.
+RUNNING = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets take a sheet without it for one in another character set.
+BYTE_ORDER_MARK = "\ufeff"
+FIGURE = tuple(AggregateFigure.model_fields)
+COLUMNS = (
+    *("table", "period_kind", "starts_on", "ends_on", "publication_id"),
+    *("key", "title", "stat", "unit", *FIGURE, "rho", "epsilon", "delta"),
+)
+
+Answer = AggregateTable | AggregateSeries
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form to answer in."""
+
+    media_type: str
+    fhir_version: Version = "4.3"
+
+
+@dataclass(frozen=True)
+class Written:
+    """An answer as it leaves: its bytes, what they are, and what to call them as a file."""
+
+    data: bytes
+    media_type: str
+    file_name: str
+
+
+def rows_of(answer: Answer) -> Iterator[FigureRow]:
+    """Return every figure of an answer with all that it is about."""
+    if isinstance(answer, AggregateTable):
+        for cell in answer.cells:
+            about = (cell.key, cell.title, cell.stat, cell.unit)
+            yield FigureRow(answer.period, answer.privacy, *about, cell)
+        return
+    for point in answer.points:
+        period = AggregatePeriod(
+            period_kind=answer.period_kind,
+            starts_on=point.starts_on,
+            ends_on=point.ends_on,
+            status=point.period_status,
+            publication_id=point.publication_id,
+            closed_at=point.closed_at,
+        )
+        # Plans change: each publication has what it was published under.
+        own = {name: getattr(point, name) for name in ("rho", "epsilon", "plan_hash")}
+        own |= {"best_guess_percent": promised_percent(point.rho)}
+        about = (answer.key, answer.key_title, answer.stat, answer.unit)
+        yield FigureRow(period, answer.privacy.model_copy(update=own), *about, point)
+
+
+def write(answer: Answer, form: Form, language: str) -> Written:
+    """Write an answer."""
+    if isinstance(answer, AggregateTable):
+        name = f"footing-{answer.table}-{answer.period.period_kind}-{answer.period.starts_on}"
+    else:
+        name = f"footing-{answer.table}-{answer.period_kind}-{answer.stat}"
+    if form.media_type == CSV:
+        return Written(sheet(answer), f"{CSV}; charset=utf-8", f"{name}.csv")
+    if form.media_type == fhir.MEDIA_TYPE:
+        reports = fhir.reports(
+            answer.table, answer.title, rows_of(answer), form.fhir_version, language
+        )
+        one = isinstance(answer, AggregateTable)
+        data = fhir.document(reports, form.fhir_version, one=one)
+        media_type = f"{fhir.MEDIA_TYPE}; fhirVersion={form.fhir_version}"
+        return Written(data, media_type, f"{name}.fhir.json")
+    return Written(answer.model_dump_json().encode(), JSON, f"{name}.json")
+
+
+def _plain(text: object) -> str:
+    """Write a text so that no spreadsheet takes it for a formula."""
+    written = str(text)
+    return f"'{written}" if written.startswith(RUNNING) else written
+
+
+def sheet(answer: Answer) -> bytes:
+    """Write the figures as CSV (RFC 4180): no number where there is none, and always a status."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in rows_of(answer):
+        figure = row.figure.model_dump(include=set(FIGURE), mode="json")
+        about = (
+            *(answer.table, row.period.period_kind, row.period.starts_on, row.period.ends_on),
+            *(row.period.publication_id or "", row.key, row.title, row.stat, row.unit),
+        )
+        # Numbers are ours, and may begin with a minus.
+        writer.writerow(
+            [
+                *map(_plain, about),
+                *(figure[name] for name in FIGURE),
+                *(row.privacy.rho, row.privacy.epsilon, row.privacy.delta),
+            ]
+        )
+    return (BYTE_ORDER_MARK + text.getvalue()).encode()

@@ -1,0 +1,46 @@
+"""The cells of every table: from what is public, never from people's data. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.aggregates.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNOWN, TableName
+from api.aggregates.plan import MOST_KEYS, Plan, PlanInvalid
+from api.content.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the tables are divided by."""
+
+    routines: Sequence[str]
+    regions: Sequence[str]
+    red_flag_rules: Sequence[str]
+
+    def of(self, table: TableName, plan: Plan) -> tuple[str, ...]:
+        """Return a table's keys in order; the last one takes what none of the others does."""
+        keys = {
+            TableName.ROUTINE: (*sorted(self.routines), PERSONALISED),
+            TableName.AGE: (*(band for band in plan.age_bands if band != UNKNOWN), UNKNOWN),
+            TableName.REGION: (*sorted(set(self.regions) - {UNKNOWN}), UNKNOWN),
+            TableName.ALL: (EVERYBODY,),
+            TableName.RED_FLAG: (EVERYBODY,),
+            # The most severe first.
+            TableName.RED_FLAG_RULE: (*self.red_flag_rules, OTHER_RULE),
+        }[table]
+        if len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
+            message = f"The table {table} would have {len(keys)} keys, or one of them twice."
+            raise PlanInvalid(message)
+        return keys
+
+
+def keys_of(catalogue: Catalogue, regions: Sequence[str], plan: Plan) -> Keys:
+    """Take the keys from what is public: the catalogue, the settings and the rule set."""
+    by_severity = sorted(
+        (rule for rule in catalogue.rules if rule.level in plan.red_flag_levels),
+        key=lambda rule: plan.red_flag_levels.index(rule.level),
+    )
+    return Keys(
+        routines=[routine.id for routine in catalogue.routines],
+        regions=regions,
+        red_flag_rules=[rule.id for rule in by_severity],
+    )

@@ -1,0 +1,161 @@
+"""Clinicians' calls: what there is to read, a table, a series. From publications alone."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.aggregates import egress, service
+from api.aggregates.deps import CurrentShelf, JsonOnly, WantedForm
+from api.aggregates.egress import CSV, Answer, Form
+from api.aggregates.fhir import MEDIA_TYPE as FHIR
+from api.aggregates.schemas import (
+    CSV_EXAMPLE,
+    CSV_SHEET,
+    FHIR_BUNDLE,
+    FHIR_BUNDLE_EXAMPLE,
+    FHIR_REPORT,
+    FHIR_REPORT_EXAMPLE,
+    AggregateIndex,
+    AggregateSeries,
+    AggregateTable,
+    Json,
+)
+from api.clinicians.deps import AuditedRoute, ClinicianCaller
+from api.http.conditional import make_body, respond
+from api.http.deps import ReadDb
+from api.http.fields import LocalDate
+from api.http.openapi import content_responses
+
+router = APIRouter(prefix="/v1", tags=["aggregates"], route_class=AuditedRoute)
+
+NAME = r"^[a-z][a-z0-9_]*$"
+TableInPath = Annotated[str, Path(max_length=32, pattern=NAME, examples=["routine"])]
+Table = Annotated[
+    str,
+    Query(max_length=32, pattern=NAME, description="A table that there is.", examples=["routine"]),
+]
+Stat = Annotated[
+    str,
+    Query(max_length=32, pattern=NAME, description="A figure of it.", examples=["people"]),
+]
+Key = Annotated[
+    str, Query(max_length=64, description="A key of the table.", examples=["daily-15-minutes"])
+]
+Kind = Annotated[
+    str | None,
+    Query(
+        max_length=32,
+        pattern=NAME,
+        description="A kind of period that the table has; without it, the first.",
+        examples=["week"],
+    ),
+]
+StartsOn = Annotated[
+    LocalDate | None,
+    Query(description="First day of a period; without it, the newest that is released."),
+]
+From = Annotated[
+    LocalDate | None,
+    Query(alias="from", description="First day of a period; without it, of the first one."),
+]
+To = Annotated[
+    LocalDate | None,
+    Query(alias="to", description="Last day of a period; without it, of the last closed one."),
+]
+
+
+def forms(model: Any, fhir: Json, fhir_example: Json) -> dict[int | str, Json]:
+    """Describe an answer in its three forms."""
+    answers = content_responses(model)
+    answers[200]["content"] = {
+        CSV: {"schema": CSV_SHEET, "example": CSV_EXAMPLE},
+        FHIR: {"schema": fhir, "example": fhir_example},
+    }
+    return answers | {406: {}}
+
+
+def answer(
+    request: Request, told: AggregateIndex | Answer, language: str, form: Form | None = None
+) -> Response:
+    """Send an answer, unless the client has it: kept by nobody in between, asked anew each time."""
+    headers = {}
+    if form is None or isinstance(told, AggregateIndex):
+        body = make_body(told.model_dump_json().encode(), language=language, quick=True)
+    else:
+        written = egress.write(told, form, language)
+        body = make_body(written.data, media_type=written.media_type, language=language, quick=True)
+        if form.media_type == CSV:
+            disposition = f'attachment; filename="{written.file_name}"'
+            headers["Content-Disposition"] = disposition
+    return respond(request, body, max_age=0, private=True, negotiated=True, more=headers)
+
+
+@router.get(
+    "/aggregates",
+    response_model=None,
+    responses=content_responses(AggregateIndex) | {406: {}},
+)
+async def list_aggregates(
+    request: Request, _: ClinicianCaller, __: JsonOnly, shelf: CurrentShelf
+) -> Response:
+    """List the tables, keys, figures and periods there are, and what is promised."""
+    return answer(request, service.index(shelf), shelf.texts.language)
+
+
+@router.get(
+    "/aggregates/tables/{table}",
+    response_model=None,
+    responses=forms(AggregateTable, FHIR_REPORT, FHIR_REPORT_EXAMPLE),
+)
+async def get_aggregate_table(
+    request: Request,
+    _: ClinicianCaller,
+    form: WantedForm,
+    db: ReadDb,
+    shelf: CurrentShelf,
+    table: TableInPath,
+    period_kind: Kind = None,
+    starts_on: StartsOn = None,
+) -> Response:
+    """Read every figure of a table, of one period.
+
+    `Accept: text/csv` gives a sheet, `application/fhir+json` a MeasureReport (R4B; with
+    `fhirVersion=5.0` R5).
+    """
+    found = await service.read_table(db, shelf, table, period_kind, starts_on)
+    return answer(request, found, shelf.texts.language, form)
+
+
+@router.get(
+    "/aggregates/series",
+    response_model=None,
+    responses=forms(AggregateSeries, FHIR_BUNDLE, FHIR_BUNDLE_EXAMPLE),
+)
+async def get_aggregate_series(
+    request: Request,
+    _: ClinicianCaller,
+    form: WantedForm,
+    db: ReadDb,
+    shelf: CurrentShelf,
+    table: Table,
+    key: Key,
+    stat: Stat,
+    period_kind: Kind = None,
+    first: From = None,
+    last: To = None,
+) -> Response:
+    """Read one figure of one key, period by period.
+
+    `Accept: text/csv` gives a sheet, `application/fhir+json` a Bundle of MeasureReports.
+    """
+    found = await service.read_series(
+        db,
+        shelf,
+        table=table,
+        key=key,
+        stat=stat,
+        period_kind=period_kind,
+        first=first,
+        last=last,
+    )
+    return answer(request, found, shelf.texts.language, form)

@@ -1,0 +1,419 @@
+"""What clinicians are told: which figures there are, and what they say. From publications alone.
+
+Whether a number is shown is decided here, once. All media types are written from these answers.
+"""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates.estimates import (
+    NOT_RELEASED,
+    Estimate,
+    PainBounds,
+    Quantity,
+    Status,
+    quantities,
+)
+from api.aggregates.keys import keys_of
+from api.aggregates.measures import STATISTICS, TableName
+from api.aggregates.periods import Period, periods
+from api.aggregates.plan import Plan, Plans
+from api.aggregates.reading import (
+    Cells,
+    Published,
+    cells_of,
+    first_day,
+    published,
+    published_keys,
+    table_estimates,
+)
+from api.aggregates.schemas import (
+    UNIT_OF,
+    AggregateCell,
+    AggregateIndex,
+    AggregatePeriod,
+    AggregatePoint,
+    AggregatePrivacy,
+    AggregateSeries,
+    AggregateTable,
+    AggregateTableEntry,
+    Guarantee,
+    ListedPeriod,
+    TitledKey,
+    TitledStat,
+    TitledStatus,
+)
+from api.aggregates.texts import Texts, promised_percent
+from api.core.errors import Fault, InvalidRequest, NotFound
+
+METHOD_URL = "/clinic#method"
+# Enough for any reading; the rest of a float would be noise about noise.
+DECIMALS = 4
+
+Named = TypeVar("Named", bound=str)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a publication costs one participant, and by which plan."""
+
+    rho: float
+    epsilon: float
+    delta: float
+    plan_hash: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A period that has begun, with its publication if it was closed, and the plan it follows."""
+
+    period: Period
+    publication: Published | None
+    plan: Plan
+
+    @property
+    def released(self) -> bool:
+        """Tell whether there are figures to read."""
+        return self.publication is not None and self.publication.released
+
+    @property
+    def status(self) -> Literal["released", "not_released"]:
+        """Say so in a word."""
+        return "released" if self.released else "not_released"
+
+    @property
+    def closed_at(self) -> datetime.datetime | None:
+        """Tell when it was closed."""
+        return self.publication.closed_at if self.publication else None
+
+    @property
+    def publication_id(self) -> str | None:
+        """Name the publication, if the period was closed."""
+        return self.publication.id if self.publication else None
+
+    @property
+    def spent(self) -> Spent:
+        """Return what its publication costs: as published, or else as planned."""
+        found = self.publication
+        if found is not None:
+            return Spent(found.rho, found.epsilon, found.delta, found.plan_hash)
+        planned = self.plan.period(self.period.kind)
+        return Spent(planned.rho, planned.epsilon, self.plan.delta, self.plan.hash)
+
+    def described(self) -> AggregatePeriod:
+        """Describe it for an answer."""
+        return AggregatePeriod(
+            period_kind=self.period.kind,
+            starts_on=self.period.starts_on,
+            ends_on=self.period.ends_on,
+            status=self.status,
+            publication_id=self.publication_id,
+            closed_at=self.closed_at,
+        )
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Everything there is to read, but for the figures themselves."""
+
+    plans: Plans
+    texts: Texts
+    regions: Sequence[str]
+    first: datetime.date
+    today: datetime.date
+    publications: Sequence[Published]
+    once_published: dict[TableName, set[str]]
+
+    @cached_property
+    def tables(self) -> dict[tuple[TableName, str], tuple[Quantity, ...]]:
+        """Return what each table says, by its name and kind of period, in the plan's order.
+
+        Beside those of the plan in force, those of other profiles that something was published by.
+        """
+        followed = {(each.profile, each.kind) for each in self.publications}
+        found: dict[tuple[TableName, str], tuple[Quantity, ...]] = {}
+        for plan in self.plans.every:
+            for kind in plan.periods:
+                if plan is not self.plans.active and (plan.profile, kind.kind) not in followed:
+                    continue
+                for table in kind.tables:
+                    measured = [s for each in table.measures for s in STATISTICS[each.measure]]
+                    said = quantities(measured, bounds_of(plan))
+                    if said:
+                        before = found.get((table.table, kind.kind), ())
+                        found[table.table, kind.kind] = tuple(dict.fromkeys((*before, *said)))
+        return found
+
+    def keys(self, table: TableName) -> tuple[str, ...]:
+        """Return the keys of a table: those of today first, then those that there once were."""
+        now = keys_of(self.texts.catalogue, self.regions, self.plans.active)
+        current = now.of(table, self.plans.active)
+        return (*current, *sorted(self.once_published.get(table, set()) - set(current)))
+
+    def slots(self, kind: str) -> list[Slot]:
+        """Return every period of a kind that has begun, oldest first."""
+        closed = {each.starts_on: each for each in self.publications if each.kind == kind}
+        planned = self.plans.of(kind)
+        found: list[Slot] = []
+        if planned is None:
+            return found
+        for period in periods(kind, planned.period(kind).days, self.first):
+            # The first one is always there: clocks differ.
+            if found and period.starts_on > self.today:
+                break
+            publication = closed.get(period.starts_on)
+            profile = publication.profile if publication else None
+            found.append(Slot(period, publication, self.plans.of(kind, profile) or planned))
+        return found
+
+
+def bounds_of(plan: Plan) -> PainBounds:
+    """Return the clamp of the pain change, in points."""
+    return PainBounds(plan.pain.lowest_tenths / 10, plan.pain.highest_tenths / 10)
+
+
+async def open_shelf(
+    db: AsyncSession, plans: Plans, texts: Texts, regions: Sequence[str], today: datetime.date
+) -> Shelf:
+    """Look up what there is."""
+    first = await first_day(db)
+    every = await published(db)
+    return Shelf(plans, texts, regions, first, today, every, await published_keys(db))
+
+
+def index(shelf: Shelf) -> AggregateIndex:
+    """Tell what there is."""
+    plan, texts = shelf.plans.active, shelf.texts
+    kinds = dict.fromkeys(kind for _, kind in shelf.tables)
+    newest = sorted(
+        (slot for kind in kinds for slot in shelf.slots(kind)),
+        key=lambda slot: (slot.period.ends_on, slot.period.kind),
+        reverse=True,
+    )
+    return AggregateIndex(
+        profile=plan.profile,
+        guarantee=Guarantee(
+            text=texts.guarantee(plan.year.rho),
+            unit="participant",
+            delta=plan.delta,
+            year_ceiling_rho=plan.year.ceiling_rho,
+            year_epsilon=plan.year.epsilon,
+            best_guess_percent=promised_percent(plan.year.rho),
+            plan_hash=plan.hash,
+        ),
+        method_url=METHOD_URL,
+        late_days=plan.late_days,
+        grace_days=plan.grace_days,
+        stats=[
+            TitledStat(stat=stat, title=texts.stat(stat), unit=UNIT_OF[stat]) for stat in Quantity
+        ],
+        statuses=[TitledStatus(status=status, title=texts.status(status)) for status in Status],
+        tables=[
+            AggregateTableEntry(
+                table=table,
+                title=texts.table(table),
+                period_kind=kind,
+                keys=[TitledKey(key=key, title=texts.key(table, key)) for key in shelf.keys(table)],
+                stats=list(said),
+            )
+            for (table, kind), said in shelf.tables.items()
+        ],
+        periods=[
+            ListedPeriod(**vars(slot.described()), rho=slot.spent.rho, epsilon=slot.spent.epsilon)
+            for slot in newest
+        ],
+    )
+
+
+def _known(place: str, asked: str, known: Iterable[Named]) -> Named:
+    """Take a name from those there are, or refuse it with them."""
+    every = list(known)
+    for name in every:
+        if name == asked:
+            return name
+    message = f"There is no such {place.rpartition('/')[2]} here; there is {', '.join(every)}."
+    raise InvalidRequest(message, faults=[Fault(place, "not_offered", message)])
+
+
+def _not_aligned(
+    place: str, asked: datetime.date, valid: Sequence[datetime.date]
+) -> InvalidRequest:
+    """Name the valid days on both sides of one that isn't."""
+    before = [day for day in valid if day < asked][-1:]
+    after = [day for day in valid if day > asked][:1]
+    nearest = " and ".join(day.isoformat() for day in (*before, *after))
+    which = "last" if place.endswith("/to") else "first"
+    message = f"No period that has begun has {asked} as its {which} day; the nearest: {nearest}."
+    return InvalidRequest(message, faults=[Fault(place, "period_not_aligned", message)])
+
+
+def _kind_of(shelf: Shelf, table: TableName, asked: str | None) -> str:
+    kinds = [kind for name, kind in shelf.tables if name == table]
+    return kinds[0] if asked is None else _known("/query/period_kind", asked, kinds)
+
+
+def _slot_of(
+    shelf: Shelf, table: TableName, asked_kind: str | None, starts_on: datetime.date | None
+) -> Slot:
+    """Find the period that is asked for: without a wish, the newest that is released."""
+    kinds = [kind for name, kind in shelf.tables if name == table]
+    if asked_kind is not None:
+        kinds = [_known("/query/period_kind", asked_kind, kinds)]
+    slots = [slot for kind in kinds for slot in shelf.slots(kind)]
+    if starts_on is None:
+        released = [slot for slot in slots if slot.released] or slots
+        # Of those that end on the same day the first kind of the plan.
+        return max(released, key=lambda slot: slot.period.ends_on)
+    for slot in slots:
+        if slot.period.starts_on == starts_on:
+            return slot
+    valid = sorted({slot.period.starts_on for slot in slots})
+    raise _not_aligned("/query/starts_on", starts_on, valid)
+
+
+def _privacy(slot: Slot) -> AggregatePrivacy:
+    return AggregatePrivacy(
+        **vars(slot.spent),
+        unit=f"participant-{slot.period.kind}",
+        year_ceiling_rho=slot.plan.year.ceiling_rho,
+        best_guess_percent=promised_percent(slot.spent.rho),
+    )
+
+
+def _rounded(number: float | None) -> float | None:
+    # The sum makes a zero of what would be written as -0.0.
+    return None if number is None else round(number, DECIMALS) + 0.0
+
+
+def _said(estimate: Estimate) -> dict[str, Any]:
+    """Write an estimate as every answer holds it."""
+    return {
+        "status": estimate.status,
+        "estimate": _rounded(estimate.value),
+        "standard_error": _rounded(estimate.standard_error),
+        "sampling_error": _rounded(estimate.sampling_error),
+        "privacy_error": _rounded(estimate.privacy_error),
+        "ci95_low": _rounded(estimate.lower),
+        "ci95_high": _rounded(estimate.upper),
+    }
+
+
+def _estimates(
+    slot: Slot, cells: dict[str, Cells], table: TableName
+) -> dict[str, dict[Quantity, Estimate]]:
+    if not slot.released or slot.publication is None:
+        return {}
+    return table_estimates(cells.get(slot.publication.id, {}), table, bounds_of(slot.plan))
+
+
+async def read_table(
+    db: AsyncSession,
+    shelf: Shelf,
+    asked: str,
+    period_kind: str | None,
+    starts_on: datetime.date | None,
+) -> AggregateTable:
+    """Read every figure of a table, of one period."""
+    names = list(dict.fromkeys(name for name, _ in shelf.tables))
+    table = next((name for name in names if name == asked), None)
+    if table is None:
+        message = f"There is no such table; there is {', '.join(names)}."
+        raise NotFound(message)
+    slot = _slot_of(shelf, table, period_kind, starts_on)
+    found = _estimates(slot, await cells_of(db, [slot.publication_id or ""]), table)
+    keys = [key for key in shelf.keys(table) if not found or key in found]
+    return AggregateTable(
+        table=table,
+        title=shelf.texts.table(table),
+        period=slot.described(),
+        privacy=_privacy(slot),
+        method_url=METHOD_URL,
+        cells=[
+            AggregateCell(
+                key=key,
+                title=shelf.texts.key(table, key),
+                stat=stat,
+                unit=UNIT_OF[stat],
+                **_said(found.get(key, {}).get(stat, NOT_RELEASED)),
+            )
+            for key in keys
+            for stat in shelf.tables[table, slot.period.kind]
+        ],
+    )
+
+
+def _span(
+    slots: Sequence[Slot], first: datetime.date | None, last: datetime.date | None
+) -> Sequence[Slot]:
+    """Cut the periods from a first day to a last one; without a wish, up to the last closed one."""
+    starts = [slot.period.starts_on for slot in slots]
+    ends = [slot.period.ends_on for slot in slots]
+    closed = [number for number, slot in enumerate(slots) if slot.publication is not None]
+    begin, end = 0, closed[-1] if closed else len(slots) - 1
+    if first is not None:
+        if first not in starts:
+            raise _not_aligned("/query/from", first, starts)
+        begin = starts.index(first)
+        end = max(begin, end)
+    if last is not None:
+        if last not in ends:
+            raise _not_aligned("/query/to", last, ends)
+        end = ends.index(last)
+    if begin > end:
+        message = f"to lies before from: the first period ends on {ends[begin]}."
+        raise InvalidRequest(message, faults=[Fault("/query/to", "period_not_aligned", message)])
+    return slots[begin : end + 1]
+
+
+async def read_series(
+    db: AsyncSession,
+    shelf: Shelf,
+    *,
+    table: str,
+    key: str,
+    stat: str,
+    period_kind: str | None,
+    first: datetime.date | None,
+    last: datetime.date | None,
+) -> AggregateSeries:
+    """Read one figure of one key, period by period."""
+    name = _known("/query/table", table, dict.fromkeys(each for each, _ in shelf.tables))
+    kind = _kind_of(shelf, name, period_kind)
+    quantity = _known("/query/stat", stat, shelf.tables[name, kind])
+    known_key = _known("/query/key", key, shelf.keys(name))
+    slots = _span(shelf.slots(kind), first, last)
+    ids = [slot.publication.id for slot in slots if slot.publication and slot.released]
+    cells = await cells_of(db, ids)
+    return AggregateSeries(
+        table=name,
+        title=shelf.texts.table(name),
+        key=known_key,
+        key_title=shelf.texts.key(name, known_key),
+        stat=quantity,
+        stat_title=shelf.texts.stat(quantity),
+        unit=UNIT_OF[quantity],
+        period_kind=kind,
+        privacy=_privacy(slots[-1]),
+        method_url=METHOD_URL,
+        points=[
+            AggregatePoint(
+                starts_on=slot.period.starts_on,
+                ends_on=slot.period.ends_on,
+                period_status=slot.status,
+                publication_id=slot.publication_id,
+                closed_at=slot.closed_at,
+                rho=slot.spent.rho,
+                epsilon=slot.spent.epsilon,
+                plan_hash=slot.spent.plan_hash,
+                **_said(
+                    _estimates(slot, cells, name).get(known_key, {}).get(quantity, NOT_RELEASED)
+                ),
+            )
+            for slot in slots
+        ],
+    )

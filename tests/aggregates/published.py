@@ -1,0 +1,47 @@
+"""Publications to read over HTTP, on a database of the test's own."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates.keys import Keys, keys_of
+from api.aggregates.noise import Noise
+from api.aggregates.plan import Plan
+from api.content.service import active_hash, load_release
+from tests.aggregates.test_publishing import NoNoise, publish, settle
+from tests.aggregates.world import MONDAY, STANDARD, Person
+from tests.core.stored import in_database
+
+DAY = datetime.timedelta(days=1)
+ROUTINE = "daily-15-minutes"
+
+
+def real_keys(url: str, plan: Plan = STANDARD, regions: Sequence[str] = ()) -> Keys:
+    """Return the keys that `footing publish` would take."""
+
+    async def work(db: AsyncSession) -> Keys:
+        name = await active_hash(db)
+        assert name is not None
+        return keys_of((await load_release(db, name)).catalogue, regions, plan)
+
+    return in_database(url, work)
+
+
+def person(
+    days: int = 5, *, start: datetime.date = MONDAY, routine: str | None = ROUTINE, **about: str
+) -> Person:
+    """Make somebody who practises on some days of the week that begins then."""
+    made = Person(**about)
+    for number in range(days):
+        made.session(start + number * DAY, routine=routine)
+    return made
+
+
+def publish_a_week(
+    url: str, folder: Path, people: Sequence[Person] = (), *, noise: Noise | None = None
+) -> None:
+    """Publish the first week of an installation; 100 people practised, unless others did."""
+    settle(url, *(people or [person(3 + number % 5) for number in range(100)]))
+    publish(url, folder, MONDAY + 21 * DAY, noise=noise or NoNoise(), keys=real_keys(url))

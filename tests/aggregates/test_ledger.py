@@ -1,0 +1,224 @@
+"""What a person is told of their own part in publications."""
+
+import datetime
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.aggregates import cube
+from api.aggregates.ledger import Entered
+from api.aggregates.ledger import entries as ledger_entries
+from api.aggregates.models import PUBLICATIONS
+from api.aggregates.periods import Period
+from api.aggregates.plan import Plans
+from tests.aggregates.published import DAY, real_keys
+from tests.aggregates.test_publishing import NoNoise, publish, settle
+from tests.aggregates.world import (
+    KEYS,
+    MONDAY,
+    STANDARD,
+    Person,
+    anybody,
+    at,
+    extremes,
+    period_of,
+)
+from tests.conftest import AppMaker
+from tests.core.stored import in_database
+from tests.support.clock import FakeClock
+from tests.support.phone import CONSENT_VERSION, Json, Phone
+
+LEDGER = "/v1/me/privacy-ledger"
+FLAG = {"saddle_numbness": "yes"}
+WEEK = STANDARD.period("week")
+CYCLE = STANDARD.period("cycle")
+
+
+@pytest.fixture
+def life(database_url: str, make_client: AppMaker, clock: FakeClock) -> Phone:
+    """Somebody who agrees to research on the first day of an installation."""
+    settle(database_url)
+    clock.instant = at(MONDAY)
+    phone = Phone(make_client(database_url=database_url))
+    phone.now = at(MONDAY, 7)
+    phone.enrol(consent={"version": CONSENT_VERSION, "storage": True, "research": True})
+    return phone
+
+
+def practise(phone: Phone, clock: FakeClock, day: datetime.date) -> str:
+    phone.now = clock.instant = at(day)
+    session = phone.session()
+    assert phone.post_session(session).status_code == 201
+    return str(session["id"])
+
+
+def close(url: str, folder: Path, clock: FakeClock, day: datetime.date) -> None:
+    clock.instant = at(day)
+    publish(url, folder, day, noise=NoNoise(), keys=real_keys(url))
+    clock.advance(days=1)
+
+
+def ledger(phone: Phone, **params: str) -> Json:
+    response = phone.get(LEDGER, **params)
+    assert response.status_code == 200, response.text
+    found: Json = response.json()
+    return found
+
+
+def entered(phone: Phone) -> dict[str, str]:
+    return {entry["publication_id"]: entry["entered"] for entry in ledger(phone)["entries"]}
+
+
+def test_somebody_who_is_in_nothing_is_told_so(life: Phone) -> None:
+    told = ledger(life)
+    assert told["entries"] == []
+    assert told["text"] == "No publication holds anything of yours."
+    assert told["cumulative"] == {
+        "rho": 0.0,
+        "epsilon": 0.0,
+        "delta": 1e-6,
+        "best_guess_percent": 50.0,
+    }
+
+
+def test_every_publication_that_holds_a_session_is_listed_with_what_it_costs(
+    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    practise(life, clock, MONDAY)
+    practise(life, clock, MONDAY + 15 * DAY)
+    close(database_url, tmp_path, clock, MONDAY + 42 * DAY)
+    told = ledger(life, lang="es")
+    names = {entry["publication_id"]: entry["entered"] for entry in told["entries"]}
+    assert names == {
+        "week-2026-09-21": "yes",
+        "week-2026-09-07": "yes",
+        "cycle-2026-09-07": "yes",
+    }
+    assert told["cumulative"]["rho"] == pytest.approx(2 * WEEK.rho + CYCLE.rho)
+    assert 50 < told["cumulative"]["best_guess_percent"] < 69.2
+    assert "ruido" in told["text"]
+
+
+def publication(period: Period) -> Json:
+    return {
+        "id": period.id,
+        "kind": period.kind,
+        "starts_on": period.starts_on,
+        "ends_on": period.ends_on,
+        "closed_at": at(period.closes_on(STANDARD.grace_days), 2),
+        "profile": "standard",
+        "plan_hash": "0" * 64,
+        "rho": 0.01,
+        "epsilon": 0.5,
+        "delta": 1e-6,
+        "released": True,
+    }
+
+
+def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: str) -> None:
+    """Late, corrected, abandoned, refused: whoever moves a figure is told so, and nobody else."""
+    chance = random.Random(7)
+    plans = Plans(STANDARD, {})
+    kinds = [period_of(STANDARD, kind.kind) for kind in STANDARD.periods]
+
+    async def agrees(db: AsyncSession, person: Person) -> set[str]:
+        alone = await db.begin_nested()
+        await person.store(db)
+        moved = set()
+        for period in kinds:
+            for table in STANDARD.period(period.kind).tables:
+                if any((await cube.compute(db, period, STANDARD, table, KEYS)).values()):
+                    moved.add(period.id)
+        told = {
+            entry.publication.id: entry.entered
+            for entry in await ledger_entries(db, plans, person.id)
+        }
+        await alone.rollback()
+        assert {name for name, entered in told.items() if entered is Entered.YES} == moved
+        return moved
+
+    async def work(db: AsyncSession) -> list[set[str]]:
+        await db.execute(insert(PUBLICATIONS), [publication(period) for period in kinds])
+        return [await agrees(db, person) for person in (*extremes(), *some(chance))]
+
+    found = in_database(database_url, work)
+    assert set() in found
+    assert {period.id for period in kinds} in found
+
+
+def some(chance: random.Random) -> Iterator[Person]:
+    for _ in range(60):
+        yield anybody(chance)
+
+
+def test_a_red_flag_enters_the_publication_that_counts_red_flags(
+    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    assert life.post_report(life.report(FLAG)).json()["decision"]["level"] == "emergency"
+    close(database_url, tmp_path, clock, MONDAY + 42 * DAY)
+    assert entered(life) == {"cycle-2026-09-07": "yes"}
+
+
+def test_consent_counts_as_it_stood_when_the_period_was_closed(
+    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    practise(life, clock, MONDAY)
+    practise(life, clock, MONDAY + 7 * DAY)
+    close(database_url, tmp_path, clock, MONDAY + 21 * DAY)
+    refusal = {"version": CONSENT_VERSION, "storage": True, "research": False}
+    assert life.put("/v1/me/consent", refusal).status_code == 200
+    close(database_url, tmp_path, clock, MONDAY + 42 * DAY)
+    assert entered(life) == {"week-2026-09-07": "yes"}
+
+
+def test_what_was_deleted_after_the_close_may_have_been_in_it(
+    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    practise(life, clock, MONDAY)
+    gone = practise(life, clock, MONDAY + 7 * DAY)
+    close(database_url, tmp_path, clock, MONDAY + 28 * DAY)
+    assert entered(life) == {"week-2026-09-07": "yes", "week-2026-09-14": "yes"}
+    assert life.delete(f"/v1/sessions/{gone}").status_code == 204
+    assert entered(life) == {"week-2026-09-07": "yes", "week-2026-09-14": "possible"}
+
+
+def test_what_was_deleted_before_the_close_is_in_nothing(
+    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    gone = practise(life, clock, MONDAY)
+    assert life.delete(f"/v1/sessions/{gone}").status_code == 204
+    close(database_url, tmp_path, clock, MONDAY + 28 * DAY)
+    assert entered(life) == {}
+
+
+def test_it_tells_nobody_about_anybody_else(
+    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+) -> None:
+    practise(life, clock, MONDAY)
+    close(database_url, tmp_path, clock, MONDAY + 21 * DAY)
+    other = Phone(life.client)
+    other.enrol(consent={"version": CONSENT_VERSION, "storage": True, "research": True})
+    assert ledger(other)["entries"] == []
+    assert life.delete("/v1/me").status_code == 200
+    assert life.get(LEDGER).status_code == 410
+
+
+def test_years_of_weeks_are_asked_for_in_pages(database_url: str) -> None:
+    """Databases take only so many columns in one statement."""
+    weeks = [Period(MONDAY + 7 * number * DAY, 7, "week") for number in range(260)]
+    somebody = Person()
+    for week in (weeks[0], weeks[130], weeks[-1]):
+        somebody.session(week.starts_on)
+
+    async def work(db: AsyncSession) -> list[str]:
+        await db.execute(insert(PUBLICATIONS), [publication(week) for week in weeks])
+        await somebody.store(db)
+        found = await ledger_entries(db, Plans(STANDARD, {}), somebody.id)
+        return [entry.publication.id for entry in found]
+
+    told = in_database(database_url, work)
+    assert told == [weeks[-1].id, weeks[130].id, weeks[0].id]

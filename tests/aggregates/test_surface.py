@@ -1,0 +1,53 @@
+"""Nothing that a clinician can see depends on anybody before a period is closed."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import func, select
+
+from api.clinicians.deps import AuditedRoute, ClinicianCaller
+from api.http.deps import ReadDb
+from api.participants.models import PARTICIPANTS
+from tests.aggregates.surface import differences, surface
+from tests.aggregates.worlds import twins
+from tests.support import databases
+
+LEAK = "/v1/aggregates/participants"
+leaking = APIRouter(route_class=AuditedRoute)
+
+
+@leaking.get(LEAK)
+async def count_participants(_: ClinicianCaller, db: ReadDb) -> dict[str, int]:
+    """Tell what must not be told."""
+    return {
+        "participants": (await db.execute(select(func.count(PARTICIPANTS.c.region)))).scalar_one()
+    }
+
+
+@pytest.mark.parametrize("kind", databases.KINDS)
+def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
+    kind: str, templates: Path, tmp_path: Path
+) -> None:
+    """To the byte and with their headers; somebody else was erased after the publication, too."""
+    with twins(kind, templates, tmp_path) as servers:
+        one = surface(servers.without, servers.key)
+        other = surface(servers.having, servers.key)
+    assert len(one) > 150
+    assert {200, 404, 406, 422} <= {status for status, _, _ in one.values()}
+    assert differences(one, other) == []
+
+
+def test_a_call_that_counts_participants_is_found_by_itself(
+    templates: Path, tmp_path: Path
+) -> None:
+    """The proof can fail: a leak that somebody adds one day is in the document, and so in it."""
+
+    def leak(app: FastAPI) -> None:
+        app.include_router(leaking)
+
+    with twins("sqlite", templates, tmp_path, leak) as servers:
+        found = differences(
+            surface(servers.without, servers.key, LEAK), surface(servers.having, servers.key, LEAK)
+        )
+    assert found

@@ -1,0 +1,93 @@
+"""Two servers that differ by one participant, before the close of what that one did."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.testclient import TestClient
+
+from api.aggregates.noise import OpenDpNoise
+from api.core.config import Settings
+from api.main import create_app
+from api.publish_cli import erase_again
+from tests.aggregates.published import DAY, person, publish_a_week
+from tests.aggregates.test_publishing import practising
+from tests.aggregates.world import MONDAY, Person, at
+from tests.core.stored import in_database
+from tests.support import databases
+from tests.support.clinician import give_key
+from tests.support.clock import FakeClock
+from tests.support.phone import CONSENT_VERSION, Phone
+
+TODAY = MONDAY + 25 * DAY
+Change = Callable[[FastAPI], None]
+
+
+def unchanged(_: FastAPI) -> None:
+    """Leave the app as it is."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """The two servers, and a key that opens both."""
+
+    without: TestClient
+    having: TestClient
+    key: str
+
+
+def somebody_lives(client: TestClient, clock: FakeClock) -> None:
+    """Do all that a participant can do, in weeks that are not closed yet."""
+    phone = Phone(client)
+    phone.enrol(
+        age_band="age_40_49",
+        consent={"version": CONSENT_VERSION, "storage": True, "research": True},
+    )
+    for days in range(10):
+        phone.now = clock.instant = at(TODAY - (10 - days) * DAY)
+        phone.post_session(phone.session(pain_before=10, pain_after=0))
+    flagged = phone.report({"saddle_numbness": "yes", "fever": "yes"})
+    assert phone.post_report(flagged).json()["decision"]["level"] == "emergency"
+    deleted = phone.session()
+    phone.post_session(deleted)
+    assert phone.delete(f"/v1/sessions/{deleted['id']}").status_code == 204
+    clock.instant = at(TODAY)
+
+
+@contextlib.contextmanager
+def twins(kind: str, templates: Path, folder: Path, change: Change = unchanged) -> Iterator[Twins]:
+    """Publish once, copy, let somebody live on one side, and erase there who was published."""
+    gone: list[Person] = [practising(), person()]
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(databases.fresh_database(kind, templates, folder))
+        publish_a_week(url, folder, [*gone, *(person() for _ in range(90))], noise=OpenDpNoise())
+        key = give_key(url, FakeClock(), days=300)
+        copy = stack.enter_context(databases.copied_database(url, folder))
+
+        def serve(address: str) -> tuple[TestClient, FakeClock]:
+            clock = FakeClock()
+            clock.instant = at(TODAY)
+            settings = Settings(
+                database_url=address,
+                publication_log=folder / f"{uuid.uuid4().hex}.log",
+                rate_limit_clinician="1000000/minute",
+            )
+            app = create_app(settings, clock)
+            change(app)
+            client = TestClient(app, raise_server_exceptions=False)
+            return stack.enter_context(client), clock
+
+        without, _ = serve(url)
+        having, clock = serve(copy)
+        somebody_lives(having, clock)
+
+        async def erase(db: AsyncSession) -> None:
+            for each in gone:
+                await erase_again(db, each.id)
+
+        in_database(copy, erase)
+        yield Twins(without, having, key)
