@@ -15,7 +15,7 @@ from api.core.db import Database
 from api.http.conditional import JSON
 from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.media_types import choose_media_type
-from api.participants.deps import ErasingCaller, StreamingCaller
+from api.participants.deps import ErasingCaller, ReadingCaller, StreamingCaller
 from api.privacy import fhir, service
 from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export, PrivacyLedger
 
