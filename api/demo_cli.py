@@ -4,14 +4,14 @@ import collections
 import datetime
 import random
 import sys
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import typer
 from sqlalchemy import Table, exists, insert, select, text, update
 
 from api.aggregates.models import INSTALLATIONS, PUBLICATIONS
-from api.aggregates.periods import monday_of
+from api.aggregates.periods import Period, monday_of
 from api.aggregates.publishing import Publisher
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
@@ -22,9 +22,10 @@ from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
-from api.demo import TABLES, People, Person
+from api.demo import TABLES, People
 from api.journal.models import REPORTS, SESSIONS
 from api.participants.models import PARTICIPANTS
+from api.participants.tokens import DeviceToken
 from api.publish_cli import PATIENT_SECONDS, close_due, publisher_of
 from api.triage.service import RuleSets
 
@@ -52,50 +53,51 @@ async def require_empty(database: Database) -> None:
 class Filled:
     """What the database holds now."""
 
-    counts: collections.Counter[Table]
-    somebody: Person
+    counts: collections.Counter[Table] = field(default_factory=collections.Counter)
+    # Opens the records of one of the people.
+    somebody: DeviceToken | None = None
 
 
-async def fill(
-    database: Database, settings: Settings, *, participants: int, weeks: int, seed: int
-) -> Filled:
-    """Store made-up people in one transaction, as if the service had run for so many weeks."""
+async def people_of(database: Database, settings: Settings, weeks: int, seed: int) -> People:
+    """Say how people are made for the content that is served here."""
     now = SystemClock().now()
-    first = monday_of(now.date()) - weeks * WEEK
     async with database.read() as db:
-        name = await active_hash(db)
-        if name is None:
-            message = "There is no content in the database yet. Run: footing seed"
-            raise NotReady(message)
-        release = await load_release(db, name)
-    people = People(
+        # `publisher_of` has refused a database without content.
+        release = await load_release(db, await active_hash(db) or "")
+    return People(
         catalogue=release.catalogue,
         rule_set=RuleSets().of(release),
         regions=settings.regions,
-        first=first,
+        first=monday_of(now.date()) - weeks * WEEK,
         now=now,
         chance=random.Random(seed),
     )
-    counts: collections.Counter[Table] = collections.Counter()
+
+
+async def fill(database: Database, people: People, participants: int) -> Filled:
+    """Store made-up people in one transaction, as if the service had run since their first day."""
+    filled = Filled()
     async with database.write() as db:
         # With nobody in it, the date of the first migration says nothing about anybody yet.
-        await db.execute(update(INSTALLATIONS).values(installed_on=first))
+        await db.execute(update(INSTALLATIONS).values(installed_on=people.first))
         with typer.progressbar(length=participants, label="Making up", file=sys.stderr) as bar:
             for begin in range(0, participants, TOGETHER):
                 made = [people.make() for _ in range(min(TOGETHER, participants - begin))]
                 for table in TABLES:
                     rows = [row for person in made for row in person.rows[table]]
-                    counts[table] += len(rows)
+                    filled.counts[table] += len(rows)
                     if rows:
                         await db.execute(insert(table), rows)
+                busiest = max(made, key=lambda person: len(person.rows[SESSIONS]))
+                filled.somebody = filled.somebody or busiest.token
                 bar.update(len(made))
     async with database.write() as db:
         # Else a planner would go by tables that were empty a moment ago.
         await db.execute(text("ANALYZE"))
-    return Filled(counts, made[0])
+    return filled
 
 
-def told(filled: Filled, publisher: Publisher, closed: list[Any], key: str) -> str:
+def told(filled: Filled, publisher: Publisher, closed: list[Period], key: str) -> str:
     """Say what there is to see, and how."""
     counts = filled.counts
     periods = collections.Counter(period.kind for period in closed)
@@ -115,7 +117,7 @@ Open http://127.0.0.1:8000/clinic and sign in with this key, which is shown once
 
 To see one of the people as their phone does:
 
-  curl http://127.0.0.1:8000/v1/progress -H "Authorization: Bearer {filled.somebody.token}"
+  curl http://127.0.0.1:8000/v1/me/progress -H "Authorization: Bearer {filled.somebody}"
 """
 
 
@@ -140,9 +142,8 @@ def demo(
         async with opened(settings, patient=True) as database:
             publisher = await publisher_of(settings, database)
             await require_empty(database)
-            filled = await fill(
-                database, settings, participants=participants, weeks=weeks, seed=seed
-            )
+            people = await people_of(database, settings, weeks, seed)
+            filled = await fill(database, people, participants)
             closed = await close_due(publisher)
             async with database.write() as db:
                 key, _ = await add_key(db, KEY_NAME, KEY_DAYS, [READ_AGGREGATES], SystemClock())

@@ -24,9 +24,11 @@ let series = null;
 // An answer that comes after the choice has changed is not shown.
 let turn = 0;
 
-const say = (text) => {
+// Told to screen readers; what can be seen anyway is told to them alone.
+function say(text, { seen = true } = {}) {
+  byId("busy").className = seen ? "quiet" : "hidden";
   byId("busy").textContent = text;
-};
+}
 
 // Texts
 
@@ -44,7 +46,11 @@ function speak(language) {
     byId(id).replaceChildren(...list.map((text) => make("li", {}, text)));
   }
   byId("statuses").replaceChildren(
-    ...Object.entries(texts.statuses).map(([name, text]) => pair([make("span", { class: `status status-${name}` }, texts.short[name])], text)),
+    ...Object.entries(texts.statuses).map(([name, text]) => {
+      const shown = name in texts.short;
+      const label = make("span", { class: `status status-${shown ? name : "hidden"}` }, texts[shown ? "short" : "hidden"][name]);
+      return pair([label], text);
+    }),
   );
 }
 
@@ -128,7 +134,7 @@ function showPromise() {
     year_epsilon: guarantee.year_epsilon.toFixed(2),
     year_ceiling_rho: String(guarantee.year_ceiling_rho),
     delta: String(guarantee.delta),
-    plan_hash: guarantee.plan_hash.slice(0, 16),
+    plan_hash: guarantee.plan_hash,
   };
   byId("promise-text").textContent = guarantee.text;
   byId("promise-figures").replaceChildren(...Object.entries(said).map(([name, value]) => pair([texts.promiseFigures[name]], value)));
@@ -165,7 +171,7 @@ async function showFigures(current) {
   series = found;
   showSeries();
   showPeriod(table);
-  say(texts.shown(byId("series-title").textContent, byId("newest").textContent));
+  say(texts.shown(byId("series-title").textContent, byId("newest").textContent), { seen: false });
 }
 
 const seriesQuery = () => ({ table: choice.table, key: choice.key, stat: choice.stat, period_kind: choice.period_kind });
@@ -174,7 +180,7 @@ const tableQuery = () => ({ period_kind: choice.period_kind, starts_on: choice.s
 
 // Figures
 
-const statusOf = (figure) => make("span", { class: `status status-${isShown(figure) || figure.status in texts.short ? figure.status : "suppressed"}` }, write.status(figure));
+const statusOf = (figure) => make("span", { class: `status status-${isShown(figure) ? figure.status : "hidden"}` }, write.status(figure));
 
 function showSeries() {
   const { points, unit } = series;
@@ -234,7 +240,7 @@ function showPeriod(table) {
 function cellOf(cell) {
   if (!cell) return ["–"];
   if (!isShown(cell)) return [statusOf(cell)];
-  const said = [make("strong", {}, write.number(cell.estimate, cell.unit)), " ", make("span", { class: "quiet" }, `(${write.interval(cell, cell.unit)})`)];
+  const said = [make("strong", {}, write.number(cell.estimate, cell.unit)), " ", make("span", { class: "interval" }, `(${write.interval(cell, cell.unit)})`)];
   return cell.status === "unstable" ? [...said, " ", statusOf(cell)] : said;
 }
 

@@ -37,11 +37,9 @@ const pathOf = (spots) => spots.map(([x, y], place) => `${place ? "L" : "M"}${x.
 function axis(ticks, unit, write, left, width, y) {
   return ticks.flatMap((tick) => [
     draw("line", { class: tick === 0 ? "zero" : "grid", x1: left, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
-    draw("text", { class: "tick", x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, tickLabel(tick, unit, write)),
+    draw("text", { class: "tick", x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, write.tick(tick, unit)),
   ]);
 }
-
-const tickLabel = (tick, unit, write) => (unit === "share" ? `${Math.round(tick * 100)} %` : unit === "points" ? String(Number(tick.toFixed(2))) : write.number(tick, unit));
 
 function dates(points, write, x, width, left) {
   const fits = Math.max(1, Math.floor((width - left - RIGHT) / (9 * LETTER)));
@@ -58,7 +56,7 @@ export function chart(points, unit, { title, write, width }) {
   const shown = points.filter(isShown);
   const values = shown.flatMap((point) => [point.ci95_low, point.ci95_high, point.estimate]);
   const ticks = ticksOf(Math.min(0, ...values), Math.max(...(values.length ? values : [1]), 0));
-  const labels = ticks.map((tick) => tickLabel(tick, unit, write).length);
+  const labels = ticks.map((tick) => write.tick(tick, unit).length);
   const left = Math.max(...labels) * LETTER + 16;
   const column = (width - left - RIGHT) / Math.max(points.length, 1);
   const x = (place) => left + column * (place + 0.5);
