@@ -123,8 +123,9 @@ function leave() {
   byId("token").value = "";
   byId("entrance").hidden = false;
   for (const id of ["figures", "who", "promise"]) byId(id).hidden = true;
-  for (const id of ["chart", "newest", "series-title", "who-name", "promise-text", "promise-figures"]) byId(id).replaceChildren();
-  for (const table of document.querySelectorAll("tbody, thead")) table.replaceChildren();
+  // Nothing of what was read stays behind a closed door.
+  const filled = "#figures :is(select, tbody, thead, .downloads, .chart, .newest, h2:not([data-text])), #who-name, #promise-text, #promise-figures";
+  for (const element of document.querySelectorAll(filled)) element.replaceChildren();
 }
 
 function showPromise() {
