@@ -159,7 +159,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     docs_page.install(app)
-    clinic_page.install(app)
+    clinic_page.install(app, settings)
     for router in (
         content_router,
         triage_router,

@@ -3,9 +3,12 @@
 import re
 
 import pytest
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from api.clinicians.page import FOLDER, MEDIA_TYPES
+from api.core.config import Settings
+from tests.conftest import AppMaker
 
 OUTSIDE = re.compile(r"(?:https?:)?//[a-z0-9]", re.IGNORECASE)
 # Names the vocabulary of drawings; nothing is fetched from there.
@@ -13,6 +16,9 @@ SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 REFERENCE = re.compile(r'(?:src|href)="([^"#]+)"')
 IMPORT = re.compile(r'from "\./([^"]+)"')
 STORES = ("localStorage", "document.cookie", "indexedDB", "innerHTML", "eval(", "console.")
+
+
+ISSUER = "https://login.example.org/realms/hospital"
 
 
 def policy_of(client: TestClient) -> dict[str, str]:
@@ -66,6 +72,8 @@ def test_no_script_keeps_anything_or_makes_markup_of_text() -> None:
     for script in FOLDER.glob("*.js"):
         text = script.read_text("utf-8")
         assert not [word for word in STORES if word in text], script.name
+        # Between leaving for the issuer and coming back, and holding no token.
+        assert ("sessionStorage" in text) == (script.name == "issuer.js")
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fpage.py", "%2e%2e%2fpage.py", "index.htm"])
@@ -82,3 +90,30 @@ def test_a_browser_asks_each_time_whether_the_page_has_changed(content_client: T
     again = content_client.get("/clinic", headers=etag)
     assert again.status_code == 304
     assert again.headers["Content-Security-Policy"] == first.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_with_an_issuer_the_page_may_ask_that_one_as_well(
+    database_url: str, make_client: AppMaker
+) -> None:
+    issuer = {
+        "database_url": database_url,
+        "oidc_issuer": ISSUER,
+        "oidc_audience": "footing",
+    }
+    without = make_client(**issuer)
+    assert policy_of(without)["connect-src"] == "'self'"
+    assert without.get("/clinic/sign-in.json").json() is None
+    client = make_client(**issuer, oidc_client_id="footing-page")
+    assert policy_of(client)["connect-src"] == "'self' https://login.example.org"
+    assert client.get("/clinic/sign-in.json").json() == {
+        "issuer": ISSUER,
+        "client_id": "footing-page",
+        "scope": "openid aggregates:read",
+    }
+
+
+def test_a_client_without_an_issuer_is_refused_at_the_start() -> None:
+    with pytest.raises(ValidationError, match="FOOTING_OIDC_ISSUER"):
+        Settings(oidc_client_id="footing-page")
+    assert Settings(oidc_client_id="").oidc_client_id is None

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Download, Locator, Page, expect
 
+from api.core.clock import SystemClock
 from tests.support import databases
 from tests.support.browser import (
     DESKTOP,
@@ -24,6 +25,7 @@ from tests.support.browser import (
     visiting,
 )
 from tests.support.clinician import Clinician
+from tests.support.issuer import Issuer, running_issuer
 from tests.support.server import Server, footing, running_server
 
 Json = dict[str, Any]
@@ -235,6 +237,64 @@ def test_signing_out_and_reloading_both_forget_the_key_and_keep_the_choice(
     sign_in(page, ward.key)
     shown(page)
     expect(page.locator("#stat")).to_have_value("sessions")
+
+
+# Getting in through the organisation's own sign-in.
+
+
+@pytest.fixture
+def hospital(templates: Path, tmp_path: Path) -> Iterator[tuple[Issuer, Ward]]:
+    """An issuer, and a server on which people sign in there."""
+    with (
+        running_issuer(SystemClock()) as issuer,
+        databases.fresh_database("sqlite", templates, tmp_path) as url,
+        running_ward(url, tmp_path, **issuer.settings(), oidc_client_id="footing-page") as ward,
+    ):
+        yield issuer, ward
+
+
+def test_the_organisations_sign_in_opens_the_figures_and_leaves_nothing_behind(
+    open_page: Open, hospital: tuple[Issuer, Ward]
+) -> None:
+    issuer, ward = hospital
+    visit = open_page(ward, "?lang=es")
+    page = visit.page
+    page.get_by_role("button", name="Entrar con tu organización").click()
+    expect(page.locator("#who-name")).to_contain_text("Dr Quokka")
+    assert urlsplit(page.url).query.startswith("lang=es&period_kind=")
+    assert "code" not in page.url
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+    assert page.context.cookies() == []
+    places = {urlsplit(url).netloc for url in visit.requests}
+    assert places == {urlsplit(ward.server.url).netloc, urlsplit(issuer.url).netloc}
+    (asked,) = [call for call in issuer.calls if call.startswith("/authorize?")]
+    assert "code_challenge_method=S256" in asked
+    page.reload()
+    expect(page.locator("#token")).to_be_visible()
+
+
+def test_an_issuer_that_refuses_is_told_plainly(
+    open_page: Open, hospital: tuple[Issuer, Ward]
+) -> None:
+    issuer, ward = hospital
+    issuer.refusal = {"error": "access_denied"}
+    page = open_page(ward).page
+    page.get_by_role("button", name="Sign in with your organisation").click()
+    expect(page.get_by_role("alert")).to_contain_text("did not let you in")
+    expect(page.get_by_role("alert")).to_contain_text("access_denied")
+    assert urlsplit(page.url).query.replace("lang=en", "") == ""
+
+
+def test_a_code_that_nobody_here_asked_for_is_dropped(
+    open_page: Open, hospital: tuple[Issuer, Ward]
+) -> None:
+    issuer, ward = hospital
+    issuer.codes["slipped-in"] = {}
+    visit = open_page(ward, "?code=slipped-in&state=invented")
+    expect(visit.page.get_by_role("alert")).to_contain_text("did not end where it began")
+    expect(visit.page.locator("#figures")).to_be_hidden()
+    assert "slipped-in" in issuer.codes
+    assert "slipped-in" not in visit.page.url
 
 
 # The figures.

@@ -4,6 +4,7 @@ import { Trouble, download, read, useToken } from "./calls.js";
 import { chart } from "./chart.js";
 import { byId, make, offer } from "./dom.js";
 import { isShown, writer } from "./figures.js";
+import { comeBack, goThere, signInThere } from "./issuer.js";
 import { languages, nearestLanguage } from "./texts.js";
 
 const FHIR = "application/fhir+json";
@@ -15,7 +16,12 @@ const FORMS = [
 const SETTLE_MILLISECONDS = 100;
 
 // What is chosen stands in the address, so that it can be kept and passed on. The key never does.
-const choice = Object.fromEntries(new URLSearchParams(location.search));
+const KEPT = ["lang", "period_kind", "table", "key", "stat", "starts_on"];
+const choice = {};
+const chooseFrom = (search) => {
+  for (const [name, value] of new URLSearchParams(search)) if (KEPT.includes(name)) choice[name] = value;
+};
+chooseFrom(location.search);
 let texts = languages.en;
 let write = writer(texts);
 let signedIn = null;
@@ -300,4 +306,18 @@ new ResizeObserver(() => {
   settling = setTimeout(drawChart, SETTLE_MILLISECONDS);
 }).observe(byId("chart"));
 
+// Starting: the issuer sends people back here with a code in the address.
+const back = comeBack();
+if (back) chooseFrom(back.search);
 speak(nearestLanguage([choice.lang, ...navigator.languages]));
+if (back) keepInAddress();
+await attempt(async (current) => {
+  const way = await signInThere();
+  byId("issuer").hidden = !way;
+  byId("issuer-button").onclick = () => attempt(() => goThere(way, location.search));
+  say("");
+  if (!way || !back) return;
+  useToken(await back.token(way));
+  await enter(current);
+  byId("period-kind").focus();
+});
