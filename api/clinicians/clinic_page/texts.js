@@ -128,7 +128,7 @@ const es = {
   legendGap: "sin número: muy pocas personas, o sin publicar. No es cero.",
   sameNumbers: "Los mismos números en una tabla",
   columns: { period: "Periodo", estimate: "Estimación", interval: "Intervalo del 95 %", error: "Error estándar", privacy: "Por el ruido", status: "Estado" },
-  interval: (low, high) => `de ${low} a ${high}`,
+  interval: (low, high) => `${low} a ${high}`,
   groupColumn: "Grupo",
   allGroups: (table) => `Todos los grupos de un periodo: ${table}`,
   downloads: { csv: "Descargar CSV", r4b: "FHIR R4B", r5: "FHIR R5" },
