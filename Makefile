@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run test proof lint lock openapi clean
+.PHONY: help setup run demo test proof lint lock openapi clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,16 @@ setup: $(STAMP) ## Create .venv with everything that is pinned in requirements.l
 run: $(STAMP) ## Migrate, seed and serve on PORT (8000)
 	$(BIN)/footing migrate
 	$(BIN)/footing seed
+	$(BIN)/footing serve --port $(PORT)
+
+# Anew each time: the key is shown once, and figures that were published never change.
+demo: export FOOTING_DATABASE_URL = sqlite:///demo.db
+demo: export FOOTING_PUBLICATION_LOG = demo-publications.log
+demo: $(STAMP) ## Serve made-up people and the figures for clinicians on PORT (8000)
+	rm -f demo.db demo.db-shm demo.db-wal demo-publications.log
+	$(BIN)/footing migrate
+	$(BIN)/footing seed
+	$(BIN)/footing demo
 	$(BIN)/footing serve --port $(PORT)
 
 test: $(STAMP) ## Run every test, on SQLite and on PostgreSQL

@@ -11,7 +11,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api import clinicians_cli, publish_cli, rules_cli
+from api import clinicians_cli, demo_cli, publish_cli, rules_cli
 from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
@@ -38,6 +38,7 @@ app.add_typer(rules_cli.app, name="rules")
 app.add_typer(clinicians_cli.app, name="clinician")
 app.command("audit")(clinicians_cli.audit)
 app.command()(publish_cli.publish)
+app.command()(demo_cli.demo)
 
 
 @app.command()

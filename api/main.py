@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 from api.aggregates.plan import read_plans
 from api.aggregates.router import router as aggregates_router
+from api.clinicians import page as clinic_page
 from api.clinicians.oidc import AccessTokens
 from api.clinicians.router import router as clinicians_router
 from api.content.release import Release
@@ -158,6 +159,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     docs_page.install(app)
+    clinic_page.install(app, settings)
     for router in (
         content_router,
         triage_router,

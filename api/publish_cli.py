@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.aggregates.accounting import Accountant
 from api.aggregates.keys import keys_of
 from api.aggregates.noise import OpenDpNoise
+from api.aggregates.periods import Period
 from api.aggregates.plan import read_plan
 from api.aggregates.publication_log import PublicationLog
 from api.aggregates.publishing import Publisher
@@ -66,18 +67,24 @@ async def publisher_of(settings: Settings, database: Database) -> Publisher:
     return Publisher(database, plan, keys, OpenDpNoise(), log, SystemClock())
 
 
+async def close_due(publisher: Publisher) -> list[Period]:
+    """Close every period that is due, one transaction each; return those closed here."""
+    due = await publisher.due()
+    closed = []
+    with typer.progressbar(length=len(due), label="Publishing", file=sys.stderr) as bar:
+        async for period, here in publisher.close(due):
+            bar.update(1)
+            if here:
+                closed.append(period)
+    return closed
+
+
 async def publish_due(settings: Settings) -> None:
-    """Close every period that is due, one transaction each."""
+    """Close every period that is due, and say which."""
     async with opened(settings, patient=True) as database:
         publisher = await publisher_of(settings, database)
         await mend(settings, database)
-        due = await publisher.due()
-        closed = []
-        with typer.progressbar(length=len(due), label="Publishing", file=sys.stderr) as bar:
-            async for period, here in publisher.close(due):
-                bar.update(1)
-                if here:
-                    closed.append(period)
+        closed = await close_due(publisher)
     for period in closed:
         typer.echo(f"Closed {period.kind} {period.starts_on} to {period.ends_on}")
     if not closed:

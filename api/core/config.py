@@ -232,6 +232,9 @@ class Settings(BaseSettings):
         "aggregates:read"
     )
     oidc_jwks_url: Annotated[Annotated[str, AfterValidator(_safe_url)] | None, NOT_SET] = None
+    oidc_client_id: Annotated[Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] | None, NOT_SET] = (
+        None
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -241,5 +244,13 @@ class Settings(BaseSettings):
         # Without it, a token that the issuer made for any other service would open this one.
         if value is None and info.data.get("oidc_issuer") is not None:
             message = "must be set beside FOOTING_OIDC_ISSUER"
+            raise ValueError(message)
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _client_of_an_issuer(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("oidc_issuer") is None:
+            message = "needs FOOTING_OIDC_ISSUER beside it"
             raise ValueError(message)
         return value

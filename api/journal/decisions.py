@@ -92,17 +92,16 @@ def case_of(row: Row, language: str, now: datetime.datetime, facts: Sequence[str
     )
 
 
-async def store_decision(
-    db: AsyncSession,
+def decision_rows(
     participant_id: uuid.UUID,
     rule_set: RuleSet,
     case: Case,
     made: tuple[Json, Outcome],
     supersedes: uuid.UUID | None = None,
-) -> None:
-    """Store a decision and what it asks of the activities."""
+) -> tuple[Json, Json | None]:
+    """Make the row of a decision, and that of the hold if it asks for one."""
     document, outcome = made
-    values = {
+    decision = {
         "participant_id": participant_id,
         "id": uuid.UUID(document["id"]),
         "report_id": case.report_id,
@@ -119,16 +118,31 @@ async def store_decision(
         "undecided": [rule["id"] for rule in outcome.undecided],
         "document": document,
     }
-    # A decision that counted before can come back; its hold then does too.
-    await insert_once(db, DECISIONS, values)
     rules = asked_for((*outcome.fired, *outcome.broken), rule_set.document["actions"])
-    if rules:
-        hold = {
-            "participant_id": participant_id,
-            "decision_id": values["id"],
-            "rules": rules,
-            "reported_at": case.reported_at,
-        }
+    if not rules:
+        return decision, None
+    hold = {
+        "participant_id": participant_id,
+        "decision_id": decision["id"],
+        "rules": rules,
+        "reported_at": case.reported_at,
+    }
+    return decision, hold
+
+
+async def store_decision(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    rule_set: RuleSet,
+    case: Case,
+    made: tuple[Json, Outcome],
+    supersedes: uuid.UUID | None = None,
+) -> None:
+    """Store a decision and what it asks of the activities."""
+    decision, hold = decision_rows(participant_id, rule_set, case, made, supersedes)
+    # A decision that counted before can come back; its hold then does too.
+    await insert_once(db, DECISIONS, decision)
+    if hold is not None:
         await insert_once(db, HOLDS, hold)
 
 

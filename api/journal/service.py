@@ -1,5 +1,6 @@
 """Keeps sessions, symptom reports and clearances: once each, whatever the line does."""
 
+import datetime
 import uuid
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -60,16 +61,35 @@ def _repeated(writing: Writing, record: Record) -> Kept | None:
     return Kept("duplicate", stored) if stored.content_hash == uploads.hash_of(record) else None
 
 
+def row_of(
+    participant_id: uuid.UUID, record: Record, received_at: datetime.datetime
+) -> dict[str, Any]:
+    """Make the row of a record: what was sent, whose it is, and when it came.
+
+    What triage says to a report belongs to its row as well, and is left to the caller.
+    """
+    content = uploads.content_of(record)
+    match record:
+        case NewSession():
+            values = {**record.model_dump(exclude={"items"}), "items": content["items"]}
+        case NewSymptomReport():
+            values = record.model_dump(exclude={"device_decision"})
+            values["answers"] = content.get("answers", {})
+        case _:
+            values = record.model_dump()
+    return {
+        **values,
+        "participant_id": participant_id,
+        "content_hash": uploads.hash_of(record),
+        "received_at": received_at,
+    }
+
+
 async def _keep(
-    writing: Writing, kind: ChangedKind, record: Record, values: dict[str, Any]
+    writing: Writing, kind: ChangedKind, record: Record, more: dict[str, Any] | None = None
 ) -> Kept:
     """Store a record unless its id is taken; refuse an id that is taken by other content."""
-    sent = {
-        **values,
-        "participant_id": writing.participant_id,
-        "content_hash": uploads.hash_of(record),
-        "received_at": writing.now,
-    }
+    sent = {**row_of(writing.participant_id, record, writing.now), **(more or {})}
     if (kind, record.id) in writing.deleted:
         return Kept("deleted", SimpleNamespace(**sent))
     if await insert_once(writing.db, TABLES[kind], sent):
@@ -91,9 +111,7 @@ async def keep_session(writing: Writing, session: NewSession) -> Kept:
         return repeated
     faults = uploads.session_faults(session, writing.known_activities, writing.now)
     refuse(faults)
-    items = uploads.content_of(session)["items"]
-    values = {**session.model_dump(exclude={"items"}), "items": items}
-    kept = await _keep(writing, ChangedKind.SESSION, session, values)
+    kept = await _keep(writing, ChangedKind.SESSION, session)
     if kept.status == "deleted" and session.replaces is not None:
         # Deleting a correction takes what it corrects along, also where it comes afterwards. Where
         # it was stored once, that was done when it was deleted.
@@ -138,13 +156,8 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
         history_facts=episode.facts_of(past),
     )
     made = decide(writing.rule_set, case)
-    values = {
-        **report.model_dump(exclude={"device_decision"}),
-        "answers": uploads.content_of(report).get("answers", {}),
-        "decision_id": uuid.UUID(made[0]["id"]),
-        **await _device_says(writing, report, case),
-    }
-    kept = await _keep(writing, ChangedKind.SYMPTOM_REPORT, report, values)
+    says = {"decision_id": uuid.UUID(made[0]["id"]), **await _device_says(writing, report, case)}
+    kept = await _keep(writing, ChangedKind.SYMPTOM_REPORT, report, says)
     if kept.created:
         await decisions.store_decision(
             writing.db, writing.participant_id, writing.rule_set, case, made
@@ -197,7 +210,7 @@ async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept:
     if repeated := _repeated(writing, clearance):
         return repeated
     refuse(uploads.clearance_faults(clearance, writing.now))
-    return await _keep(writing, ChangedKind.CLEARANCE, clearance, clearance.model_dump())
+    return await _keep(writing, ChangedKind.CLEARANCE, clearance)
 
 
 async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredClearance, bool]:

@@ -1,57 +1,28 @@
 """`/docs` in a real browser: hospital networks reach no other server, and it must work there."""
 
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.support import databases
+from tests.support.browser import (
+    DESKTOP,
+    OVERFLOW,
+    PHONE,
+    Visit,
+    needs_chromium,
+    running_browser,
+    visiting,
+)
 from tests.support.server import Server, running_server
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
 
-PATIENCE_MILLISECONDS = 60_000
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-
-
-@dataclass
-class Visit:
-    """What a browser did and complained of while it showed the page."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    def listen(self) -> None:
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(request.url))
-        self.page.on(
-            "console",
-            lambda message: (
-                self.complaints.append(message.text)
-                if message.type in {"error", "warning"}
-                else None
-            ),
-        )
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -66,24 +37,16 @@ def server(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with running_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def visit(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visit]:
     """The page, opened on a large or on a small screen and shown in full."""
-    context = browser.new_context(viewport=request.param)
-    context.set_default_timeout(PATIENCE_MILLISECONDS)
-    visit = Visit(context.new_page())
-    visit.listen()
-    visit.page.goto(f"{server.url}/docs")
-    expect(visit.page.locator(".opblock").first).to_be_visible()
-    yield visit
-    assert visit.complaints == []
-    context.close()
+    with visiting(browser, f"{server.url}/docs", viewport=request.param) as visit:
+        expect(visit.page.locator(".opblock").first).to_be_visible()
+        yield visit
 
 
 def test_every_operation_of_the_document_is_shown(visit: Visit) -> None:
@@ -122,5 +85,4 @@ def test_a_call_can_be_tried_from_the_page(visit: Visit) -> None:
 
 
 def test_the_page_fits_a_small_screen(visit: Visit) -> None:
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert visit.page.evaluate(overflow) == 0
+    assert visit.page.evaluate(OVERFLOW) == 0

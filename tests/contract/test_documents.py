@@ -256,16 +256,19 @@ def test_a_command_that_is_not_run_has_its_reason() -> None:
     assert not [start for start in NOT_RUN if not any(line.startswith(start) for line in commands)]
 
 
-def test_make_run_migrates_seeds_and_serves_where_the_readme_says(clone: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "steps"),
+    [
+        ("run", ["migrate", "seed", "serve --port 8000"]),
+        ("demo", ["migrate", "seed", "demo", "serve --port 8000"]),
+    ],
+)
+def test_make_serves_where_the_readme_says(clone: Path, target: str, steps: list[str]) -> None:
     done = subprocess.run(
-        ["make", "-n", "run"], cwd=clone, capture_output=True, text=True, check=True
+        ["make", "-n", target], cwd=clone, capture_output=True, text=True, check=True
     )
-    steps = [line for line in done.stdout.splitlines() if "/footing " in line]
-    assert steps == [
-        ".venv/bin/footing migrate",
-        ".venv/bin/footing seed",
-        ".venv/bin/footing serve --port 8000",
-    ]
+    found = [line for line in done.stdout.splitlines() if "/footing " in line]
+    assert found == [f".venv/bin/footing {step}" for step in steps]
     assert f"http://{DOCUMENTED_SERVER}" in (ROOT / "README.md").read_text("utf-8")
 
 

@@ -1,0 +1,152 @@
+"""`footing demo`: fills an empty database with made-up people, and publishes their figures."""
+
+import collections
+import datetime
+import random
+import sys
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+from sqlalchemy import Table, exists, insert, select, text, update
+
+from api.aggregates.models import INSTALLATIONS, PUBLICATIONS
+from api.aggregates.periods import Period, monday_of
+from api.aggregates.publishing import Publisher
+from api.clinicians.identity import READ_AGGREGATES
+from api.clinicians.service import add_key
+from api.console import opened, read_settings, run
+from api.content.service import active_hash, load_release
+from api.core.clock import SystemClock
+from api.core.config import Settings
+from api.core.db import Database
+from api.core.errors import NotReady
+from api.core.logging import set_up_logging
+from api.demo import TABLES, People
+from api.journal.models import REPORTS, SESSIONS
+from api.participants.models import PARTICIPANTS
+from api.participants.tokens import DeviceToken
+from api.publish_cli import PATIENT_SECONDS, close_due, publisher_of
+from api.triage.service import RuleSets
+
+WEEK = datetime.timedelta(weeks=1)
+TOGETHER = 100
+# Whoever signs in with it is told by its name, on the page as well as in the audit log.
+KEY_NAME = "Demo with made-up people"
+KEY_DAYS = 30
+
+
+async def require_empty(database: Database) -> None:
+    """Refuse a database that may hold anything about anybody."""
+    async with database.read() as db:
+        for table in (PARTICIPANTS, PUBLICATIONS):
+            if (await db.execute(select(exists().select_from(table)))).scalar_one():
+                message = (
+                    "This database already holds participants or publications. Made-up people "
+                    "must not stand beside real ones: give FOOTING_DATABASE_URL an empty one. "
+                    "Nothing was changed."
+                )
+                raise NotReady(message)
+
+
+@dataclass
+class Filled:
+    """What the database holds now."""
+
+    counts: collections.Counter[Table] = field(default_factory=collections.Counter)
+    # Opens the records of one of the people.
+    somebody: DeviceToken | None = None
+
+
+async def people_of(database: Database, settings: Settings, weeks: int, seed: int) -> People:
+    """Say how people are made for the content that is served here."""
+    now = SystemClock().now()
+    async with database.read() as db:
+        # `publisher_of` has refused a database without content.
+        release = await load_release(db, await active_hash(db) or "")
+    return People(
+        catalogue=release.catalogue,
+        rule_set=RuleSets().of(release),
+        regions=settings.regions,
+        first=monday_of(now.date()) - weeks * WEEK,
+        now=now,
+        chance=random.Random(seed),
+    )
+
+
+async def fill(database: Database, people: People, participants: int) -> Filled:
+    """Store made-up people in one transaction, as if the service had run since their first day."""
+    filled = Filled()
+    async with database.write() as db:
+        # With nobody in it, the date of the first migration says nothing about anybody yet.
+        await db.execute(update(INSTALLATIONS).values(installed_on=people.first))
+        with typer.progressbar(length=participants, label="Making up", file=sys.stderr) as bar:
+            for begin in range(0, participants, TOGETHER):
+                made = [people.make() for _ in range(min(TOGETHER, participants - begin))]
+                for table in TABLES:
+                    rows = [row for person in made for row in person.rows[table]]
+                    filled.counts[table] += len(rows)
+                    if rows:
+                        await db.execute(insert(table), rows)
+                busiest = max(made, key=lambda person: len(person.rows[SESSIONS]))
+                filled.somebody = filled.somebody or busiest.token
+                bar.update(len(made))
+    async with database.write() as db:
+        # Else a planner would go by tables that were empty a moment ago.
+        await db.execute(text("ANALYZE"))
+    return filled
+
+
+def told(filled: Filled, publisher: Publisher, closed: list[Period], key: str) -> str:
+    """Say what there is to see, and how."""
+    counts = filled.counts
+    periods = collections.Counter(period.kind for period in closed)
+    kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.plan.periods]
+    return f"""\
+Made up: {counts[PARTICIPANTS]} people, {counts[SESSIONS]} sessions, {counts[REPORTS]} reports.
+None of these people exists. Closed periods: {", ".join(kinds)}.
+
+To see their figures:
+
+  footing serve
+
+Open http://127.0.0.1:8000/clinic and sign in with this key, which is shown once and ends in \
+{KEY_DAYS} days:
+
+  {key}
+
+To see one of the people as their phone does:
+
+  curl http://127.0.0.1:8000/v1/me/progress -H "Authorization: Bearer {filled.somebody}"
+"""
+
+
+def demo(
+    participants: Annotated[
+        int, typer.Option(help="How many people to make up.", min=1, max=1_000_000)
+    ] = 3000,
+    weeks: Annotated[
+        int, typer.Option(help="For how many weeks they have been there.", min=4, max=520)
+    ] = 26,
+    seed: Annotated[
+        int, typer.Option(help="Another number makes other people up; the noise has none.")
+    ] = 1,
+) -> None:
+    """Fill an empty database with made-up people and publish their figures, to look at."""
+    settings = read_settings()
+    patient = {"database_timeout_seconds": PATIENT_SECONDS}
+    settings = settings.model_copy(update=patient)
+    set_up_logging(settings)
+
+    async def work() -> str:
+        async with opened(settings, patient=True) as database:
+            publisher = await publisher_of(settings, database)
+            await require_empty(database)
+            people = await people_of(database, settings, weeks, seed)
+            filled = await fill(database, people, participants)
+            closed = await close_due(publisher)
+            async with database.write() as db:
+                key, _ = await add_key(db, KEY_NAME, KEY_DAYS, [READ_AGGREGATES], SystemClock())
+        return told(filled, publisher, closed, str(key))
+
+    typer.echo(run(work()))

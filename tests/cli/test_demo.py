@@ -1,0 +1,161 @@
+"""`footing demo`: made-up people whose records are as sound as anybody's, and never beside real."""
+
+import datetime
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
+from api.journal.models import CLEARANCES, HOLDS, REPORTS, SESSIONS
+from api.participants.models import CHANGES, CONSENTS, PARTICIPANTS
+from tests.core.stored import rows
+from tests.support.phone import Phone
+from tests.support.server import footing, running_server
+
+Json = dict[str, Any]
+SMALL = ("--participants", "40", "--weeks", "10")
+REGIONS = '["north", "south"]'
+
+
+def demo(database_url: str, folder: Path, *options: str) -> tuple[int, str, str]:
+    done = footing("demo", *options, database_url=database_url, folder=folder, regions=REGIONS)
+    return done.returncode, done.stdout, done.stderr
+
+
+def every_change(phone: Phone) -> list[Json]:
+    items: list[Json] = []
+    cursor: Json = {}
+    while True:
+        page = phone.get("/v1/changes", limit=50, **cursor).json()
+        items += page["items"]
+        cursor = {"cursor": page["next_cursor"]}
+        if not page["has_more"]:
+            return items
+
+
+def without_gone(record: Json, *names: str) -> Json:
+    """Make of a stored record what the phone had sent."""
+    return {name: value for name, value in record.items() if name not in names}
+
+
+def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
+    database_url: str, tmp_path: Path
+) -> None:
+    code, said, error = demo(database_url, tmp_path, *SMALL)
+    assert code == 0, error
+    assert "Making up" in error
+    assert "Publishing" in error
+    assert "None of these people exists." in said
+    (key,) = re.findall(r"^  (fc_\w+)$", said, re.MULTILINE)
+    (path, token) = re.findall(r"8000(/v1/\S+) .*Bearer (fp_\w+)", said)[0]
+    with (
+        running_server(database_url, tmp_path) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
+        clinician = {"Authorization": f"Bearer {key}"}
+        index = client.get("/v1/aggregates", headers=clinician).json()
+        released = [each for each in index["periods"] if each["status"] == "released"]
+        assert {each["period_kind"] for each in released} == {"week", "cycle"}
+        phone = Phone(client)
+        phone.token = token
+        assert phone.get(path).status_code == 200
+        changes = every_change(phone)
+        assert [change["number"] for change in changes] == list(range(1, len(changes) + 1))
+        sessions = [change["session"] for change in changes if change["session"]]
+        reports = [change["symptom_report"] for change in changes if change["symptom_report"]]
+        assert sessions
+        assert reports
+        gone = ("content_hash", "received_at", "deleted", "advice")
+        for session in sessions[:5]:
+            again = phone.post_session(without_gone(session, *gone))
+            assert again.status_code == 200, again.text
+            assert again.json()["content_hash"] == session["content_hash"]
+        for report in reports:
+            decision = report["decision"]["id"]
+            replayed = client.post(f"/v1/decisions/{decision}/replay", headers=phone.headers)
+            assert replayed.json()["differences"] == [], replayed.text
+        assert phone.get("/v1/me/export").status_code == 200
+
+
+@pytest.fixture
+def filled(database_url: str, tmp_path: Path) -> str:
+    code, _, error = demo(database_url, tmp_path, *SMALL)
+    assert code == 0, error
+    return database_url
+
+
+def test_every_record_stands_where_the_phones_would_look_for_it(filled: str) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    people = {row["participant_id"]: row for row in rows(filled, PARTICIPANTS)}
+    assert len(people) == 40
+    changes = rows(filled, CHANGES)
+    sessions, reports, clearances = (
+        rows(filled, table) for table in (SESSIONS, REPORTS, CLEARANCES)
+    )
+    for kind, records in (
+        ("session", sessions),
+        ("symptom_report", reports),
+        ("clearance", clearances),
+    ):
+        assert records
+        assert {row["record_id"] for row in changes if row["kind"] == kind} == {
+            row["id"] for row in records
+        }
+        assert all(row["received_at"] <= now for row in records)
+        enrolled = {row["id"]: people[row["participant_id"]]["enrolled_at"] for row in records}
+        assert all(enrolled[row["id"]] <= row["received_at"] for row in records)
+    for participant_id, person in people.items():
+        numbers = [row["number"] for row in changes if row["participant_id"] == participant_id]
+        assert sorted(numbers) == list(range(1, person["last_change"] + 1))
+    assert rows(filled, HOLDS)
+    assert {row["research"] for row in rows(filled, CONSENTS)} == {True, False}
+
+
+def test_the_service_seems_to_have_run_for_as_long_as_was_asked(filled: str) -> None:
+    (installation,) = rows(filled, INSTALLATIONS)
+    today = datetime.datetime.now(datetime.UTC).date()
+    monday = today - datetime.timedelta(days=today.weekday())
+    assert installation["installed_on"] == monday - datetime.timedelta(weeks=10)
+    weeks = [row for row in rows(filled, PUBLICATIONS) if row["kind"] == "week"]
+    # A week is closed two weeks after its end.
+    assert len(weeks) == 8
+    assert rows(filled, CELLS)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_second_time_it_refuses_and_changes_nothing(filled: str, tmp_path: Path) -> None:
+    before = rows(filled, PARTICIPANTS), rows(filled, PUBLICATIONS)
+    code, said, error = demo(filled, tmp_path, *SMALL)
+    assert (code, said) == (1, "")
+    assert error.startswith("This database already holds participants")
+    assert error.count("\n") == 1
+    assert (rows(filled, PARTICIPANTS), rows(filled, PUBLICATIONS)) == before
+
+
+@pytest.mark.usefixtures("phone")
+def test_beside_a_real_person_it_refuses(database_url: str, tmp_path: Path) -> None:
+    code, _, error = demo(database_url, tmp_path, *SMALL)
+    assert code == 1
+    assert "already holds participants" in error
+    assert len(rows(database_url, PARTICIPANTS)) == 1
+    (installation,) = rows(database_url, INSTALLATIONS)
+    assert installation["installed_on"] >= datetime.date(2026, 11, 1)
+
+
+@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
+def test_without_tables_it_says_what_to_run(empty_database_url: str, tmp_path: Path) -> None:
+    code, _, error = demo(empty_database_url, tmp_path)
+    assert code == 1
+    assert error.endswith("Run: footing migrate\n")
+
+
+@pytest.mark.parametrize("option", ["--participants=0", "--weeks=3", "--seed=x"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_option_out_of_bounds_is_named(database_url: str, tmp_path: Path, option: str) -> None:
+    code, _, error = demo(database_url, tmp_path, option)
+    assert code == 2
+    assert option.partition("=")[0] in error
+    assert not rows(database_url, PARTICIPANTS)
