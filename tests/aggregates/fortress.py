@@ -5,6 +5,7 @@ import datetime
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.testclient import TestClient
@@ -101,7 +102,7 @@ class Fortress:
 
 @contextlib.contextmanager
 def fortress(url: str, folder: Path, secrets: list[bool]) -> Iterator[Fortress]:
-    limits = {
+    limits: dict[str, Any] = {
         f"rate_limit_{who}": PLENTY for who in ("enrolment", "public", "participant", "clinician")
     }
     clock = FakeClock()

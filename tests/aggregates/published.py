@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,7 +31,7 @@ def real_keys(url: str, plan: Plan = STANDARD, regions: Sequence[str] = ()) -> K
 
 
 def person(
-    days: int = 5, *, start: datetime.date = MONDAY, routine: str | None = ROUTINE, **about: str
+    days: int = 5, *, start: datetime.date = MONDAY, routine: str | None = ROUTINE, **about: Any
 ) -> Person:
     """Make somebody who practises on some days of the week that begins then."""
     made = Person(**about)
