@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from starlette.testclient import TestClient
 
+from tests.support.clinician import give_key
+from tests.support.clock import FakeClock
 from tests.support.phone import Json, Phone
 
 VOLATILE = {"x-request-id", "ratelimit", "date"}
@@ -13,17 +15,22 @@ SAMPLES = {
     "/v1/massages/{item_id}": "heel-massage",
     "/v1/warnings/{item_id}": "radiating-pain",
     "/v1/routines/{item_id}": "daily-15-minutes",
+    "/v1/aggregates/tables/{table}": "routine",
 }
+QUERIES = {"/v1/aggregates/series": "?table=routine&key=personalised&stat=people"}
 
 
 def get_paths(document: Json) -> Iterator[str]:
     return (path for path, methods in document["paths"].items() if "get" in methods)
 
 
-def test_head_answers_like_get_without_a_body(phone: Phone, client: TestClient) -> None:
+def test_head_answers_like_get_without_a_body(
+    phone: Phone, client: TestClient, database_url: str, clock: FakeClock
+) -> None:
     session, report = phone.session(), phone.report()
     phone.post_session(session)
     assert phone.put("/v1/me/schedule", phone.schedule()).status_code in {200, 201}
+    address = phone.post("/v1/me/schedule/feed").json()["path"].rpartition("/")[2]
     decision = phone.post_report(report).json()["decision"]
     picture = client.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
     samples = SAMPLES | {
@@ -32,14 +39,19 @@ def test_head_answers_like_get_without_a_body(phone: Phone, client: TestClient) 
         "/v1/decisions/{decision_id}": decision["id"],
         "/v1/triage/rule-sets/{rule_set_hash}": decision["rule_set"]["hash"],
         "/v1/media/{name}": picture.rpartition("/")[2],
+        "/v1/calendars/{address}.ics": address.removesuffix(".ics"),
     }
-    paths = list(get_paths(client.get("/v1/openapi.json").json()))
+    clinician = {"Authorization": f"Bearer {give_key(database_url, clock)}"}
+    document = client.get("/v1/openapi.json").json()
+    paths = list(get_paths(document))
     assert len(paths) > 20
     for path in paths:
         assert "{" not in path or path in samples, f"{path} needs a sample here"
-        url = re.sub(r"\{.*\}", str(samples.get(path)), path)
-        got = client.get(url, headers=phone.headers)
-        head = client.head(url, headers=phone.headers)
+        url = re.sub(r"\{.*\}", str(samples.get(path)), path) + QUERIES.get(path, "")
+        needs_clinician = {"clinicianToken": []} in document["paths"][path]["get"]["security"]
+        headers = clinician if needs_clinician else phone.headers
+        got = client.get(url, headers=headers)
+        head = client.head(url, headers=headers)
         assert got.status_code == 200, path
         assert head.status_code == 200, path
         assert head.content == b"", path
