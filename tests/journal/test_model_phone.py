@@ -72,6 +72,12 @@ def written(instant: datetime.datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def hurts(session: Json) -> bool:
+    """Tell whether there is advice on a session's pain."""
+    before, after = session.get("pain_before"), session.get("pain_after")
+    return after is not None and (after >= 7 or (before is not None and after - before >= 2))
+
+
 class World:
     """The app on one database, which can be started anew as often as it takes."""
 
@@ -207,8 +213,9 @@ class TwoPhones(RuleBasedStateMachine):
         assert (receipt["status"], receipt["action"], receipt["code"]) == BATCHED[expected]
         assert (receipt["kind"], receipt["id"]) == key_of(entry)
         assert (receipt["content_hash"] is None) == (expected == "conflict")
-        is_report = entry[0] == "symptom_report" and expected != "conflict"
-        assert (receipt["decision_level"] is not None) == is_report
+        kind, body = entry
+        answered = kind == "symptom_report" or (kind == "session" and hurts(body))
+        assert (receipt["decision_level"] is not None) == (answered and expected != "conflict")
         self.acknowledge(entry, expected)
 
     def acknowledge(self, entry: Entry, expected: str) -> None:
