@@ -62,3 +62,19 @@ def due(
         if period.closes_on(grace_days) > today:
             return
         yield period
+
+
+@dataclass(frozen=True)
+class ClosedPeriod:
+    """A period that was closed, by which plan, and what its publication spent of the budget."""
+
+    id: str
+    kind: str
+    starts_on: datetime.date
+    ends_on: datetime.date
+    closed_at: datetime.datetime
+    profile: str
+    plan_hash: str
+    rho: float
+    epsilon: float
+    delta: float

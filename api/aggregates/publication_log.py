@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from api.aggregates.periods import ClosedPeriod
 from api.core.errors import NotReady, Unavailable
 
 READABLE_BY_OWNER = 0o600
@@ -32,19 +33,8 @@ def hash_of(participant_id: uuid.UUID) -> str:
 
 
 @dataclass(frozen=True)
-class LoggedPublication:
+class LoggedPublication(ClosedPeriod):
     """What the log knows of a closed period."""
-
-    id: str
-    kind: str
-    starts_on: datetime.date
-    ends_on: datetime.date
-    closed_at: datetime.datetime
-    profile: str
-    plan_hash: str
-    rho: float
-    epsilon: float
-    delta: float
 
     @classmethod
     def of(cls, row: Row[Any]) -> "LoggedPublication":

@@ -20,26 +20,16 @@ from api.aggregates.estimates import (
 )
 from api.aggregates.measures import Statistic, TableName
 from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
-from api.aggregates.periods import monday_of
+from api.aggregates.periods import ClosedPeriod, monday_of
 from api.core.errors import NotReady
 
 Cells = dict[TableName, dict[str, Cell]]
 
 
 @dataclass(frozen=True)
-class Published:
-    """A closed period with its guarantee."""
+class Published(ClosedPeriod):
+    """A closed period with its guarantee, and whether its figures may be given."""
 
-    id: str
-    kind: str
-    starts_on: datetime.date
-    ends_on: datetime.date
-    closed_at: datetime.datetime
-    profile: str
-    plan_hash: str
-    rho: float
-    epsilon: float
-    delta: float
     released: bool
 
 
