@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from api.core.config import Settings
 from api.main import create_app
 from tests.support import databases, postgres
+from tests.support.budget import FULL
 from tests.support.clock import FakeClock
 from tests.support.phone import Phone
 
@@ -37,6 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # Erasures are logged outside of the database: not into the folder that the tests run in.
     log = Path(tempfile.mkdtemp(prefix="footing-log-")) / "publications.log"
     os.environ["FOOTING_PUBLICATION_LOG"] = str(log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has no quick form, unless the whole budget is asked for."""
+    if FULL:
+        return
+    left_out = [item for item in items if item.get_closest_marker("full_only")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
