@@ -263,7 +263,7 @@ def fill(database_url: str, clock: FakeClock, count: int) -> None:
 
 def printed(footing: Footing, *arguments: str) -> list[dict[str, Any]]:
     done = footing("audit", "--format", "jsonl", *arguments)
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -306,7 +306,7 @@ def test_the_command_finds_who_and_since_when(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_time_that_is_not_clear_is_refused(footing: Footing, since: str) -> None:
     refused = footing("audit", "--since", since)
-    assert refused.exit_code == 1
+    assert refused.returncode == 1
     assert "--since takes" in refused.stderr
 
 
