@@ -15,6 +15,7 @@ AVAILABLE = ("en", "es")
         ("", "en"),
         ("es", "es"),
         ("es-MX", "es"),
+        ("es_MX, en;q=0.5", "es"),
         ("ES-mx", "es"),
         ("es-419,es;q=0.9,en;q=0.8", "es"),
         ("en;q=0.5, es;q=0.9", "es"),
@@ -31,7 +32,8 @@ def test_the_best_liked_of_what_there_is_is_served(accepted: str, language: str)
 
 
 @pytest.mark.parametrize(
-    ("asked", "language"), [("es", "es"), ("es-MX", "es"), ("ES", "es"), ("en-GB", "en")]
+    ("asked", "language"),
+    [("es", "es"), ("es-MX", "es"), ("es_MX", "es"), ("ES", "es"), ("en-GB", "en")],
 )
 def test_what_was_asked_for_comes_before_what_is_liked(asked: str, language: str) -> None:
     assert choose_language(asked, "en" if language == "es" else "es", AVAILABLE) == language
