@@ -22,7 +22,7 @@ async def get_own_limits(
     """Return what a participant's own records say of a plan; nothing without a token."""
     if credentials is None:
         return reading.OwnLimits()
-    token = read_credentials(credentials)
+    token = await read_credentials(request, credentials)
     await admit_reader(request, db, token)
     return await reading.own_limits(db, token.participant_id, release.catalogue)
 
