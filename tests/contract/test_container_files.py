@@ -151,6 +151,7 @@ def test_compose_runs_the_image_on_a_read_only_file_system_without_privileges(na
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     settings = {f"FOOTING_{field.upper()}" for field in Settings.model_fields}
+    settings.add("FORWARDED_ALLOW_IPS")
     assert set(service["environment"]) <= settings
     assert "privileged" not in service
 
