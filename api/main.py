@@ -28,7 +28,7 @@ from api.http.compatibility import router as compatibility_router
 from api.http.limits import Limiter
 from api.http.middleware import RequestMiddleware
 from api.http.operations import router as operations_router
-from api.http.queries import refuse_unknown_parameters
+from api.http.queries import check_query
 from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
 from api.journal.sync_router import BATCHES
@@ -143,7 +143,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         separate_input_output_schemas=False,
         redirect_slashes=False,
-        dependencies=[Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(check_query)],
         middleware=middleware,
         lifespan=lifespan,
     )

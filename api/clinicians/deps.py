@@ -23,6 +23,7 @@ from api.http.deps import CurrentClock, CurrentSettings
 from api.http.limits import Limiter, counting_failures
 from api.http.openapi import operation_id
 from api.http.problems import RETRY_AFTER_SECONDS, problem_response
+from api.http.queries import refuse_unknown_parameters
 
 MAX_PARAMETER_LENGTH = 200
 MAX_PARAMETERS = 20
@@ -160,6 +161,7 @@ async def authenticate(
     if READ_AGGREGATES not in clinician.scopes:
         by_key = clinician.kind == "key"
         raise scope_missing(READ_AGGREGATES if by_key else settings.oidc_required_scope)
+    refuse_unknown_parameters(request)
     return clinician
 
 

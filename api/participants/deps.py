@@ -14,6 +14,7 @@ from api.core.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
 from api.core.tokens import token_kind
 from api.http.deps import Db, ReadDb
 from api.http.limits import Limiter, counting_failures
+from api.http.queries import refuse_unknown_parameters
 from api.participants import service
 from api.participants.errors import StorageConsentWithdrawn
 from api.participants.tokens import DeviceToken, read_token
@@ -61,7 +62,7 @@ Token = Annotated[DeviceToken, Depends(read_credentials)]
 
 
 async def count_call(request: Request, response: Response, token: DeviceToken) -> None:
-    """Count a call of a participant who has proved to be one.
+    """Count a call of a participant who has proved to be one, and look at what it asks for.
 
     One phone in a loop must not slow down the others.
     """
@@ -69,6 +70,7 @@ async def count_call(request: Request, response: Response, token: DeviceToken) -
     caller = token.participant_id.hex
     headers = await limiter.hit(limiter.participant, "participant", caller)
     response.headers.update(headers)
+    refuse_unknown_parameters(request)
 
 
 async def authenticate_for_writing(

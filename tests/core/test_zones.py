@@ -1,9 +1,11 @@
 """Time zones: the same zone has one spelling, and what is none is taken for none."""
 
 import datetime
+from pathlib import Path
 
 import pytest
 
+import api
 from api.core.zones import find_zone, known_names, one_spelling
 
 NOON = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -64,3 +66,14 @@ def test_every_known_name_is_its_own_spelling_and_has_clocks() -> None:
     for name in known_names():
         assert one_spelling(name) == name
         assert find_zone(name) is not None
+
+
+def test_zones_are_looked_up_in_one_place() -> None:
+    # The made-up people of the demo live in zones that are written there.
+    folder = Path(api.__file__).parent
+    importing = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*.py")
+        if "import zoneinfo" in path.read_text("utf-8")
+    }
+    assert importing == {"core/zones.py", "demo.py"}

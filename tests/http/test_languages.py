@@ -56,9 +56,7 @@ def test_an_answer_says_its_language_and_that_it_depends_on_what_was_liked(
     assert response.headers["Vary"] == "Accept-Language, Accept-Encoding"
 
 
-@pytest.mark.parametrize(
-    "asked", ["fr", "x", "en_GB", "english", "a" * 40, "", "?", "\x00", "ＥＮ"]
-)
+@pytest.mark.parametrize("asked", ["fr", "x", "english", "a" * 40, "", "?", "\x00", "ＥＮ"])
 def test_a_lang_that_cant_be_served_is_refused_with_what_there_is(
     content_client: TestClient, asked: str
 ) -> None:
