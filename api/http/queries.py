@@ -28,9 +28,8 @@ def refuse_unknown_parameters(request: Request) -> None:
 
 
 def _reads_token(dependant: Dependant) -> bool:
-    return isinstance(dependant.call, SecurityBase) or any(
-        map(_reads_token, dependant.dependencies)
-    )
+    call: object = dependant.call
+    return isinstance(call, SecurityBase) or any(map(_reads_token, dependant.dependencies))
 
 
 async def check_query(request: Request) -> None:
