@@ -219,7 +219,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
     rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = MEMORY
-    rate_limit_enrolment: Rate = "20/hour"
+    rate_limit_enrolment: Rate = "1000/hour"
     rate_limit_public: Rate = "600/minute"
     rate_limit_participant: Rate = "600/minute"
     app_versions: dict[Platform, AppVersions] = {}

@@ -118,7 +118,7 @@ class PreconditionFailed(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The body's media type is not application/json."""
+    """The body's media type is not application/json, or it is compressed."""
 
     status = 415
     code = "unsupported_media_type"

@@ -2,13 +2,13 @@
 
 import datetime
 import uuid
-import zoneinfo
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
+from api.core.zones import find_zone
 from api.journal import decisions, progress
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.journal.schemas import (
@@ -28,11 +28,7 @@ STREAK_PAGE = 100
 
 def local_today(now: datetime.datetime, time_zone: str) -> datetime.date:
     """Return the person's own date; a zone that is unknown here counts as UTC."""
-    try:
-        zone: datetime.tzinfo = zoneinfo.ZoneInfo(time_zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        zone = datetime.UTC
-    return now.astimezone(zone).date()
+    return now.astimezone(find_zone(time_zone) or datetime.UTC).date()
 
 
 def counts(participant_id: uuid.UUID) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from api.core.canonical import content_hash
 from api.core.errors import Fault
+from api.core.zones import one_spelling
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 
 FUTURE_LIMIT = datetime.timedelta(days=1)
@@ -30,6 +31,17 @@ def content_of(record: Record) -> dict[str, Any]:
 def hash_of(record: Record) -> str:
     """Return the hash of a record's content."""
     return content_hash(content_of(record))
+
+
+def is_stored_as(stored: Any, record: Record) -> bool:
+    """Tell whether a stored row is of this record, sent again."""
+    content = content_of(record)
+    if content_hash(content) == stored.content_hash:
+        return True
+    # It may have been stored when a zone was kept in the spelling it came in.
+    as_then = {**content, "time_zone": getattr(stored, "time_zone", None)}
+    same_zone = one_spelling(as_then["time_zone"] or "") == content.get("time_zone")
+    return same_zone and content_hash(as_then) == stored.content_hash
 
 
 def _when(

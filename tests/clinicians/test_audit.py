@@ -126,12 +126,13 @@ def test_whatever_the_answer_is_the_query_is_written_down_with_its_status(
     assert (entry["status"], entry["parameters"]) == (status, parameters)
 
 
-def test_what_a_call_does_not_have_as_a_parameter_is_not_written_down(
+def test_what_a_call_does_not_have_as_a_parameter_is_refused_and_not_written_down(
     clinician: Clinician, database_url: str
 ) -> None:
-    clinician.get("/v1/test/tables/routine", access_token=clinician.token, participant="Quokka")
+    asked = {"access_token": clinician.token, "participant": "Quokka"}
+    assert clinician.get("/v1/test/tables/routine", **asked).status_code == 422
     (entry,) = rows(database_url, AUDIT)
-    assert entry["parameters"] == {"table": "routine"}
+    assert (entry["status"], entry["parameters"]) == (422, {"table": None})
 
 
 def test_a_query_for_the_headers_alone_is_a_query(clinician: Clinician, database_url: str) -> None:

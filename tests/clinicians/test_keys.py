@@ -214,12 +214,19 @@ def test_a_key_without_the_scope_is_told_which_one(clinician: Clinician, databas
     )
 
 
-def test_guesses_are_limited_by_address_before_anything_is_looked_up(
-    database_url: str, make_client: AppMaker
+def test_guesses_are_limited_by_address_and_calls_by_key(
+    database_url: str, make_client: AppMaker, clock: FakeClock
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_clinician="3/hour")
+    one, other = (Clinician(client, give_key(database_url, clock)) for _ in range(2))
+    assert [one.get().status_code for _ in range(4)] == [200, 200, 200, 429]
     guesses = [Clinician(client, str(make_key())).get() for _ in range(4)]
     assert [guess.status_code for guess in guesses] == [401, 401, 401, 429]
     assert guesses[3].headers["RateLimit-Policy"] == '"clinician";q=3;w=3600'
     assert int(guesses[3].headers["Retry-After"]) >= 1
+    assert "RateLimit" not in guesses[0].headers
+    # A colleague behind the same address is neither slowed down nor told of the others.
+    found = other.get()
+    assert found.status_code == 200
+    assert found.headers["RateLimit"].startswith('"clinician";r=2;')
     assert client.post("/v1/triage/evaluations", json={}).status_code == 200

@@ -1,5 +1,6 @@
 """What the Dockerfile and compose.yaml promise, as far as it shows without a container engine."""
 
+import ipaddress
 import json
 import re
 import subprocess
@@ -150,6 +151,7 @@ def test_compose_runs_the_image_on_a_read_only_file_system_without_privileges(na
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     settings = {f"FOOTING_{field.upper()}" for field in Settings.model_fields}
+    settings.add("FORWARDED_ALLOW_IPS")
     assert set(service["environment"]) <= settings
     assert "privileged" not in service
 
@@ -158,3 +160,15 @@ def test_compose_pins_the_major_version_of_postgresql_and_opens_only_this_machin
     assert re.fullmatch(r"postgres:\d+", SERVICES["db"]["image"])
     assert "ports" not in SERVICES["db"]
     assert SERVICES["api"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
+
+
+def test_a_proxy_on_the_same_machine_is_believed_and_nobody_else() -> None:
+    """Otherwise everybody behind it would share one budget, or choose their own address."""
+    (config,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    gateway = ipaddress.ip_address(config["gateway"])
+    assert gateway in ipaddress.ip_network(config["subnet"])
+    for name, service in OURS.items():
+        default = f"${{FORWARDED_ALLOW_IPS:-{gateway}}}"
+        assert service["environment"]["FORWARDED_ALLOW_IPS"] == default, name
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), name

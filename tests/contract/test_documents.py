@@ -526,6 +526,7 @@ def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
         ("get", series, {"params": {**figure, "key": "somebody"}}),
         ("get", series, {"params": {**figure, "key": "personalised", "from": "1999-01-04"}}),
         *(("post", url, {"content": json.dumps(wrong)}) for url, wrong in by_hand),
+        ("get", "/v1/exercises", {"params": {"equipement": "towel"}}),
         ("get", "/v1/changes", {"params": {"cursor": ahead}}),
     ]
     codes: set[str] = set()
