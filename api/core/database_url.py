@@ -23,6 +23,8 @@ UNDERSTOOD = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation"),
     *("ssl_min_protocol_version", "ssl_max_protocol_version"),
 }
+# These are read here, or by SQLAlchemy.
+OURS = {"host", "port", "connect_timeout"}
 FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"}
 # The machine's own certificate authorities, since PostgreSQL 16.
 SYSTEM = "system"
@@ -44,6 +46,8 @@ INSTEAD = {
     "channel_binding": "sslmode=verify-full with an sslrootcert keeps others out as well",
     "connection_limit": "set FOOTING_DATABASE_POOL_SIZE",
 }
+# What a URL may say in its query as well as before it.
+MOVED = {"user": "username", "password": "password", "dbname": "database"}
 SSL_FLAGS = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 # Of several hosts, "h1:1,h2:2"; SQLAlchemy reads them from the query alone.
 SEVERAL_HOSTS = re.compile(r"^(postgres\w*(?:\+\w+)?://(?:[^@/?]*@)?)([^/?@]*,[^/?@]*)(.*)$")
@@ -72,30 +76,31 @@ def read_url(value: str) -> URL:
         names = ",".join(name for name, _ in pairs)
         ports = ",".join(port or "5432" for _, port in pairs)
         url = url.update_query_dict({"host": names, "port": ports})
-    return url.set(query=_parameters(url)).set(**_moved(url))
+    return url.set(query=_parameters(url), **_moved(url))
 
 
 def _given(url: URL) -> dict[str, str]:
     """Return the parameters that have a value; of one that is repeated the last counts."""
-    last = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
-    return {SAME.get(name, name): value for name, value in last.items() if value}
+    return {
+        SAME.get(name, name): value if isinstance(value, str) else value[-1]
+        for name, value in url.query.items()
+        if value and value[-1]
+    }
 
 
 def _moved(url: URL) -> dict[str, Any]:
-    """Return what a URL may say in its query as well as before it."""
+    """Return what the query says instead of what stands before it."""
     given = _given(url)
-    places = {
-        "username": url.username or given.get("user"),
-        "password": url.password or given.get("password"),
-        "database": url.database or given.get("dbname"),
+    return {
+        place: given[name]
+        for name, place in MOVED.items()
+        if name in given and not getattr(url, place)
     }
-    return {name: value for name, value in places.items() if value is not None}
 
 
 def _parameters(url: URL) -> dict[str, str]:
     """Check the parameters, and leave out those that say nothing to the driver."""
-    given = _given(url)
-    given.pop("user", None), given.pop("password", None), given.pop("dbname", None)
+    given = {name: value for name, value in _given(url).items() if name not in MOVED}
     if "sslmode" in given:
         given["sslmode"] = SSL_FLAGS.get(given["sslmode"].lower(), given["sslmode"])
     for name, value in given.items():
@@ -103,11 +108,7 @@ def _parameters(url: URL) -> dict[str, str]:
     if given.get("sslrootcert") == SYSTEM and given.get("sslmode", "verify-full") != "verify-full":
         message = "sslrootcert=system needs sslmode=verify-full"
         raise ValueError(message)
-    return {
-        name: value
-        for name, value in given.items()
-        if name in UNDERSTOOD | {"host", "port", "connect_timeout"}
-    }
+    return {name: value for name, value in given.items() if name in UNDERSTOOD | OURS}
 
 
 def _check(name: str, value: str) -> None:
@@ -121,7 +122,7 @@ def _check(name: str, value: str) -> None:
     elif name in FILES:
         if value != SYSTEM and not Path(value).is_file():
             raise _refused(name, f"{name} names a file that is not there")
-    elif name not in UNDERSTOOD | {"host", "port"}:
+    elif name not in UNDERSTOOD | OURS:
         raise _refused(name, f"the parameter {name} is not known here")
 
 
@@ -142,7 +143,7 @@ def for_driver(url: URL, timeout: float) -> tuple[URL, Mapping[str, Any]]:
         told["ssl"] = True
         for name in ("sslrootcert", "sslmode"):
             query.pop(name, None)
-    places = {name: query.pop(name) for name in ("host", "port") if name in query}
+    places: dict[str, Any] = {name: query.pop(name) for name in ("host", "port") if name in query}
     if query:
         # The rest is asyncpg's own to read, and it does so from an address alone.
         told["dsn"] = f"postgresql://?{urlencode(query)}"
