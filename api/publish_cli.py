@@ -5,7 +5,6 @@ import uuid
 
 import typer
 from sqlalchemy import delete
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.aggregates.accounting import Accountant
@@ -16,11 +15,11 @@ from api.aggregates.plan import read_plan
 from api.aggregates.publication_log import PublicationLog
 from api.aggregates.publishing import Publisher
 from api.aggregates.restoring import Mended, put_right
-from api.console import fail, opened, read_settings, run
+from api.console import opened, read_settings, run
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
-from api.core.db import Database, is_outage
+from api.core.db import Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.migrations import require_head
@@ -97,10 +96,4 @@ def publish() -> None:
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)
     set_up_logging(settings)
-    try:
-        run(publish_due(settings))
-    except DBAPIError as error:
-        if not is_outage(error):
-            raise
-        message = "The database is away or busy. What was closed stays closed; run it again."
-        raise fail(message) from None
+    run(publish_due(settings))

@@ -243,6 +243,6 @@ def test_what_a_url_says_arrives_at_the_server(database_url: str) -> None:
     shown = "current_setting('application_name'), current_setting('statement_timeout')"
 
     async def read(db: AsyncSession) -> tuple[str, str]:
-        return tuple((await db.execute(text(f"SELECT {shown}"))).one())  # type: ignore[return-value]
+        return tuple((await db.execute(text(f"SELECT {shown}"))).one())
 
     assert in_database(url, read) == ("feet first", "4321ms")
