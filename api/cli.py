@@ -136,7 +136,9 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-        await publish_cli.mend(settings, database)
+        mended = await publish_cli.mend(settings, database)
+        if mended.log_is_not_ours:
+            say(mended.log_is_not_ours)
 
 
 def serving_app() -> object:
@@ -185,9 +187,7 @@ def purge(
         async with opened(settings, patient=True) as database:
             await require_head(database)
             unused_for = datetime.timedelta(days=days)
-            return await erase_unused(
-                database, SystemClock(), unused_for, dry_run=dry_run, say=say
-            )
+            return await erase_unused(database, SystemClock(), unused_for, dry_run=dry_run, say=say)
 
     purged = run(work())
     would = "Would erase" if dry_run else "Erased"

@@ -28,8 +28,8 @@ DAYS = 30
 @pytest.fixture
 def erase(database_url: str, clock: FakeClock) -> Erase:
     """Run the purge as the command does, at the time of the test's clock."""
+
     def run(*, dry_run: bool = False) -> Purged:
-    def run(**options: bool) -> Purged:
         async def work() -> Purged:
             database = Database(Settings(database_url=database_url))
             try:
