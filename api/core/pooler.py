@@ -39,7 +39,12 @@ def get_along_with_poolers(engine: AsyncEngine) -> None:
         parameters["statement_cache_size"] = 0
         if not pooled:
             connection = dialect.connect(*arguments, **parameters)
-            pooled = connection.run_async(is_pooled)
+            try:
+                pooled = connection.run_async(is_pooled)
+            except BaseException:
+                # Cancelled, for one: nobody else would know of the connection.
+                dialect.do_terminate(connection)
+                raise
             if not pooled:
                 return connection
             connection.close()

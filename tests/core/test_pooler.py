@@ -11,6 +11,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from api.cli import app as command
+from api.core import pooler
 from api.core.config import Settings
 from api.core.db import Database
 from tests.conftest import AppMaker
@@ -104,3 +105,33 @@ def test_many_clients_at_once_are_served_through_a_pooler(
     count = text("SELECT count(*) FROM exercise_session")
     stored = in_database(pooled_url, lambda db: db.scalar(count))
     assert stored == CLIENTS * budget(quick=4, full=100)
+
+
+def test_a_connection_that_is_given_up_while_it_is_looked_at_is_closed(
+    templates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(_: object) -> bool:
+        raise asyncio.CancelledError
+
+    async def connections(url: str) -> int:
+        database = Database(Settings(database_url=url))
+        async with database.read() as db:
+            count = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+            found: int = (await db.execute(count)).scalar_one()
+        await database.close()
+        return found
+
+    async def left_over(url: str) -> int:
+        database = Database(Settings(database_url=url))
+        with monkeypatch.context() as patch:
+            patch.setattr(pooler, "is_pooled", interrupted)
+            with pytest.raises(asyncio.CancelledError):
+                await database.reader.connect()
+        for _ in range(500):
+            if (count := await connections(url)) == 1:
+                break
+            await asyncio.sleep(0.01)
+        return count - 1
+
+    with databases.fresh_database("postgresql", templates, tmp_path) as url:
+        assert asyncio.run(left_over(url)) == 0
