@@ -26,6 +26,8 @@ from api.triage import checks as triage_checks
 
 # "Temporary failure" in sysexits.h: the same command may well work later.
 LATER = 75
+# How long what an operator runs waits for the database: large tables take their time.
+PATIENT_SECONDS = 60.0
 Result = TypeVar("Result")
 SeedFolder = Annotated[
     Path | None,

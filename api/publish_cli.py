@@ -16,7 +16,7 @@ from api.aggregates.plan import read_plan
 from api.aggregates.publication_log import PublicationLog
 from api.aggregates.publishing import Publisher
 from api.aggregates.restoring import Mended, adopt, put_right
-from api.console import opened, read_settings, run, say
+from api.console import PATIENT_SECONDS, opened, read_settings, run, say
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
@@ -25,9 +25,6 @@ from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.migrations import require_head
 from api.privacy.registry import REGISTRY
-
-# A second publisher waits for the first one as long as this, and a large table takes its time.
-PATIENT_SECONDS = 60.0
 
 
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -222,3 +222,11 @@ async def insert_once(db: AsyncSession, table: Table, values: Mapping[str, Any])
     key = table.primary_key.columns.values()[-1]
     statement = insert(table).values(values).on_conflict_do_nothing().returning(key)
     return (await db.execute(statement)).first() is not None
+
+
+async def insert_new(db: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of many rows whose keys are not taken."""
+    dialect = db.get_bind().dialect.name
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    if rows:
+        await db.execute(insert(table).on_conflict_do_nothing(), rows)
