@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,15 +118,15 @@ class Redoing:
         """
         if self.database.dialect == "sqlite":
             return
-        snapshot = func.pg_current_snapshot()
-        async with self.database.read() as db:
-            newest = (await db.execute(select(func.pg_snapshot_xmax(snapshot)))).scalar_one()
+        async with self.database.write() as db:
+            # Numbered after every one that has written anything by now, if only a lock.
+            ours = (await db.execute(select(func.pg_current_xact_id()))).scalar_one()
+        oldest_running = select(func.pg_snapshot_xmin(func.pg_current_snapshot()))
         give_up = asyncio.get_running_loop().time() + IN_FLIGHT_SECONDS
         while asyncio.get_running_loop().time() < give_up:
             async with self.database.read() as db:
-                oldest = (await db.execute(select(func.pg_snapshot_xmin(snapshot)))).scalar_one()
-            if oldest >= newest:
-                return
+                if (await db.execute(oldest_running)).scalar_one() > ours:
+                    return
             await asyncio.sleep(0.1)
 
 
@@ -156,7 +156,7 @@ async def _redo_all(redoing: Redoing, people: Sequence[uuid.UUID]) -> list[Redon
 
 async def redo_decisions(
     database: Database, withdrawn: str, rule_set: RuleSet, now: datetime.datetime
-) -> AsyncIterator[tuple[int, list[Redone]]]:
+) -> AsyncGenerator[tuple[int, list[Redone]], None]:
     """Decide again on every report whose current decision rests on a withdrawn rule set.
 
     People are looked through in the order of their ids, each once. Yields how many were looked
