@@ -2,7 +2,7 @@
 
 In transaction mode, the next transaction may run on another connection of the database than the
 last. Statements that were prepared on one are then unknown on it, or are somebody else's. So behind
-a pooler nothing is kept prepared, which costs a round trip for every statement.
+a pooler nothing is kept prepared: each statement is parsed and planned again, about 0.1 ms.
 """
 
 from typing import Any
