@@ -123,7 +123,7 @@ def test_two_processes_at_the_same_moment_end_without_a_traceback(
     url: str, name: str, tmp_path: Path
 ) -> None:
     settings = {"publication_log": str(tmp_path / "publications.log")}
-    for _ in range(5):
+    for _ in range(3):
         processes = [
             subprocess.Popen(
                 [FOOTING, name],
