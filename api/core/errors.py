@@ -153,6 +153,10 @@ class NotReady(Exception):
     """The server can't start; the message says what to run."""
 
 
+class Busy(NotReady):
+    """Another process is at work; the same may be run again later."""
+
+
 def refuse(faults: Iterable[Fault]) -> None:
     """Raise when there is anything wrong, naming every place."""
     found = list(faults)

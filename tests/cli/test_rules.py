@@ -145,6 +145,8 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_ane
     assert details["superseded_by"] == again["id"]
     replayed = client.post(f"/v1/decisions/{wrong['id']}/replay", headers=phone.headers)
     assert replayed.json()["identical"] is True
+    replayed = client.post(f"/v1/decisions/{again['id']}/replay", headers=phone.headers)
+    assert replayed.json()["identical"] is True
 
     told = wait_for_withdrawal(client)
     assert told["withdrawn"][0]["hash"] == old

@@ -56,11 +56,27 @@ def test_the_image_serves_and_leaves_migrations_and_content_to_their_own_steps()
     assert not [line for line in LAST_STAGE if re.search(r"migrate|seed", line)]
 
 
-def test_the_image_writes_nowhere_but_in_data() -> None:
+def test_the_image_writes_nowhere_but_in_data_and_log() -> None:
     (environment,) = (line for line in LAST_STAGE if line.startswith("ENV"))
     assert "PYTHONDONTWRITEBYTECODE=1" in environment
     assert "FOOTING_DATABASE_URL=sqlite:////data/" in environment
     assert last("VOLUME") == "/data"
+    assert last("RUN").endswith(" /data /log")
+
+
+def test_a_restore_of_the_database_does_not_reach_the_publication_log() -> None:
+    """Neither in the image nor in the compose file do the two share a volume."""
+    (environment,) = (line for line in LAST_STAGE if line.startswith("ENV"))
+    assert "FOOTING_PUBLICATION_LOG=/log/" in environment
+    volumes = {name: dict(map(split_volume, SERVICES[name]["volumes"])) for name in ("db", "api")}
+    assert volumes["api"]["/log"] not in volumes["db"].values()
+    assert volumes["api"]["/log"] in COMPOSE["volumes"]
+
+
+def split_volume(volume: str) -> tuple[str, str]:
+    """Return where a volume is to be found in the container, and its name."""
+    name, _, place = volume.partition(":")
+    return place, name
 
 
 def test_the_image_takes_the_lock_without_the_development_part(tmp_path: Path) -> None:
