@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -26,12 +27,13 @@ from api.http import compatibility, docs_page, openapi, problems
 from api.http.compatibility import DeprecationMiddleware
 from api.http.compatibility import router as compatibility_router
 from api.http.limits import Limiter
-from api.http.middleware import RequestMiddleware
+from api.http.middleware import BodyLimits, RequestMiddleware
 from api.http.operations import router as operations_router
 from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
 from api.journal.sync_router import BATCHES
 from api.journal.sync_router import router as sync_router
+from api.journal.sync_schemas import MAX_BATCH_VALUES
 from api.migrations import require_head
 from api.participants.router import router as participants_router
 from api.participants.schedule_router import router as schedule_router
@@ -94,7 +96,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """Make the app, or raise NotReady. Nothing is opened before its lifespan starts."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         database = Database(settings)
         app.state.database = database
         try:
@@ -103,7 +105,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             watcher = asyncio.create_task(
                 watch_releases(app, database, settings.release_poll_seconds)
             )
-            yield
+            # The connections know nothing of the app but this.
+            yield {"settings": settings}
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
@@ -150,7 +153,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.compatibility = compatibility.describe(settings, app.version)
     app.state.plans = read_plans(settings.seed_folder, settings.aggregates_profile)
     app.state.rule_sets = RuleSets()
-    app.state.body_limits = {BATCHES: settings.max_batch_bytes}
+    app.state.body_limits = {
+        "": BodyLimits(settings.max_body_bytes),
+        BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),
+    }
     app.state.access_tokens = (
         AccessTokens(settings.oidc_issuer, settings, app.state.clock)
         if settings.oidc_issuer
