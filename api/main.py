@@ -23,6 +23,7 @@ from api.core.clock import Clock, SystemClock
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
+from api.core.writable import WriteCheck
 from api.http import compatibility, docs_page, openapi, problems
 from api.http.compatibility import DeprecationMiddleware
 from api.http.compatibility import router as compatibility_router
@@ -37,6 +38,7 @@ from api.journal.sync_schemas import MAX_BATCH_VALUES
 from api.migrations import require_head
 from api.participants.router import router as participants_router
 from api.participants.schedule_router import router as schedule_router
+from api.privacy.exports import Exports
 from api.privacy.router import router as privacy_router
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
@@ -99,6 +101,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         database = Database(settings)
         app.state.database = database
+        app.state.write_check = WriteCheck(database)
         try:
             await require_head(database)
             await take_up(app, database)
@@ -150,6 +153,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.clock = clock or SystemClock()
     app.state.limiter = Limiter(settings)
+    app.state.exports = Exports(settings.max_exports)
     app.state.compatibility = compatibility.describe(settings, app.version)
     app.state.plans = read_plans(settings.seed_folder, settings.aggregates_profile)
     app.state.rule_sets = RuleSets()

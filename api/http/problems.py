@@ -17,12 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.core import errors
-from api.core.db import is_outage
+from api.core.db import Busy, is_outage
 from api.core.errors import MAX_FAULTS, Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:footing:problem:"
 RETRY_AFTER_SECONDS = 2
+RETRY_SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
@@ -165,10 +166,11 @@ def from_exception(raised: Exception) -> Problem:
         log.warning("gone while it was being read", exc_info=raised)
         return errors.NotFound("It was deleted a moment ago.")
     if is_outage(raised):
-        log.warning("database unavailable", exc_info=raised)
+        if not isinstance(raised, Busy):  # to refuse has to stay cheap
+            log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(
             "The database can't be reached just now. Nothing was stored; send it again.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=RETRY_SOON,
         )
     log.error("unhandled error", exc_info=raised)
     return errors.InternalError("Nothing was stored. The request's id finds it in our logs.")

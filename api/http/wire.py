@@ -29,7 +29,7 @@ from api.core.errors import (
     Unavailable,
 )
 from api.http.middleware import protect
-from api.http.problems import RETRY_AFTER_SECONDS, problem_response
+from api.http.problems import RETRY_SOON, problem_response
 
 log = structlog.get_logger("footing.access")
 
@@ -113,8 +113,7 @@ class WireProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
             message = "Too many connections are open. Try again later."
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            self._refuse(Unavailable(message, headers=headers))
+            self._refuse(Unavailable(message, headers=RETRY_SOON))
             return
         self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
 
