@@ -220,10 +220,11 @@ class Database:
         """Write something small during a read: in its transaction, where that one can write.
 
         A second connection would be waited for while the first is held: enough of those at the same
-        time would wait for each other.
+        time would wait for each other. If the write fails, the read can go on.
         """
         if self.reader is self.writer:
-            yield reading
+            async with reading.begin_nested():
+                yield reading
             return
         async with self.write() as db:
             yield db
