@@ -47,6 +47,11 @@ class GentleTransport:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.protocol.transport, name)
 
+    def write(self, data: bytes) -> None:
+        """Send, unless there is no one left to take it."""
+        if not (self.protocol.ended or self.protocol.transport.is_closing()):
+            self.protocol.transport.write(data)
+
     def close(self) -> None:
         """Close once the client has nothing more to send, or has had its time."""
         self.protocol.close_gently()
@@ -66,9 +71,12 @@ class WireProtocol(HttpToolsProtocol):
         self.settings: Settings = app_state["settings"]
         # A request is read head first, then body, if there is one.
         self.in_head = True
-        self.head_bytes = 0
-        # Whatever still comes is thrown away: the answer is given, and the connection ends.
+        # Lines and headers of this request; and bytes that have come since it last got on.
+        self.header_bytes = 0
+        self.waiting_bytes = 0
+        # Whatever still comes is thrown away; and nothing more is sent either.
         self.lingering = False
+        self.ended = False
         self.reading: TimerHandle | None = None
         self.writing: TimerHandle | None = None
         self.unsent = 0
@@ -85,11 +93,7 @@ class WireProtocol(HttpToolsProtocol):
             self.reading = None
 
     def _head_timed_out(self) -> None:
-        newest: RequestResponseCycle | None = self.cycle
-        if newest is not None and not newest.response_complete:
-            # An earlier request is still being answered, and this one was sent ahead of time.
-            newest.keep_alive = False
-        elif self.head_bytes:
+        if self.waiting_bytes:
             self._refuse(RequestTimeout("The headers did not arrive in time."))
         else:
             self.transport.close()
@@ -98,11 +102,6 @@ class WireProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             # It is the app that is not reading.
             self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
-            return
-        self.cycle.disconnected = True
-        self.cycle.message_event.set()
-        if self.cycle.response_started:
-            self.transport.abort()
         else:
             self._refuse(RequestTimeout("The body did not arrive in time."))
 
@@ -125,16 +124,15 @@ class WireProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read, and measure a head that is not complete yet."""
+        """Read, and measure headers that are not complete yet."""
         if self.lingering or self.transport.is_closing():
             return
-        if self.in_head:
-            self.head_bytes += len(data)
-            if self.reading is None:
-                self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
+        self.waiting_bytes += len(data)
+        if self.in_head and self.reading is None:
+            self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
         super().data_received(data)
-        if self.in_head and self.head_bytes > self.settings.max_header_bytes:
-            self._refuse(self._too_large())
+        if self.waiting_bytes > self.settings.max_header_bytes:
+            self._refuse_headers()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection; where an answer was never taken, without waiting for that."""
@@ -147,18 +145,31 @@ class WireProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start a request; one that was sent ahead has its time from here."""
         super().on_message_begin()
+        self.header_bytes = 0
         if self.reading is None and not self.lingering:
             self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
 
+    def on_url(self, url: bytes) -> None:
+        """Measure the request line."""
+        if self._fits(len(url)):
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Measure each header, also those that trail a body in chunks."""
+        if self._fits(len(name) + len(value) + len(b": \r\n")):
+            super().on_header(name, value)
+
+    def _fits(self, more: int) -> bool:
+        self.header_bytes += more
+        if self.header_bytes > self.settings.max_header_bytes:
+            self._refuse_headers()
+        return not self.lingering
+
     def on_headers_complete(self) -> None:
-        """Hand the request on, unless its headers are too large."""
+        """Hand the request on."""
         if self.lingering:
             return
-        lines = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        if len(self.url) + lines > self.settings.max_header_bytes:
-            self._refuse(self._too_large())
-            return
-        self.in_head = False
+        self.in_head, self.waiting_bytes = False, 0
         super().on_headers_complete()
         self.cycle.transport = GentleTransport(self)  # type: ignore[assignment]
         self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
@@ -168,6 +179,7 @@ class WireProtocol(HttpToolsProtocol):
         if self.lingering:
             return
         super().on_body(body)
+        self.waiting_bytes = 0
         self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
 
     def on_message_complete(self) -> None:
@@ -175,7 +187,7 @@ class WireProtocol(HttpToolsProtocol):
         if self.lingering:
             return
         self._expect_nothing()
-        self.in_head, self.head_bytes = True, 0
+        self.in_head, self.waiting_bytes = True, 0
         super().on_message_complete()
 
     # Answers that nobody takes
@@ -210,12 +222,12 @@ class WireProtocol(HttpToolsProtocol):
 
     def close_gently(self) -> None:
         """Close the connection, after what the client is still sending."""
-        if self.lingering or self.transport.is_closing():
+        if self.ended or self.transport.is_closing():
             return
-        if self.in_head and not self.head_bytes:
+        if self.in_head and not self.waiting_bytes:
             self.transport.close()
             return
-        self.lingering = True
+        self.lingering = self.ended = True
         self._unset_keepalive_if_required()
         self.transport.write_eof()
         self.flow.resume_reading()
@@ -223,15 +235,28 @@ class WireProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
-        if not self.lingering:
-            self._refuse(MalformedHttp(msg))
+        self._refuse(MalformedHttp(msg))
 
-    @staticmethod
-    def _too_large() -> Problem:
-        return HeadersTooLarge("The request's line and headers are too large together.")
+    def _refuse_headers(self) -> None:
+        self._refuse(HeadersTooLarge("The request's line and headers are too large together."))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer a request that never reaches the app, and end the connection."""
+        """Answer a request that is not complete, and end the connection."""
+        if self.lingering:
+            return
+        self.lingering = True
+        newest: RequestResponseCycle | None = self.cycle
+        if self.in_head and newest is not None and not newest.response_complete:
+            # An earlier request is still being answered, and the connection ends with that.
+            newest.keep_alive = False
+            return
+        if not self.in_head:
+            # The app waits for the rest of the body.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
         request_id = uuid.uuid4().hex
         scope = {"path": "", "state": {"request_id": request_id}}
         response = problem_response(scope, problem)
@@ -241,6 +266,5 @@ class WireProtocol(HttpToolsProtocol):
         head = b"".join(name + b": " + value + b"\r\n" for name, value in lines)
         self.transport.write(STATUS_LINE[problem.status] + head + b"\r\n" + bytes(response.body))
         log.info("request refused", status=problem.status, code=problem.code, request_id=request_id)
-        # Something of the request is always left to read.
-        self.head_bytes = max(self.head_bytes, 1)
+        self.waiting_bytes = max(self.waiting_bytes, 1)  # something is always left to read
         self.close_gently()

@@ -18,14 +18,12 @@ from api.core.errors import RateLimited, Unavailable
 from api.http import spooled
 from api.http.deps import open_db, open_read_db
 from api.privacy.exports import Exports
-from tests.core.conftest import plain_logs
 from tests.core.stored import in_database
 from tests.privacy.test_fhir import FHIR, sessions
 from tests.support.life import NOTE
 from tests.support.phone import Phone
 from tests.support.server import Server, running_server
 
-__all__ = ["plain_logs"]
 JSON = "application/json"
 
 
