@@ -20,7 +20,6 @@ from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
-from api.http.wire import WireProtocol
 from api.main import create_app
 from api.migrations import migrate as bring_to_head
 from api.migrations import require_head
@@ -164,7 +163,8 @@ def serve(
         host=host,
         port=port,
         workers=workers,
-        http=WireProtocol,
+        # By name: unpickling the class would import the app before a worker answers its parent.
+        http="api.http.wire:WireProtocol",
         ws="none",
         access_log=False,
         log_config=None,
