@@ -166,6 +166,9 @@ def serve(
         host=host,
         port=port,
         workers=workers,
+        # By name: unpickling the class would import the app before a worker answers its parent.
+        http="api.http.wire:WireProtocol",
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

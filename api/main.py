@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import Depends, FastAPI
@@ -22,20 +23,23 @@ from api.core.clock import Clock, SystemClock
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
+from api.core.writable import WriteCheck
 from api.http import compatibility, docs_page, openapi, problems
 from api.http.compatibility import DeprecationMiddleware
 from api.http.compatibility import router as compatibility_router
 from api.http.limits import Limiter
-from api.http.middleware import RequestMiddleware
+from api.http.middleware import BodyLimits, RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
 from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
 from api.journal.sync_router import BATCHES
 from api.journal.sync_router import router as sync_router
+from api.journal.sync_schemas import MAX_BATCH_VALUES
 from api.migrations import require_head
 from api.participants.router import router as participants_router
 from api.participants.schedule_router import router as schedule_router
+from api.privacy.exports import Exports
 from api.privacy.router import router as privacy_router
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
@@ -95,16 +99,18 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     """Make the app, or raise NotReady. Nothing is opened before its lifespan starts."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         database = Database(settings)
         app.state.database = database
+        app.state.write_check = WriteCheck(database)
         try:
             await require_head(database)
             await take_up(app, database)
             watcher = asyncio.create_task(
                 watch_releases(app, database, settings.release_poll_seconds)
             )
-            yield
+            # The connections know nothing of the app but this.
+            yield {"settings": settings}
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
@@ -150,10 +156,14 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.clock = clock or SystemClock()
     app.state.limiter = Limiter(settings)
+    app.state.exports = Exports(settings.max_exports)
     app.state.compatibility = compatibility.describe(settings, app.version)
     app.state.plans = read_plans(settings.seed_folder, settings.aggregates_profile)
     app.state.rule_sets = RuleSets()
-    app.state.body_limits = {BATCHES: settings.max_batch_bytes}
+    app.state.body_limits = {
+        "": BodyLimits(settings.max_body_bytes),
+        BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),
+    }
     app.state.access_tokens = (
         AccessTokens(settings.oidc_issuer, settings, app.state.clock)
         if settings.oidc_issuer

@@ -189,6 +189,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_async_url)] = "sqlite+aiosqlite:///footing.db"
     database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
     database_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    database_max_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
     seed_folder: Path = SEED_FOLDER
     release_poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0
     unused_enrolment_days: Annotated[int, Field(ge=1, le=3650)] = 30
@@ -199,6 +200,12 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
+    max_header_bytes: Annotated[int, Field(ge=4096, le=1024 * 1024)] = 32 * 1024
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 800
+    max_exports: Annotated[int, Field(ge=1, le=1000)] = 4
+    header_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
+    body_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    send_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = MEMORY
     rate_limit_enrolment: Rate = "1000/hour"
     rate_limit_public: Rate = "600/minute"

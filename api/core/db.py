@@ -2,8 +2,8 @@
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -51,7 +51,8 @@ OUTAGES = (
     ConnectionError,
     asyncio.TimeoutError,
 )
-AWAY_SQLSTATES = ("08", "53", "57P", "55P03", "40001", "40P01")
+# 25006: read-only, as after a failover, or by an operator's hand.
+AWAY_SQLSTATES = ("08", "25006", "53", "57P", "55P03", "40001", "40P01")
 
 SQLITE_PRAGMAS = {
     "journal_mode": "WAL",
@@ -154,37 +155,81 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
     return engine
 
 
+class Busy(PoolTimeoutError):
+    """Too many transactions wait for a connection already."""
+
+
+class Queue:
+    """Who has a connection of one pool, or waits for one: a bounded number.
+
+    Without a bound everyone would wait for as long as it takes to time out, and be refused then.
+    """
+
+    def __init__(self, connections: int, max_waiting: int) -> None:
+        self.places = connections + max_waiting
+        self.taken = 0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take a place for one transaction, or raise Busy at once."""
+        if self.taken >= self.places:
+            raise Busy(f"{self.taken} transactions are open or waiting")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
 class Database:
     """The engines of one process: one to write, one to read (the same on PostgreSQL)."""
 
     def __init__(self, settings: Settings, *, patient: bool = False) -> None:
         self.writer = create_engine(settings, writer=True, patient=patient)
         self.dialect = self.writer.dialect.name
-        self.reader = (
-            create_engine(settings, writer=False) if self.dialect == "sqlite" else self.writer
-        )
+        self.failed_writes = 0
+        pool_size, max_waiting = settings.database_pool_size, settings.database_max_waiting
+        if self.dialect == "sqlite":
+            self.reader = create_engine(settings, writer=False)
+            self.reads = Queue(pool_size, max_waiting)
+            self.writes = Queue(1, max_waiting)
+        else:
+            self.reader = self.writer
+            self.reads = self.writes = Queue(pool_size, max_waiting)
+
+    @property
+    def writing(self) -> bool:
+        """Whether any transaction of this process writes, or waits to."""
+        return self.writes.taken > 0
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that is committed at the end, or rolled back by an exception."""
-        async with AsyncSession(self.writer, expire_on_commit=False) as db, db.begin():
-            yield db
+        with self.writes.place():
+            try:
+                async with AsyncSession(self.writer, expire_on_commit=False) as db, db.begin():
+                    yield db
+            except Exception as error:
+                self.failed_writes += is_outage(error)
+                raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that only reads."""
-        async with AsyncSession(self.reader, expire_on_commit=False) as db, db.begin():
-            yield db
+        with self.reads.place():
+            async with AsyncSession(self.reader, expire_on_commit=False) as db, db.begin():
+                yield db
 
     @asynccontextmanager
     async def write_beside(self, reading: AsyncSession) -> AsyncIterator[AsyncSession]:
         """Write something small during a read: in its transaction, where that one can write.
 
         A second connection would be waited for while the first is held: enough of those at the same
-        time would wait for each other.
+        time would wait for each other. If the write fails, the read can go on.
         """
         if self.reader is self.writer:
-            yield reading
+            async with reading.begin_nested():
+                yield reading
             return
         async with self.write() as db:
             yield db

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+# A problem document lists this many faults; nothing collects more.
+MAX_FAULTS = 50
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -61,6 +64,14 @@ class MalformedJson(Problem):
     title = "The body is not JSON"
 
 
+class MalformedHttp(Problem):
+    """The request is not HTTP."""
+
+    status = 400
+    code = "malformed_http"
+    title = "The request is not HTTP"
+
+
 class NotAuthenticated(Problem):
     """No token, or one that is not (or no longer) valid."""
 
@@ -101,12 +112,28 @@ class NotAcceptable(Problem):
     title = "No such media type here"
 
 
+class RequestTimeout(Problem):
+    """The request stopped arriving before it was complete."""
+
+    status = 408
+    code = "request_timeout"
+    title = "The request did not arrive in time"
+
+
 class BodyTooLarge(Problem):
     """The body is larger than this call takes."""
 
     status = 413
     code = "body_too_large"
     title = "The body is too large"
+
+
+class BodyTooComplex(Problem):
+    """The body has more values, keys in one object or levels than this request takes."""
+
+    status = 413
+    code = "body_too_complex"
+    title = "The body is too complex"
 
 
 class PreconditionFailed(Problem):
@@ -131,6 +158,14 @@ class RateLimited(Problem):
     status = 429
     code = "rate_limited"
     title = "Too many requests"
+
+
+class HeadersTooLarge(Problem):
+    """The request's line and headers are larger together than this server takes."""
+
+    status = 431
+    code = "headers_too_large"
+    title = "The headers are too large"
 
 
 class InternalError(Problem):

@@ -8,7 +8,6 @@ import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 
 import brotli
@@ -20,6 +19,7 @@ from werkzeug.http import parse_accept_header, parse_etags
 
 from api.core.canonical import sha256
 from api.core.errors import PreconditionFailed
+from api.http.caching import cached_if_short
 
 IDENTITY = "identity"
 # Best first, where a client likes several equally.
@@ -71,7 +71,7 @@ def make_body(
     )
 
 
-@lru_cache(maxsize=512)
+@cached_if_short
 def choose_coding(accept_encoding: str, available: tuple[str, ...]) -> str:
     """Pick the coding that the client likes best (RFC 9110, 12.5.3)."""
     accepted = parse_accept_header(accept_encoding, Accept)
@@ -83,7 +83,7 @@ def choose_coding(accept_encoding: str, available: tuple[str, ...]) -> str:
     return best
 
 
-@lru_cache(maxsize=2048)
+@cached_if_short
 def matches(if_none_match: str, tag: str) -> bool:
     """Tell whether a client already holds this body, in whichever coding it got it."""
     etags = parse_etags(if_none_match)

@@ -6,7 +6,12 @@ Pydantic alone would read `true` as 1, a number as a time and a time without an 
 import datetime
 import re
 import uuid
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,9 +19,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from api.core.errors import MAX_FAULTS
 from api.core.zones import one_spelling
 
 # Also as platforms write it by default: with a space, without seconds, without a colon.
@@ -44,11 +53,35 @@ def _allow_null(schema: dict[str, Any]) -> None:
             field["type"] = [field["type"], "null"]
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many faults a validation has found, and how many are enough."""
+
+    enough: int = MAX_FAULTS
+    found: int = 0
+
+
+_tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
+
+@contextmanager
+def counting_faults(enough: int = MAX_FAULTS) -> Iterator[Tally]:
+    """Stop collecting faults within this block once `enough` of them are found."""
+    tally = Tally(enough)
+    token = _tally.set(tally)
+    try:
+        yield tally
+    finally:
+        _tally.reset(token)
+
+
 class RequestModel(BaseModel):
     """Base of every request body.
 
     An unknown field is refused, never dropped in silence. Null for a field that may be left out is
     the same as leaving it out, whatever its default: generated clients write every field.
+    Validation stops collecting once enough is wrong: a fault costs far more time and memory than
+    the byte or two that cause it.
     """
 
     model_config = ConfigDict(
@@ -62,6 +95,40 @@ class RequestModel(BaseModel):
             return data
         optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
         return {k: v for k, v in data.items() if v is not None or k not in optional}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _stop_at_enough(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        tally = _tally.get()
+        if tally is None:
+            with counting_faults() as tally:
+                return cls._counted(value, handler, tally)
+        return cls._counted(value, handler, tally)
+
+    @classmethod
+    def _counted(cls, value: Any, handler: ModelWrapValidatorHandler[Self], tally: Tally) -> Self:
+        if tally.found >= tally.enough:
+            # A fault like any other, so that nothing unvalidated is ever taken for valid.
+            raise PydanticCustomError("not_checked", "was not checked: enough else is wrong")
+        before = tally.found
+        try:
+            return handler(cls._without_flood(value, tally.enough))
+        except ValidationError as error:
+            tally.found = before + error.error_count()
+            raise
+
+    @classmethod
+    def _without_flood(cls, value: Any, enough: int) -> Any:
+        """Leave out unknown fields beyond enough of them; those that stay are refused."""
+        if (
+            not isinstance(value, dict)
+            or cls.model_config.get("extra") != "forbid"
+            or len(value) <= len(cls.model_fields) + enough
+        ):
+            return value
+        unknown = islice((name for name in value if name not in cls.model_fields), enough)
+        kept = cls.model_fields.keys() | set(unknown)
+        return {name: given for name, given in value.items() if name in kept}
 
 
 class ResponseModel(BaseModel):

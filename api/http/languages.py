@@ -1,11 +1,10 @@
 """Which language an answer is in: `?lang=` first, then `Accept-Language`, then English."""
 
-from functools import lru_cache
-
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from api.core.errors import Fault, InvalidRequest
+from api.http.caching import cached_if_short
 
 DEFAULT = "en"
 
@@ -15,7 +14,7 @@ def _primary(tag: str) -> str:
     return tag.lower().replace("_", "-").partition("-")[0]
 
 
-@lru_cache(maxsize=1024)
+@cached_if_short
 def negotiate(accept_language: str, available: tuple[str, ...]) -> str:
     """Pick the best of the available languages; `es-MX` is served `es`, no match English."""
     accepted = parse_accept_header(accept_language, LanguageAccept)

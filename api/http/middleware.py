@@ -3,16 +3,17 @@
 import re
 import time
 import uuid
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.errors import BodyTooLarge, Problem, UnsupportedMediaType
-from api.http.problems import from_exception, problem_response
+from api.http.json_limits import MAX_VALUES, JsonMeter
+from api.http.problems import BodyRefused, from_exception, problem_response
 
 WELL_FORMED_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -22,10 +23,18 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-API_CONTENT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 log = structlog.get_logger("footing.access")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How many bytes and JSON values a body may have."""
+
+    max_bytes: int
+    max_values: int = MAX_VALUES
 
 
 def has_foreign_body(method: str, headers: Headers) -> bool:
@@ -64,34 +73,40 @@ def too_large(max_body_bytes: int) -> BodyTooLarge:
     return BodyTooLarge(f"The body is larger than {max_body_bytes} bytes.")
 
 
-def limited(receive: Receive, max_body_bytes: int) -> Receive:
-    """Count a body as it comes: one sent in chunks tells no length before.
+def limited(receive: Receive, limits: BodyLimits) -> Receive:
+    """Measure a body as it arrives: one sent in chunks tells no length before.
 
-    Starlette has the same, but answers in plain text and before any other middleware.
+    Starlette has a limit of bytes, but answers in plain text and before any other middleware.
     """
     received = 0
+    meter = JsonMeter(limits.max_values)
 
-    async def receive_counted() -> Message:
+    async def receive_measured() -> Message:
         nonlocal received
         message = await receive()
-        received += len(message.get("body", b""))
-        if received > max_body_bytes:
-            # FastAPI lets nothing else through from where it reads a body.
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body: bytes = message.get("body", b"")
+        received += len(body)
+        if received > limits.max_bytes:
+            raise BodyRefused(too_large(limits.max_bytes))
+        try:
+            meter.feed(body)
+        except Problem as problem:
+            raise BodyRefused(problem) from None
         return message
 
-    return receive_counted
+    return receive_measured
 
 
-def complete_headers(message: Message, request_id: str) -> None:
-    """Give an answer the headers that every one has, and take those that mean nothing on it."""
-    outgoing = MutableHeaders(scope=message)
+def protect(outgoing: MutableHeaders, status: int, request_id: str) -> None:
+    """Add what every answer carries."""
     outgoing["X-Request-ID"] = request_id
     for name, value in SECURITY_HEADERS:
         outgoing.setdefault(name, value)
-    outgoing.setdefault("Content-Security-Policy", API_CONTENT_POLICY)
     outgoing.setdefault("Cache-Control", "no-store")
-    if message["status"] == HTTPStatus.NO_CONTENT:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        # What is still to come of the request is not worth reading.
+        outgoing["Connection"] = "close"
+    if status == HTTPStatus.NO_CONTENT:
         # Of nothing there is no type.
         del outgoing["Content-Type"]
 
@@ -117,14 +132,14 @@ class RequestMiddleware:
         if method == "HEAD":
             inner["method"] = "GET"
         state = scope["app"].state
-        max_body_bytes: int = state.body_limits.get(scope["path"], state.settings.max_body_bytes)
+        limits: BodyLimits = state.body_limits.get(scope["path"], state.body_limits[""])
         status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                complete_headers(message, request_id)
+                protect(MutableHeaders(scope=message), status, request_id)
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
@@ -132,9 +147,9 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            refused = body_problem(method, headers, max_body_bytes)
+            refused = body_problem(method, headers, limits.max_bytes)
             if refused is None:
-                await self.app(inner, limited(receive, max_body_bytes), send_with_headers)
+                await self.app(inner, limited(receive, limits), send_with_headers)
             else:
                 await problem_response(inner, refused)(inner, receive, send_with_headers)
         except Exception as raised:  # the last net: whatever it is becomes a problem

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field
-from sqlalchemy import text
 
 from api.core.errors import Unavailable
-from api.http.deps import ReadDb
+from api.core.writable import WriteCheck
 from api.http.fields import ResponseModel
+from api.http.problems import RETRY_SOON
 
 router = APIRouter(tags=["operations"])
 
@@ -20,7 +20,7 @@ class Health(ResponseModel):
 
 
 class Readiness(ResponseModel):
-    """The database answers and content is loaded."""
+    """The database can be read and written, and content is loaded."""
 
     status: Literal["ok"]
     release: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")]
@@ -33,10 +33,12 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz")
-async def get_readiness(request: Request, db: ReadDb) -> Readiness:
-    """Tell that the database can be reached and that a release is loaded."""
-    await db.execute(text("SELECT 1"))
+async def get_readiness(request: Request) -> Readiness:
+    """Tell that the database can be read and written, and that a release is loaded."""
+    check: WriteCheck = request.app.state.write_check
     release = getattr(request.app.state, "release", None)
     if release is None:
-        raise Unavailable("No release is loaded yet.", headers={"Retry-After": "2"})
+        raise Unavailable("No release is loaded yet.", headers=RETRY_SOON)
+    if await check.reason() is not None:
+        raise Unavailable("The database can't be written to just now.", headers=RETRY_SOON)
     return Readiness(status="ok", release=release.hash)

@@ -17,13 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.core import errors
-from api.core.db import is_outage
-from api.core.errors import Fault, Problem
+from api.core.db import Busy, is_outage
+from api.core.errors import MAX_FAULTS, Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:footing:problem:"
 RETRY_AFTER_SECONDS = 2
-MAX_FAULTS = 50
+RETRY_SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,14 @@ class ProblemDetails(BaseModel):
         Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$", description="Quote it in a bug report."),
     ]
     errors: Annotated[list[ProblemError], Field(max_length=MAX_FAULTS)]
+
+
+class BodyRefused(HTTPException):
+    """A problem with a body that is still arriving: FastAPI lets nothing else through there."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.status)
+        self.problem = problem
 
 
 def problem_response(scope: Mapping[str, Any], problem: Problem) -> Response:
@@ -111,10 +119,10 @@ def from_validation(raised: RequestValidationError) -> Problem:
     if any(error["type"] == "json_invalid" for error in found):
         position = next(iter(found))["loc"][-1]
         return errors.MalformedJson(f"The body is not JSON (at character {position}).")
-    faults = [fault_of(error) for error in found]
+    faults = [fault_of(error) for error in found[:MAX_FAULTS]]
     # The body itself missing or of another type: there is no field to point to.
     detail = "; ".join(f"{fault.pointer or 'body'}: {fault.message}" for fault in faults[:3])
-    more = len(faults) - 3
+    more = len(found) - 3
     return errors.InvalidRequest(detail + (f"; and {more} more" if more > 0 else ""), faults=faults)
 
 
@@ -135,6 +143,8 @@ def allowed_methods(request: Request) -> str:
 
 def from_http_exception(request: Request, raised: HTTPException) -> Problem:
     """Give what the framework itself raises the shape of ours."""
+    if isinstance(raised, BodyRefused):
+        return raised.problem
     match raised.status_code:
         case HTTPStatus.NOT_FOUND:
             return errors.NotFound("There is nothing at this address.")
@@ -143,8 +153,6 @@ def from_http_exception(request: Request, raised: HTTPException) -> Problem:
             return errors.MethodNotAllowed(
                 f"{request.method} is not possible here; {allow} is.", headers={"Allow": allow}
             )
-        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return errors.BodyTooLarge("The body is larger than this call takes.")
         case HTTPStatus.BAD_REQUEST:
             return errors.MalformedJson("The body is not JSON.")
         case _:
@@ -158,10 +166,11 @@ def from_exception(raised: Exception) -> Problem:
         log.warning("gone while it was being read", exc_info=raised)
         return errors.NotFound("It was deleted a moment ago.")
     if is_outage(raised):
-        log.warning("database unavailable", exc_info=raised)
+        if not isinstance(raised, Busy):  # to refuse has to stay cheap
+            log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(
             "The database can't be reached just now. Nothing was stored; send it again.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=RETRY_SOON,
         )
     log.error("unhandled error", exc_info=raised)
     return errors.InternalError("Nothing was stored. The request's id finds it in our logs.")

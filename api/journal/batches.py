@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.core.db import is_outage
 from api.core.errors import Fault, InvalidRequest, Problem
-from api.http.fields import RecordId
+from api.http.fields import RecordId, counting_faults
 from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
@@ -24,6 +24,8 @@ from api.triage.evaluation import advise, ranks
 
 log = structlog.get_logger(__name__)
 RECORD_ID: TypeAdapter[uuid.UUID] = TypeAdapter(RecordId)
+# A receipt's `detail` names this many faults of its record.
+FAULTS_TOLD = 3
 # The fault may be ours: a release that knows what the record names may be yet to come.
 RETRIED = {"unknown_activity", "unknown_question", "unknown_choice", "internal_error"}
 
@@ -51,7 +53,7 @@ class Entry:
             found["status"] = "conflict" if self.conflict else "rejected"
             found["action"] = "retry_later" if first.code in RETRIED else "fix"
             found["code"] = first.code
-            found["detail"] = "; ".join(fault.message for fault in self.faults[:3])[:1000]
+            found["detail"] = "; ".join(fault.message for fault in self.faults[:FAULTS_TOLD])[:1000]
             found["pointer"] = first.pointer[:500]
         else:
             found["status"] = "created" if self.kept.created else "duplicate"
@@ -83,7 +85,8 @@ def _read(
     for index, item in enumerate(items):
         entry = Entry(kind, f"/{name}/{index}", index)
         try:
-            entry.record = model.model_validate(item)
+            with counting_faults(enough=FAULTS_TOLD):
+                entry.record = model.model_validate(item)
             entry.record_id = entry.record.id
         except ValidationError as error:
             entry.faults = [

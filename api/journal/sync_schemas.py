@@ -19,6 +19,8 @@ from api.triage.schemas import Level
 
 MAX_ITEMS = 500
 MAX_KNOWN = 5000
+# 500 sessions with 100 items each, every field given, are 558,000 values.
+MAX_BATCH_VALUES = 600_000
 
 RecordKind = Annotated[
     Literal["session", "symptom_report", "clearance"],

@@ -1,10 +1,9 @@
 """One's own data: all of it to take along, and all of it to be forgotten."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
 
 from api.aggregates import ledger
 from api.aggregates.deps import CurrentPlans
@@ -15,8 +14,10 @@ from api.core.db import Database
 from api.http.conditional import JSON
 from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.media_types import choose_media_type
+from api.http.spooled import SpooledResponse, spool
 from api.participants.deps import ErasingCaller, ReadingCaller, StreamingCaller
 from api.privacy import fhir, service
+from api.privacy.exports import Exports
 from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export, PrivacyLedger
 
 router = APIRouter(prefix="/v1", tags=["participants"])
@@ -64,26 +65,22 @@ async def read_privacy_ledger(
 )
 async def export_everything(
     request: Request, caller: StreamingCaller, clock: CurrentClock
-) -> StreamingResponse:
+) -> SpooledResponse:
     """Get everything that is stored about oneself, as one JSON document.
 
-    With `Accept: application/fhir+json` it is a FHIR R4B Bundle of what FHIR has a word for. An
-    answer that breaks off is not complete, however much of it there is.
+    With `Accept: application/fhir+json` it is a FHIR R4B Bundle of what FHIR has a word for. A
+    participant can have one export sent at a time (429).
     """
     media_type = choose_media_type(request, (JSON, fhir.MEDIA_TYPE))
     database: Database = request.app.state.database
+    exports: Exports = request.app.state.exports
     write = service.export if media_type == JSON else service.export_fhir
-    pieces = write(database, caller.participant_id, clock)
-    # What fails before the first piece is answered as a problem. What fails later breaks the answer
-    # off without its last chunk, so that no client takes it for a complete document.
-    first = await anext(pieces)
-
-    async def every_piece() -> AsyncIterator[bytes]:
-        async with contextlib.aclosing(pieces):
-            yield first
-            async for piece in pieces:
-                yield piece
-
-    name = "footing-export.json" if media_type == JSON else "footing-export.fhir.json"
+    with exports.prepare(caller.participant_id):
+        # However slowly it is taken: by then the database is done with it.
+        async with contextlib.aclosing(write(database, caller.participant_id, clock)) as pieces:
+            file = await spool(pieces)
+    suffix = "json" if media_type == JSON else "fhir.json"
+    name = f"footing-export-{clock.now().date()}.{suffix}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
-    return StreamingResponse(every_piece(), media_type=media_type, headers=headers)
+    finished = partial(exports.sent, caller.participant_id)
+    return SpooledResponse(file, media_type=media_type, headers=headers, finished=finished)

@@ -41,9 +41,10 @@ def test_linking_a_phone_while_everything_is_erased_is_answered_either_way(
 def test_more_exports_at_once_than_there_are_connections_are_all_answered(
     database_url: str, make_client: AppMaker
 ) -> None:
-    client: TestClient = make_client(database_url=database_url, database_pool_size=2)
-    phone = Phone(client)
-    phone.enrol()
+    client: TestClient = make_client(database_url=database_url, database_pool_size=2, max_exports=8)
+    phones = [Phone(client) for _ in range(8)]
+    for phone in phones:
+        phone.enrol()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: phone.get("/v1/me/export"), range(8)))
+        answers = list(pool.map(lambda phone: phone.get("/v1/me/export"), phones))
     assert {answer.status_code for answer in answers} == {200}

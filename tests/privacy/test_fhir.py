@@ -6,7 +6,6 @@ import json
 import tracemalloc
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,7 +21,6 @@ from api.privacy.schemas import FHIR_EXAMPLE
 from tests.support.clock import FakeClock
 from tests.support.life import NOTE, live
 from tests.support.phone import CONSENT_VERSION, Json, Phone
-from tests.support.server import running_server
 
 FHIR = "application/fhir+json"
 LOINC_PAIN = ("http://loinc.org", "72514-3")
@@ -464,38 +462,3 @@ def test_what_arrives_during_an_export_is_in_the_next_one(
     document = asyncio.run(interrupted())
     assert "before" in document
     assert "during" not in document
-
-
-@pytest.mark.parametrize("accept", ["application/json", FHIR])
-def test_an_export_that_fails_midway_can_not_be_taken_for_a_complete_one(
-    database_url: str, tmp_path: Path, accept: str
-) -> None:
-    with (
-        running_server(database_url, tmp_path) as server,
-        httpx.Client(base_url=server.url) as line,
-    ):
-        phone = Phone(line)
-        phone.enrol()
-        in_database(database_url, sessions(phone.participant_id, 400))
-        # What no code of ours stores: a hand has damaged the last row.
-        last = "SELECT id FROM exercise_session ORDER BY id DESC LIMIT 1"
-        damage = f"UPDATE exercise_session SET ended_at = '10000-01-01 00:00:00', note = '{NOTE}'"
-        in_database(database_url, text(f"{damage} WHERE id = ({last})"))
-        headers = phone.headers | {"Accept": accept}
-        received = bytearray()
-
-        def receive() -> None:
-            with line.stream("GET", "/v1/me/export", headers=headers) as response:
-                assert response.status_code == 200
-                for piece in response.iter_bytes():
-                    received.extend(piece)
-
-        with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
-            receive()
-        assert len(received) > 10_000
-        with pytest.raises(json.JSONDecodeError):
-            json.loads(received)
-        assert "error" in {json.loads(row)["level"] for row in server.log.splitlines()}
-        assert NOTE not in server.log
-        # The connection that it read from is free again.
-        assert phone.get("/v1/me").status_code == 200

@@ -1,0 +1,113 @@
+"""More writes than can be done in time: some are refused at once, so that the others are not."""
+
+import asyncio
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from api.core.db import Busy, Queue
+from tests.conftest import AppMaker
+from tests.support import databases
+from tests.support.phone import Phone
+
+PATIENCE_SECONDS = 20.0
+LONGEST_REFUSAL_SECONDS = 2.0
+
+
+@contextmanager
+def sessions_held(database_url: str) -> Iterator[None]:
+    """Keep everyone else from storing sessions, as something long and heavy would."""
+    if database_url.startswith("sqlite"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as holder:
+            holder.isolation_level = None
+            holder.execute("BEGIN IMMEDIATE")
+            yield
+            holder.execute("ROLLBACK")
+        return
+    held, done = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        holder = await asyncpg.connect(database_url)
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE exercise_session IN SHARE MODE")
+            held.set()
+            await asyncio.to_thread(done.wait)
+        await holder.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("database_url", databases.KINDS, indirect=True)
+def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
+    database_url: str, make_client: AppMaker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = make_client(
+        database_url=database_url,
+        database_pool_size=1,
+        database_max_waiting=2,
+        database_timeout_seconds=PATIENCE_SECONDS,
+    )
+    app: Any = client.app
+    phone = Phone(client)
+    phone.enrol()
+    refused, *waiting = (phone.session() for _ in range(4))
+    with ThreadPoolExecutor(3) as pool:
+        with sessions_held(database_url):
+            answers = [pool.submit(phone.post_session, body) for body in waiting]
+            while app.state.database.writes.taken < 3:
+                time.sleep(0.01)
+            capsys.readouterr()
+            started = time.monotonic()
+            response = phone.post_session(refused)
+            assert time.monotonic() - started < LONGEST_REFUSAL_SECONDS
+            assert response.status_code == 503
+            assert response.json()["code"] == "unavailable"
+            assert int(response.headers["Retry-After"]) >= 1
+            (line,) = capsys.readouterr().out.splitlines()
+            assert json.loads(line)["event"] == "request"
+            # What needs no database is answered as ever.
+            assert client.post("/v1/triage/evaluations", json={}).status_code == 200
+        assert [answer.result().status_code for answer in answers] == [201, 201, 201]
+    assert phone.post_session(refused).status_code == 201
+    assert app.state.database.writes.taken == 0
+
+
+def test_on_sqlite_readers_do_not_queue_behind_writers(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, database_max_waiting=1)
+    phone = Phone(client)
+    phone.enrol()
+    database = client.app.state.database  # type: ignore[attr-defined]
+    with database.writes.place(), database.writes.place():
+        assert phone.post_session(phone.session()).status_code == 503
+        assert phone.get("/v1/sessions").status_code == 200
+        assert client.get("/readyz").status_code == 200
+    assert phone.post_session(phone.session()).status_code == 201
+
+
+def test_a_place_is_given_back_whatever_happens() -> None:
+    queue = Queue(connections=1, max_waiting=1)
+    for _ in range(3):
+        with pytest.raises(LookupError), queue.place():
+            raise LookupError
+    with queue.place(), queue.place():
+        with pytest.raises(Busy), queue.place():
+            pass
+        assert queue.taken == 2
+    assert queue.taken == 0
