@@ -1,8 +1,15 @@
 """Wire shapes of triage: a report, a decision, a rule set."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from api.content.schemas import (
     AnyReviewStatus,
@@ -33,7 +40,7 @@ Version = Annotated[
 ]
 EngineName = Annotated[
     str,
-    Field(max_length=64, pattern=r"^[a-z-]+/[0-9]+$", examples=["footing-triage/1"]),
+    Field(max_length=64, pattern=r"^[a-z-]+/[0-9]+$", examples=["footing-triage/2"]),
 ]
 RuleName = Annotated[str, Field(max_length=8, pattern=r"^[A-Z]{1,2}[0-9]{1,2}[a-z]?$")]
 ActivityStatus = Annotated[
@@ -108,8 +115,66 @@ class ReportFields(RequestModel):
     ] = {}
 
 
-class TriageReport(ReportFields):
-    """A report to evaluate without storing it."""
+class TriageReport(BaseModel):
+    """A report to evaluate without storing it: any JSON object is answered with a decision.
+
+    Send what `NewSymptomReport` describes. What can't be used counts as not answered and is listed
+    in `ignored` of the decision, so that nobody goes without one.
+    """
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"additionalProperties": True})
+
+    pain_score: Annotated[Any, Field(description="A whole number from 0 to 10.")] = None
+    weeks: Annotated[Any, Field(description="A whole number from 0 to 5200.")] = None
+    trend: Annotated[Any, Field(description="`better`, `same` or `worse`.")] = None
+    age_years: Annotated[Any, Field(description="A whole number from 0 to 120.")] = None
+    country: Annotated[Any, Field(description="ISO 3166-1 alpha-2.")] = None
+    answers: Annotated[
+        Any,
+        Field(
+            description="An object: choices by question id; the rule set lists both.",
+            examples=[{"radiating_pain": "left", "other_numbness": "no"}],
+        ),
+    ] = None
+    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Keep an object as it was sent, whatever is in it."""
+        if not isinstance(value, dict):
+            return handler(value)
+        report = cls.model_construct()
+        report._sent = value  # noqa: SLF001  # of its own class
+        return report
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """Return what was sent."""
+        return self._sent
+
+
+class IgnoredPart(ResponseModel):
+    """Something in a report that can't be used and counts as not answered."""
+
+    pointer: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="JSON Pointer (RFC 6901); each name in it is cut to 64 characters.",
+            examples=["/answers/headache"],
+        ),
+    ]
+    code: Annotated[
+        str,
+        Field(
+            max_length=64,
+            pattern=r"^[a-z0-9_]+$",
+            description="`unknown_field`, `unknown_question`, `unknown_choice` or `invalid_value`; "
+            "more may come.",
+            examples=["unknown_question"],
+        ),
+    ]
 
 
 class DecisionAction(ResponseModel):
@@ -148,13 +213,6 @@ class DecisionActivities(ResponseModel):
     text: Sentence
 
 
-class RuleSetName(ResponseModel):
-    """The rule set a decision was made with."""
-
-    version: Version
-    hash: Hash
-
-
 class Decision(ResponseModel):
     """What triage answers: never a diagnosis, and never that somebody is out of danger."""
 
@@ -171,15 +229,35 @@ class Decision(ResponseModel):
     see_professional: Annotated[
         bool, Field(description="True from the level `see_professional` upwards.")
     ]
-    title: Sentence
+    headline: Annotated[Sentence, Field(description="Show it first, and large.")]
     message: Annotated[str, Field(max_length=8000)]
     actions: Annotated[list[DecisionAction], Field(max_length=50)]
     reasons: Annotated[list[DecisionReason], Field(max_length=200)]
     unanswered: Annotated[list[UnansweredQuestion], Field(max_length=200)]
     activities: DecisionActivities
-    safety_net: Sentence
+    safety_net: Annotated[
+        list[Sentence], Field(max_length=50, description="Signs to watch for, one a line.")
+    ]
     disclaimer: Sentence
-    rule_set: RuleSetName
+    ignored: Annotated[
+        list[IgnoredPart],
+        Field(
+            max_length=50,
+            description="What was sent and can't be used: it counts as not answered. Tell your "
+            "developers. Empty for what was stored.",
+        ),
+    ]
+    ignored_total: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=2_147_483_647,
+            json_schema_extra=INT32,
+            description="How many there are in all; `ignored` lists the first.",
+        ),
+    ]
+    rule_set_version: Version
+    rule_set_hash: Hash
     history_facts: Annotated[list[Name], Field(max_length=50)]
     evaluated_at: Instant
     language: LanguageCode
@@ -309,6 +387,7 @@ class SessionAdvice(ResponseModel):
 
     rule_id: RuleName
     level: WarnedLevel
+    headline: Annotated[Sentence, Field(description="Show it first.")]
     text: Sentence
     action: DecisionAction
     source_ids: SourceIds
@@ -342,7 +421,8 @@ class TriageVectors(ResponseModel):
     """Golden cases to check an evaluator against: equal means equal canonical bytes."""
 
     engine: EngineName
-    rule_set: RuleSetName
+    rule_set_version: Version
+    rule_set_hash: Hash
     reports: Annotated[list[ReportVector], Field(max_length=5000)]
     sessions: Annotated[list[SessionVector], Field(max_length=500)]
 

@@ -235,7 +235,8 @@ def vectors(rule_set: RuleSet) -> Json:
     """Return everything that an evaluator can be checked against."""
     return {
         "engine": ENGINE,
-        "rule_set": {"version": rule_set.document["version"], "hash": rule_set.hash},
+        "rule_set_version": rule_set.document["version"],
+        "rule_set_hash": rule_set.hash,
         "reports": [
             report_vector(name, case, decide(rule_set, case)[0]) for name, case in cases(rule_set)
         ],
