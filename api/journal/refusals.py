@@ -12,8 +12,8 @@ import structlog
 from api.core.errors import Problem
 from api.journal.schemas import NewSymptomReport
 from api.triage.cautious import cautious_outcome
-from api.triage.evaluation import Case, Json, decide
-from api.triage.reports import read_report
+from api.triage.evaluation import Json, decide
+from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet
 from api.triage.schemas import ReportFields
 
@@ -36,9 +36,7 @@ def decide_on_refused(rule_set: RuleSet, sent: Any, language: str, now: datetime
     """Decide on what can be used of a report; what is none gets the cautious outcome."""
     if isinstance(sent, Mapping):
         try:
-            found = read_report(rule_set, sent, beside=BESIDE)
-            case = Case(found.answers, language, now, country=found.country, ignored=found.ignored)
-            return decide(rule_set, case)[0]
+            return decide(rule_set, case_of_sent(rule_set, sent, language, now, beside=BESIDE))[0]
         except Exception:  # a fault of ours, which must not leave anybody without an answer
             log.exception("can't decide on a refused report")
     return cautious_outcome(rule_set, language, now)

@@ -1,13 +1,13 @@
 """Reads a report's answers against the questions of a rule set: all of it, or what can be used."""
 
+import datetime
 import heapq
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from api.core.errors import Fault, InvalidRequest
-from api.triage.evaluation import Ignored
+from api.triage.evaluation import Case, Ignored
 from api.triage.facts import UNKNOWN, Answers
 from api.triage.rules import RuleSet
 from api.triage.schemas import ReportFields
@@ -50,15 +50,6 @@ def read_answers(rule_set: RuleSet, report: ReportFields) -> Answers:
         detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults[:3])
         raise InvalidRequest(detail, faults=faults)
     return {**{name: getattr(report, name) for name in FIELDS}, **report.answers}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What of a report can be used, and what can't."""
-
-    answers: Answers
-    country: str | None
-    ignored: Ignored
 
 
 class _Reader:
@@ -139,9 +130,14 @@ def _in_order(found: tuple[str, str]) -> tuple[bytes, str]:
     return found[0].encode("utf-16-be"), found[1]
 
 
-def read_report(
-    rule_set: RuleSet, sent: Mapping[str, Any], *, beside: Collection[str] = ()
-) -> Reading:
+def case_of_sent(
+    rule_set: RuleSet,
+    sent: Mapping[str, Any],
+    language: str,
+    now: datetime.datetime,
+    *,
+    beside: Collection[str] = (),
+) -> Case:
     """Read any JSON object as a report; what can't be used counts as not answered, and is listed.
 
     `beside` names fields that are no part of what is decided on, and are passed over.
@@ -150,4 +146,4 @@ def read_report(
     reader.read(sent, beside)
     first = heapq.nsmallest(MAX_IGNORED, reader.ignored, key=_in_order)
     ignored = Ignored(tuple(first), len(reader.ignored), reader.answers_ignored)
-    return Reading(reader.answers, reader.country, ignored)
+    return Case(reader.answers, language, now, country=reader.country, ignored=ignored)

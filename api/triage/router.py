@@ -15,8 +15,8 @@ from api.http.limits import PublicLimit
 from api.http.openapi import content_responses
 from api.triage import schemas
 from api.triage.deps import CurrentRules, KnownRuleSets
-from api.triage.evaluation import Case, decide
-from api.triage.reports import read_report
+from api.triage.evaluation import decide
+from api.triage.reports import case_of_sent
 from api.triage.service import path_of
 from api.triage.vectors import PATH
 
@@ -73,8 +73,7 @@ async def evaluate_report(
     listed in `ignored`, and never leaves an all-clear. Where the body can't be read at all, the
     problem holds the cautious outcome, in the form of a decision.
     """
-    found = read_report(rule_set, report.sent)
-    case = Case(found.answers, language, clock.now(), country=found.country, ignored=found.ignored)
+    case = case_of_sent(rule_set, report.sent, language, clock.now())
     decision, _outcome = decide(rule_set, case)
     # The canonical bytes: what a phone with the same rule set computes offline.
     headers = {**response.headers, "Content-Language": language}

@@ -1,6 +1,6 @@
 """Wire shapes of triage: a report, a decision, a rule set."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -8,6 +8,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    model_serializer,
     model_validator,
 )
 
@@ -115,38 +116,39 @@ class ReportFields(RequestModel):
     ] = {}
 
 
+def _free(schema: dict[str, Any]) -> None:
+    """Describe an object that may hold anything, so that nothing on the way refuses it either."""
+    del schema["properties"]
+    schema |= {"additionalProperties": True, "maxProperties": 10_000}
+
+
 class TriageReport(BaseModel):
     """A report to evaluate without storing it: any JSON object is answered with a decision.
 
-    Send what `NewSymptomReport` describes. What can't be used counts as not answered and is listed
-    in `ignored` of the decision, so that nobody goes without one.
+    It holds `pain_score`, `weeks`, `trend`, `age_years`, `country` and `answers`, as
+    `NewSymptomReport` describes them. What can't be used counts as not answered and is listed in
+    `ignored` of the decision.
     """
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={"additionalProperties": True})
+    model_config = ConfigDict(frozen=True, json_schema_extra=_free)
 
-    pain_score: Annotated[Any, Field(description="A whole number from 0 to 10.")] = None
-    weeks: Annotated[Any, Field(description="A whole number from 0 to 5200.")] = None
-    trend: Annotated[Any, Field(description="`better`, `same` or `worse`.")] = None
-    age_years: Annotated[Any, Field(description="A whole number from 0 to 120.")] = None
-    country: Annotated[Any, Field(description="ISO 3166-1 alpha-2.")] = None
-    answers: Annotated[
-        Any,
-        Field(
-            description="An object: choices by question id; the rule set lists both.",
-            examples=[{"radiating_pain": "left", "other_numbness": "no"}],
-        ),
-    ] = None
     _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _take(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _take(
+        cls, value: Any, handler: ModelWrapValidatorHandler["TriageReport"]
+    ) -> "TriageReport":
         """Keep an object as it was sent, whatever is in it."""
         if not isinstance(value, dict):
             return handler(value)
         report = cls.model_construct()
         report._sent = value  # noqa: SLF001  # of its own class
         return report
+
+    @model_serializer
+    def _give(self) -> dict[str, Any]:
+        return self._sent
 
     @property
     def sent(self) -> dict[str, Any]:

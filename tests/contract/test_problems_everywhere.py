@@ -18,7 +18,17 @@ from tests.support.clock import FakeClock
 from tests.support.phone import Json, Phone
 
 METHODS = ("get", "post", "put", "patch", "delete")
-FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
+FIELDS = {
+    "type",
+    "title",
+    "status",
+    "detail",
+    "instance",
+    "code",
+    "request_id",
+    "errors",
+    "decision",
+}
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 

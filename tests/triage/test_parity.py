@@ -25,12 +25,14 @@ from api.content.signing import read_signer
 from api.core.canonical import canonical, sha256
 from api.journal.history import PAIN_RISEN, PERSISTENT, PastReport, Timeline, in_order
 from api.triage.evaluation import Case, advise, decide
+from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.vectors import cases, report_vector
+from tests.support.budget import budget
 from tests.triage.generators import ReportGenerator
 
 Json = dict[str, Any]
-REPORTS = 20_000
+REPORTS = budget(quick=1500, full=20_000)
 CLIENT = Path(__file__).parents[2] / "clients" / "js-triage"
 NODE = shutil.which("node")
 
@@ -73,7 +75,8 @@ def differing(
     return [name for (name, here), there in zip(ours, theirs, strict=True) if here != there]
 
 
-def test_20000_generated_reports_and_all_vectors_get_the_same_bytes(
+@pytest.mark.fuzz
+def test_generated_reports_and_all_vectors_get_the_same_bytes(
     rule_set: RuleSet, tmp_path: Path
 ) -> None:
     every = [*cases(rule_set), *ReportGenerator(rule_set, seed=20_261_122).cases(REPORTS)]
@@ -94,7 +97,27 @@ def test_20000_generated_reports_and_all_vectors_get_the_same_bytes(
     ids = [rule["id"] for rule in rule_set.document["rules"]]
     levels = [level["id"] for level in rule_set.document["levels"]]
     wanted = [*levels, *(f"{what} {name}" for what in ("fired", "undecided") for name in ids)]
-    assert [name for name in wanted if seen[name] < 20] == []
+    assert [name for name in wanted if seen[name] < budget(quick=1, full=20)] == []
+
+
+@pytest.mark.fuzz
+def test_reports_that_cannot_all_be_used_get_the_same_bytes(
+    rule_set: RuleSet, tmp_path: Path
+) -> None:
+    generator = ReportGenerator(rule_set, seed=404)
+    number = budget(quick=300, full=20_000)
+    lines: list[Json] = []
+    expected: list[tuple[str, bytes]] = []
+    seen: Counter[str] = Counter()
+    for name, sent in [(f"damaged-{at}", generator.damaged()) for at in range(number)]:
+        case = case_of_sent(rule_set, sent, "en", generator.instant())
+        decision, _ = decide(rule_set, case)
+        seen.update({part["code"] for part in decision["ignored"]})
+        lines.append(written(name, case) | {"report": sent})
+        expected.append((name, canonical(decision)))
+    assert min(seen.values()) > number / 100
+    assert len(seen) == 4
+    assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
 
 
 def test_every_pain_before_and_after_a_session_gets_the_same_advice(
@@ -176,6 +199,7 @@ DAMAGED = [
 ]
 
 
+@pytest.mark.fuzz
 def test_a_rule_that_is_broken_or_strange_gets_the_same_bytes(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
@@ -189,7 +213,7 @@ def test_a_rule_that_is_broken_or_strange_gets_the_same_bytes(
         document["hash"] = rule_set_hash(document)
         damaged = compile_rule_set(document)
         lines.append({"rule_set": document})
-        for name, case in ReportGenerator(damaged, seed=number).cases(100):
+        for name, case in ReportGenerator(damaged, seed=number).cases(budget(quick=20, full=100)):
             decision, _ = decide(damaged, case)
             levels.add(decision["level"])
             lines.append(written(name, case))
