@@ -5,7 +5,6 @@ import datetime
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,7 +33,7 @@ from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, in
 from tests.core.stored import execute, in_database, rows
 from tests.support.clock import FakeClock
 from tests.support.postgres import execute as execute_on_postgres
-from tests.support.server import FOOTING, environment, footing
+from tests.support.server import PATIENCE_SECONDS, Forked, environment, footing
 
 ROOT = Path(__file__).parents[2]
 WEEK = datetime.timedelta(days=7)
@@ -239,19 +238,15 @@ def test_a_publisher_that_is_killed_leaves_whole_periods_and_the_next_one_goes_o
     long_ago = datetime.date.today() - datetime.timedelta(days=800)  # noqa: DTZ011  # a day
     in_database(database_url, lambda db: install(db, long_ago))
     log = str(tmp_path / "publications.log")
-    process = subprocess.Popen(
-        [FOOTING, "publish"],
-        env=environment(database_url, publication_log=log),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    env = environment(database_url, publication_log=log)
+    process = Forked(["publish"], env, tmp_path, tmp_path / "output")
     give_up = time.monotonic() + 60
     while len(rows(database_url, PUBLICATIONS)) < 3:
         assert process.poll() is None
         assert time.monotonic() < give_up
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     killed = {row["id"]: row["kind"] for row in rows(database_url, PUBLICATIONS)}
     before = everything(database_url)
 

@@ -1,5 +1,6 @@
 """A report that is not stored is answered all the same: the person is told what to do."""
 
+import datetime
 import json
 import uuid
 from collections.abc import Callable
@@ -106,6 +107,7 @@ def test_what_of_it_can_be_used_is_decided_on_and_the_rest_is_named(phone: Phone
 
 def test_history_has_no_part_in_it(phone: Phone) -> None:
     phone.post_report(phone.report({}, pain_score=2))
+    phone.now += datetime.timedelta(hours=1)
     refused = phone.post_report(phone.report({}, pain_score=9, mood="low")).json()["decision"]
     assert refused["history_facts"] == []
     stored = phone.post_report(phone.report({}, pain_score=9)).json()["decision"]

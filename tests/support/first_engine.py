@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.models import BODIES
 from api.content.service import active_hash
-from api.core.db import UtcDateTime
+from api.core.db import UtcDateTime, insert_once
 from api.journal.models import DECISIONS, HOLDS, REPORTS
 from api.participants.changes import Change, ChangedKind, record_changes
 from api.triage.rules import RuleSet, compile_rule_set
@@ -84,7 +84,7 @@ async def store(db: AsyncSession, participant_id: uuid.UUID, now: datetime.datet
     release = await active_hash(db)
     body = {"release_hash": release, "path": path_of(rule_set().hash), "language": ""}
     prepared = {"media_type": "application/json", "tag": "old", "identity": RULE_SET_BYTES}
-    await db.execute(insert(BODIES), [body | prepared])
+    await insert_once(db, BODIES, body | prepared)
     for name, table in TABLES.items():
         rows = [row_of(table, entry) for entry in recorded()[name]]
         await db.execute(insert(table), [{"participant_id": participant_id} | row for row in rows])

@@ -32,11 +32,18 @@ from tests.support.budget import budget
 from tests.triage.generators import ReportGenerator
 
 Json = dict[str, Any]
-REPORTS = budget(quick=1500, full=20_000)
+REPORTS = budget(quick=1_000, full=20_000)
+HISTORIES = budget(quick=200, full=1_000)
+DAMAGED_REPORTS = budget(quick=300, full=20_000)
+BROKEN = budget(quick=10, full=100)
+REVERSED = budget(quick=100, full=500)
+# How often each rule and level has to come up: what never came up was not compared.
+OFTEN = budget(quick=1, full=20)
 CLIENT = Path(__file__).parents[2] / "clients" / "js-triage"
 NODE = shutil.which("node")
 
 pytestmark = [
+    pytest.mark.fuzz,
     pytest.mark.skipif(NODE is None, reason="Node is not installed"),
     pytest.mark.skipif(
         not (CLIENT / "node_modules").is_dir(), reason="run: npm ci --prefix clients/js-triage"
@@ -75,7 +82,6 @@ def differing(
     return [name for (name, here), there in zip(ours, theirs, strict=True) if here != there]
 
 
-@pytest.mark.fuzz
 def test_generated_reports_and_all_vectors_get_the_same_bytes(
     rule_set: RuleSet, tmp_path: Path
 ) -> None:
@@ -93,29 +99,26 @@ def test_generated_reports_and_all_vectors_get_the_same_bytes(
 
     lines = (written(name, case) for name, case in every)
     assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected()) == []
-    # What never came up was not compared.
     ids = [rule["id"] for rule in rule_set.document["rules"]]
     levels = [level["id"] for level in rule_set.document["levels"]]
     wanted = [*levels, *(f"{what} {name}" for what in ("fired", "undecided") for name in ids)]
-    assert [name for name in wanted if seen[name] < budget(quick=1, full=20)] == []
+    assert [name for name in wanted if seen[name] < OFTEN] == []
 
 
-@pytest.mark.fuzz
 def test_reports_that_cannot_all_be_used_get_the_same_bytes(
     rule_set: RuleSet, tmp_path: Path
 ) -> None:
     generator = ReportGenerator(rule_set, seed=404)
-    number = budget(quick=300, full=20_000)
     lines: list[Json] = []
     expected: list[tuple[str, bytes]] = []
     seen: Counter[str] = Counter()
-    for name, sent in [(f"damaged-{at}", generator.damaged()) for at in range(number)]:
+    for name, sent in [(f"damaged-{at}", generator.damaged()) for at in range(DAMAGED_REPORTS)]:
         case = case_of_sent(rule_set, sent, "en", generator.instant())
         decision, _ = decide(rule_set, case)
         seen.update({part["code"] for part in decision["ignored"]})
         lines.append(written(name, case) | {"report": sent})
         expected.append((name, canonical(decision)))
-    assert min(seen.values()) > number / 100
+    assert min(seen.values()) > DAMAGED_REPORTS / 100
     assert len(seen) == 4
     assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
 
@@ -141,9 +144,9 @@ def facts_of(history: list[PastReport]) -> Iterator[tuple[PastReport, tuple[str,
         yield report, timeline.episode_before(report).facts_of(report)
 
 
-def test_1000_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: Path) -> None:
+def test_generated_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: Path) -> None:
     generator = ReportGenerator(rule_set, seed=42)
-    histories = [generator.history() for _ in range(1000)]
+    histories = [generator.history() for _ in range(HISTORIES)]
     lines = [
         {
             "history": [
@@ -171,7 +174,7 @@ def test_1000_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: 
         for history in histories
     ]
     for name in (PERSISTENT, PAIN_RISEN):
-        assert sum(name.encode() in facts for _, facts in expected) > 100
+        assert sum(name.encode() in facts for _, facts in expected) > HISTORIES / 10
     assert differing(tmp_path, lines, expected) == []
 
 
@@ -213,7 +216,7 @@ def test_a_rule_that_is_broken_or_strange_gets_the_same_bytes(
         document["hash"] = rule_set_hash(document)
         damaged = compile_rule_set(document)
         lines.append({"rule_set": document})
-        for name, case in ReportGenerator(damaged, seed=number).cases(budget(quick=20, full=100)):
+        for name, case in ReportGenerator(damaged, seed=number).cases(BROKEN):
             decision, _ = decide(damaged, case)
             levels.add(decision["level"])
             lines.append(written(name, case))
@@ -230,7 +233,7 @@ def test_a_rule_set_in_another_order_gets_the_same_bytes(
         document[part].reverse()
     document["hash"] = rule_set_hash(document)
     reversed_set = compile_rule_set(document)
-    every = [*ReportGenerator(reversed_set, seed=7).cases(500)]
+    every = [*ReportGenerator(reversed_set, seed=7).cases(REVERSED)]
     expected = [(name, canonical(decide(reversed_set, case)[0])) for name, case in every]
     lines = (written(name, case) for name, case in every)
     assert differing(tmp_path, [{"rule_set": document}, *lines], expected) == []
