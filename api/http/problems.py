@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import NoResultFound
 from starlette.exceptions import HTTPException
@@ -63,8 +63,6 @@ class ProblemDetails(BaseModel):
     errors: Annotated[list[ProblemError], Field(max_length=MAX_FAULTS)]
     decision: Annotated[
         dict[str, Any] | None,
-        # The shape belongs to a floor above this one.
-        WithJsonSchema({"anyOf": [{"$ref": "#/components/schemas/Decision"}, {"type": "null"}]}),
         Field(
             description="What the person is told to do all the same, where they asked for that: "
             "on an evaluation that can't be read, and on a symptom report that is not stored. "

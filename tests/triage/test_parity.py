@@ -202,7 +202,6 @@ DAMAGED = [
 ]
 
 
-@pytest.mark.fuzz
 def test_a_rule_that_is_broken_or_strange_gets_the_same_bytes(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
