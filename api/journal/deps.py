@@ -3,6 +3,7 @@
 And the route of reports, whose sender is told what to do also where the report is refused.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any
 
@@ -111,11 +112,14 @@ async def _tell(request: Request, problem: Problem) -> None:
     """Put a decision beside the refusal of a report; its body was read before."""
     if problem.status not in REFUSED or not problem.body_usable:
         return
+    sent = None
+    with contextlib.suppress(ValueError):  # there may be no body at all
+        sent = await request.json()
     state = request.app.state
     language = getattr(request.state, "own_language", None)
     problem.decision = decide_on_refused(
         state.rule_sets.of(state.release),
-        await request.json(),
+        sent,
         language or language_asked_for(request.scope, state.release.languages),
         state.clock.now(),
     )

@@ -35,12 +35,12 @@ def _faults(rule_set: RuleSet, report: ReportFields) -> Iterator[Fault]:
         question = rule_set.questions.get(name)
         if question is None or name in FIELDS:
             message = "There is no such question in this rule set."
-            yield Fault(place, UNKNOWN_QUESTION, message)
+            yield Fault(place, "unknown_question", message)
             continue
         choices = [known["id"] for known in question["choices"]]
         if choice is not None and choice not in choices:
             message = f"There is no such choice; there is {', '.join(choices)}."
-            yield Fault(place, UNKNOWN_CHOICE, message)
+            yield Fault(place, "unknown_choice", message)
 
 
 def read_answers(rule_set: RuleSet, report: ReportFields) -> Answers:

@@ -139,6 +139,7 @@ def test_a_clinicians_key_is_refused_and_the_report_answered(
         ("{", "application/json", 422),
         ("[]", "application/json", 422),
         ("null", "application/json", 422),
+        ("", "application/json", 422),
         ('"' + "x" * 2**20 + '"', "application/json", 413),
         ("a=1", "text/plain", 415),
     ],
