@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.core.conftest import plain_logs
 from tests.support.bench import Benches
+
+__all__ = ["plain_logs"]
 
 
 @pytest.fixture
