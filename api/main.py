@@ -32,6 +32,8 @@ from api.http.middleware import BodyLimits, RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
 from api.journal.plans import router as plans_router
+from api.journal.refusals import wants_decision
+from api.journal.router import REPORTS
 from api.journal.router import router as journal_router
 from api.journal.sync_router import BATCHES
 from api.journal.sync_router import router as sync_router
@@ -41,6 +43,8 @@ from api.participants.router import router as participants_router
 from api.participants.schedule_router import router as schedule_router
 from api.privacy.exports import Exports
 from api.privacy.router import router as privacy_router
+from api.triage.deps import last_resort
+from api.triage.router import EVALUATIONS
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
 
@@ -160,6 +164,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.compatibility = compatibility.describe(settings, app.version)
     app.state.plans = read_plans(settings.seed_folder, settings.aggregates_profile)
     app.state.rule_sets = RuleSets()
+    app.state.last_resort = last_resort(
+        {EVALUATIONS: lambda _problem: True, REPORTS: wants_decision}
+    )
     app.state.body_limits = {
         "": BodyLimits(settings.max_body_bytes),
         BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),

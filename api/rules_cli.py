@@ -24,7 +24,7 @@ from api.triage import review, vectors
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
 from api.triage.rules import RuleSet, compile_rule_set
-from api.triage.schemas import TriageReport
+from api.triage.schemas import ReportFields
 from api.triage.service import RuleSets, withdraw
 
 app = typer.Typer(no_args_is_help=True, help="Read, compare and withdraw rule sets.")
@@ -63,7 +63,7 @@ def read_reports(path: Path, rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
             continue
         name = f"{path.name}:{number}"
         try:
-            report = TriageReport.model_validate(json.loads(line))
+            report = ReportFields.model_validate(json.loads(line))
             answers = read_answers(rule_set, report)
         except (ValidationError, InvalidRequest, ValueError) as error:
             raise fail(f"{name}: not a report: {error}") from None
@@ -123,9 +123,9 @@ def withdraw_rule_set(
                     raise fail(message)
                 if await rule_sets.find(db, rule_set_hash) is None:
                     raise fail("No rule set with this hash was ever stored here.")
+                in_force = rule_sets.of(release)
                 await withdraw(db, rule_set_hash, reason, clock)
             count = 0
-            in_force = rule_sets.of(release)
             length = await count_people(database)
             with typer.progressbar(length=length, label="Deciding again", file=sys.stderr) as bar:
                 again = redo_decisions(database, rule_set_hash, in_force, clock.now())

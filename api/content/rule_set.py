@@ -11,7 +11,9 @@ Signer = Callable[[bytes], dict[str, str]]
 
 # The meaning of facts, conditions and decisions; docs/triage-spec.md describes it. A phone that
 # does not know this engine must not use the rule set.
-ENGINE = "footing-triage/1"
+ENGINE = "footing-triage/2"
+# What stored decisions may rest on besides: never decided with again, only replayed.
+REPLAYED_ENGINES = frozenset({"footing-triage/1"})
 # What stands in the document without being part of what the hash names.
 UNHASHED = frozenset({"hash", "review", "signature", "withdrawn"})
 

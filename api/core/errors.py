@@ -5,7 +5,7 @@ Every subclass of `Problem` is listed in docs/problems.md; a test holds the two 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 # A problem document lists this many faults; nothing collects more.
 MAX_FAULTS = 50
@@ -30,6 +30,10 @@ class Problem(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
+    # Whether the body came through whole, so that what can be used of it may be read again.
+    body_usable: ClassVar[bool] = True
+    # What the person is told to do all the same, where they asked for that.
+    decision: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class MalformedJson(Problem):
     status = 422
     code = "malformed_json"
     title = "The body is not JSON"
+    body_usable = False
 
 
 class MalformedHttp(Problem):
@@ -126,6 +131,7 @@ class BodyTooLarge(Problem):
     status = 413
     code = "body_too_large"
     title = "The body is too large"
+    body_usable = False
 
 
 class BodyTooComplex(Problem):
@@ -134,6 +140,7 @@ class BodyTooComplex(Problem):
     status = 413
     code = "body_too_complex"
     title = "The body is too complex"
+    body_usable = False
 
 
 class PreconditionFailed(Problem):

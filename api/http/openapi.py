@@ -223,6 +223,8 @@ def _problem_response(status: int) -> Json:
 def _add_problems(document: Json) -> None:
     components = document["components"]
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    # Its shape belongs to a floor above this one, which the problem knows by name alone.
+    schema["properties"]["decision"]["anyOf"] = [_refer("schemas", "Decision"), {"type": "null"}]
     components["schemas"] |= {**schema.pop("$defs"), "ProblemDetails": schema}
     components["responses"] = {
         f"Problem{status}": _problem_response(status) for status in DESCRIPTIONS

@@ -61,6 +61,26 @@ class ProblemDetails(BaseModel):
         Field(max_length=64, pattern=r"^[A-Za-z0-9._-]*$", description="Quote it in a bug report."),
     ]
     errors: Annotated[list[ProblemError], Field(max_length=MAX_FAULTS)]
+    decision: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="What the person is told to do all the same, where they asked for that: "
+            "on an evaluation that can't be read, and on a symptom report that is not stored. "
+            "Show it like any other. Else null."
+        ),
+    ]
+
+
+def _decision(scope: Mapping[str, Any], problem: Problem) -> Mapping[str, Any] | None:
+    """Return what the person is told to do all the same, or what the app says as a last resort."""
+    if problem.decision is not None or "app" not in scope:
+        return problem.decision
+    try:
+        decision: Mapping[str, Any] | None = scope["app"].state.last_resort(scope, problem)
+    except Exception:  # the problem itself must be told in any case
+        log.exception("no last resort")
+        return None
+    return decision
 
 
 class BodyRefused(HTTPException):
@@ -90,6 +110,7 @@ def problem_response(scope: Mapping[str, Any], problem: Problem) -> Response:
             }
             for fault in problem.faults[:MAX_FAULTS]
         ],
+        "decision": _decision(scope, problem),
     }
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
     headers = {"Cache-Control": "no-store", **problem.headers}

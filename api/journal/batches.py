@@ -15,6 +15,7 @@ from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
 from api.journal.history import in_order
+from api.journal.refusals import decide_on_refused
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.journal.service import Kept
 from api.journal.sync_schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
@@ -37,12 +38,16 @@ class Entry:
     kind: ChangedKind
     place: str
     index: int
+    # As it was sent.
+    sent: Any = None
     record_id: uuid.UUID | None = None
     record: Record | None = None
     kept: Kept | None = None
     conflict: bool = False
-    # The care level that is to be shown: of the decision on a report, of the advice on a session.
+    # The care level that is to be shown, with its words: of the decision on a report, whether it is
+    # stored or not, and of the advice on a session.
     level: str | None = None
+    headline: str | None = None
     faults: Sequence[Fault] = field(default_factory=tuple)
 
     def receipt(self) -> Receipt:
@@ -66,6 +71,7 @@ class Entry:
             index=self.index,
             id=self.record_id,
             decision_level=self.level,
+            decision_headline=self.headline,
             **found,
         )
 
@@ -83,7 +89,7 @@ def _read(
 ) -> Iterator[Entry]:
     """Read the records of one kind; what can't be read keeps its place, with what is wrong."""
     for index, item in enumerate(items):
-        entry = Entry(kind, f"/{name}/{index}", index)
+        entry = Entry(kind, f"/{name}/{index}", index, item)
         try:
             with counting_faults(enough=FAULTS_TOLD):
                 entry.record = model.model_validate(item)
@@ -146,20 +152,29 @@ def _moment(entry: Entry) -> tuple[Any, ...]:
             return ()
 
 
-async def _find_levels(writing: Writing, entries: Iterable[Entry]) -> None:
-    """Find the care level of every record that is stored, after all of them are."""
-    rank = ranks(writing.rule_set)
-    kept = [(entry, entry.kept) for entry in entries if entry.kept is not None]
-    ids = {found.row.id for entry, found in kept if entry.kind is ChangedKind.SYMPTOM_REPORT}
-    current = await reading.levels_of(writing.db, writing.participant_id, ids)
-    for entry, found in kept:
-        if entry.kind is ChangedKind.SYMPTOM_REPORT:
-            entry.level = found.level or current[found.row.id]
-        elif entry.kind is ChangedKind.SESSION:
-            row = found.row
-            advice = advise(writing.rule_set, row.pain_before, row.pain_after, writing.language)
-            levels = [each["level"] for each in advice]
-            entry.level = max(levels, key=rank.__getitem__, default=None)
+async def _find_levels(writing: Writing, entries: Sequence[Entry]) -> None:
+    """Find what is to be shown of every record, after all are stored that can be."""
+    rule_set, language = writing.rule_set, writing.language
+    rank = ranks(rule_set)
+    reports = [entry for entry in entries if entry.kind is ChangedKind.SYMPTOM_REPORT]
+    ids = {entry.kept.row.id for entry in reports if entry.kept is not None}
+    current = await reading.said_on(writing.db, writing.participant_id, ids)
+    for entry in reports:
+        if entry.kept is None:
+            said = decide_on_refused(rule_set, entry.sent, language, writing.now)
+            entry.level, entry.headline = said["level"], said["headline"]
+        elif entry.kept.decision is not None:
+            said = entry.kept.decision
+            entry.level, entry.headline = said["level"], said["headline"]
+        else:
+            entry.level, entry.headline = current[entry.kept.row.id]
+    for entry in entries:
+        if entry.kind is ChangedKind.SESSION and entry.kept is not None:
+            row = entry.kept.row
+            advice = advise(rule_set, row.pain_before, row.pain_after, language)
+            first = max(advice, key=lambda each: rank[each["level"]], default=None)
+            if first is not None:
+                entry.level, entry.headline = first["level"], first["headline"]
 
 
 async def take(writing: Writing, batch: Batch) -> BatchReceipts:

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.content.rule_set import ENGINE
 from api.core.canonical import canonical
 from api.core.db import insert_once
 from api.core.errors import NotFound
@@ -17,6 +16,7 @@ from api.journal.holds import Hold, InForce, asked_for, in_force
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
+from api.triage.engines import decide_as_then
 from api.triage.evaluation import Case, Json, Outcome, decide
 from api.triage.reports import FIELDS
 from api.triage.rules import RuleSet
@@ -106,7 +106,7 @@ def decision_rows(
         "id": uuid.UUID(document["id"]),
         "report_id": case.report_id,
         "rule_set_hash": rule_set.hash,
-        "engine": ENGINE,
+        "engine": rule_set.engine,
         "level": document["level"],
         "activity_status": document["activities"]["status"],
         "evaluated_at": case.evaluated_at,
@@ -255,7 +255,7 @@ async def current_decision_of(
 async def replay(
     db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID, rule_sets: RuleSets
 ) -> tuple[Row, list[str]]:
-    """Compute a decision again from what is stored; name the fields that differ."""
+    """Compute a decision again from what is stored, as its engine did; name what differs."""
     stored = await find_decision(db, participant_id, decision_id)
     report = select(REPORTS).where(
         REPORTS.c.participant_id == participant_id, REPORTS.c.id == stored.report_id
@@ -267,7 +267,7 @@ async def replay(
     if rule_set is None:
         raise NotFound("The rule set of this decision is not stored here.")
     case = case_of(row, stored.language, stored.evaluated_at, stored.history_facts)
-    again, outcome = decide(rule_set, case)
+    again, outcome = decide_as_then(rule_set, case)
     facts = {"certain": outcome.facts.certain, "possible": outcome.facts.possible}
     differing = [
         name

@@ -21,6 +21,7 @@ from api.journal.schemas import (
 )
 from api.participants.schedules import read_planned
 from api.participants.service import time_zone_of
+from api.triage.engines import as_shown
 from api.triage.rules import RuleSet
 
 STREAK_PAGE = 100
@@ -119,13 +120,14 @@ async def _last_decision(db: AsyncSession, participant_id: uuid.UUID) -> LastDec
     row = (await db.execute(statement)).first()
     if row is None:
         return None
-    report_id, reported_at, decision_id, document = row
+    report_id, reported_at, decision_id, stored = row
+    document = as_shown(stored)
     return LastDecision(
         decision_id=decision_id,
         report_id=report_id,
         reported_at=reported_at,
         level=document["level"],
-        title=document["title"],
+        headline=document["headline"],
         see_professional=document["see_professional"],
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, or_, select
+from sqlalchemy import Select, Table, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
@@ -25,6 +25,7 @@ from api.journal.schemas import (
     SymptomReportList,
 )
 from api.participants.service import conditions_of
+from api.triage.engines import as_shown
 from api.triage.evaluation import advise
 from api.triage.rules import RuleSet
 from api.triage.schemas import Decision, SessionAdvice
@@ -60,7 +61,7 @@ def report_of(row: Row, document: dict[str, Any], *, deleted: bool = False) -> S
     names = set(StoredSymptomReport.model_fields) - {"decision", "deleted"}
     return StoredSymptomReport(
         deleted=deleted,
-        decision=Decision.model_validate(document),
+        decision=Decision.model_validate(as_shown(document)),
         **{name: getattr(row, name) for name in names},
     )
 
@@ -101,14 +102,22 @@ async def reports_of(
     return {row.id: row for row in await db.execute(statement)}
 
 
-async def levels_of(
+async def said_on(
     db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, str]:
-    """Return the levels of the decisions that count now for these reports."""
-    statement = decisions.reports_joined(DECISIONS.c.level.label("level")).where(
-        REPORTS.c.participant_id == participant_id, REPORTS.c.id.in_(ids)
-    )
-    return {row.id: row.level for row in await db.execute(statement)} if ids else {}
+) -> dict[uuid.UUID, tuple[str, str]]:
+    """Return level and headline of the decisions that count now for these reports."""
+    statement = decisions.reports_joined(
+        DECISIONS.c.level.label("level"), headline_of(DECISIONS.c.document).label("headline")
+    ).where(REPORTS.c.participant_id == participant_id, REPORTS.c.id.in_(ids))
+    if not ids:
+        return {}
+    return {row.id: (row.level, row.headline) for row in await db.execute(statement)}
+
+
+def headline_of(document: Any) -> Any:
+    """Select the headline alone: the whole document is some ten kilobytes."""
+    # The first engine called it a title; see `engines.as_shown`.
+    return func.coalesce(document["headline"].as_string(), document["title"].as_string())
 
 
 async def get_session(
@@ -156,7 +165,7 @@ async def get_decision(
         possible_facts=sorted(name for name, holds in row.facts["possible"].items() if holds),
         fired=row.fired,
         undecided=row.undecided,
-        decision=Decision.model_validate(row.document),
+        decision=Decision.model_validate(as_shown(row.document)),
     )
 
 

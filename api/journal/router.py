@@ -9,7 +9,7 @@ from api.http.deps import CurrentClock, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
 from api.journal import decisions, reading, service
-from api.journal.deps import OwnJournal, ReadingLanguage, StoringJournal
+from api.journal.deps import OwnJournal, ReadingLanguage, ReportRoute, StoringJournal
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
     LoggedSession,
@@ -27,7 +27,9 @@ from api.journal.schemas import (
 from api.participants.deps import ReadingCaller
 from api.triage.deps import CurrentRules, KnownRuleSets
 
+REPORTS = "/v1/symptom-reports"
 router = APIRouter(prefix="/v1", tags=["journal"])
+reporting = APIRouter(route_class=ReportRoute)
 # 201 the first time, 200 when the same was stored before, 409 when something else was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
     200: {"description": "Stored before; the same answer again."},
@@ -76,7 +78,7 @@ async def get_session(
     return await reading.get_session(db, caller.participant_id, session_id, rule_set, language)
 
 
-@router.post(
+@reporting.post(
     "/symptom-reports",
     status_code=201,
     responses=REPEATABLE | {200: {"model": StoredSymptomReport}},
@@ -84,11 +86,17 @@ async def get_session(
 async def file_symptom_report(
     journal: StoringJournal, report: NewSymptomReport, response: Response
 ) -> StoredSymptomReport:
-    """File a symptom report and get its decision; sent again, it is stored once."""
+    """File a symptom report and get its decision; sent again, it is stored once.
+
+    A report that is refused gets a decision too, in the problem: on what of it can be used.
+    """
     stored, created = await service.file_report(journal, report)
     response.headers["Content-Language"] = stored.decision.language
     answer_created(response, f"/v1/symptom-reports/{stored.id}", created=created)
     return stored
+
+
+router.include_router(reporting)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)

@@ -335,7 +335,7 @@ class LastDecision(ResponseModel):
     report_id: RecordId
     reported_at: Instant
     level: Level
-    title: Sentence
+    headline: Sentence
     see_professional: bool
 
 

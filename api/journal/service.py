@@ -25,7 +25,8 @@ from api.journal.schemas import (
 )
 from api.journal.writing import KIND_OF, TABLES, Writing
 from api.participants.changes import ChangedKind, deleted_among, was_stored
-from api.triage.evaluation import Case, Json, decide, judge_report, level_of
+from api.triage.engines import level_as_then
+from api.triage.evaluation import Case, Json, decide
 from api.triage.reports import read_answers
 
 Row = Any
@@ -40,11 +41,6 @@ class Kept:
     row: Row
     # Of a report that is not stored: what is answered to it all the same.
     decision: Json | None = None
-
-    @property
-    def level(self) -> str | None:
-        """Return the level of a decision that is not stored."""
-        return self.decision["level"] if self.decision is not None else None
 
     @property
     def created(self) -> bool:
@@ -195,9 +191,7 @@ async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -
     rule_set = await writing.rule_sets.find(writing.db, shown.rule_set_hash)
     agrees = None
     if rule_set is not None:
-        # The level alone: an old rule set need not have the texts of this language.
-        outcome = judge_report(rule_set, case.answers, case.history_facts)
-        agrees = level_of(rule_set, outcome) == shown.level
+        agrees = level_as_then(rule_set, case) == shown.level
     return {
         "device_level": shown.level.value,
         "device_rule_set_hash": shown.rule_set_hash,

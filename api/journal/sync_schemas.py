@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SkipValidation
 
-from api.content.schemas import Hash
+from api.content.schemas import Hash, Sentence
 from api.http.fields import INT32, DeviceInstant, Instant, RecordId, RequestModel, ResponseModel
 from api.http.pages import MAX_LIMIT
 from api.journal.schemas import (
@@ -101,8 +101,12 @@ class Receipt(ResponseModel):
         Level | None,
         Field(
             description="Of a report's current decision, or of the advice on a session's pain: "
-            "fetch the record to show it. Else null. Treat an unknown value as `emergency`."
+            "fetch the record to show it. Of a report that was refused: what can be used of it "
+            "asks for this. Else null. Treat an unknown value as `emergency`."
         ),
+    ]
+    decision_headline: Annotated[
+        Sentence | None, Field(description="What to do at that level, in words. Else null.")
     ]
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
 
+from api.triage.engines import as_shown
+
 MEDIA_TYPE = "application/fhir+json"
 
 Row = Any
@@ -288,7 +290,7 @@ def decision(row: Row) -> Iterator[Resource]:
 
     The row has `reported_at` of its report beside it, and `current`, the decision that counts now.
     """
-    document = row.document
+    document = as_shown(row.document)
     links = []
     if row.supersedes is not None:
         earlier = _reference(row, "decision", row.supersedes)
@@ -296,8 +298,8 @@ def decision(row: Row) -> Iterator[Resource]:
     if row.current != row.id:
         counts = _reference(row, "decision", row.current)
         links.append(_extension("superseded-by", "valueReference", counts))
-    rule_set = document["rule_set"]
-    method = {**_own("rule-set", rule_set["hash"]), "version": rule_set["version"]}
+    rule_set = _own("rule-set", document["rule_set_hash"])
+    method = {**rule_set, "version": document["rule_set_version"]}
     yield {
         **_resource(row, "Observation", row.id, "decision"),
         **({"extension": links} if links else {}),
@@ -308,14 +310,14 @@ def decision(row: Row) -> Iterator[Resource]:
         "subject": _subject(row),
         "effectiveDateTime": instant(row.reported_at),
         "issued": instant(row.evaluated_at),
-        "valueCodeableConcept": _concept("triage-level", row.level, document["title"]),
+        "valueCodeableConcept": _concept("triage-level", row.level, document["headline"]),
         "method": {"coding": [method], "text": row.engine},
         "derivedFrom": [_reference(row, "QuestionnaireResponse", row.report_id)],
         "component": list(_parts_of(row)),
         **_note(
             document["message"],
             *(action["text"] for action in document["actions"]),
-            document["safety_net"],
+            *document["safety_net"],
             document["disclaimer"],
         ),
     }

@@ -4,8 +4,9 @@ A test fails when a table or a column is missing here: nothing personal can be a
 deciding whether its owner gets to see it. Erasure takes all of it, whatever it is.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Table
 
@@ -19,6 +20,7 @@ from api.participants.models import (
     RECOVERY,
     SCHEDULES,
 )
+from api.triage.engines import as_shown
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Personal:
     exported: tuple[str, ...]
     # Column and the reason why it is left out.
     withheld: Mapping[str, str]
+    # What is written in a form of its own, by its column.
+    shown: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
 
 OWNER = "the owner; it stands once at the top of the export"
@@ -69,6 +73,7 @@ REGISTRY: tuple[Personal, ...] = (
             "document",
         ),
         {"participant_id": OWNER},
+        {"document": as_shown},
     ),
     Personal(
         "symptom_reports",

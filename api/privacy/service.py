@@ -132,6 +132,7 @@ async def export(
             separator = b""
             async for row in _rows(db, _of(personal.table, participant_id)):
                 entry = {name: plain(getattr(row, name)) for name in personal.exported}
+                entry |= {name: show(entry[name]) for name, show in personal.shown.items()}
                 yield separator + json.dumps(entry, ensure_ascii=False).encode()
                 separator = b", "
             yield b"]"

@@ -1,8 +1,9 @@
 """The decision: a pure function of rule set, report, language and clock.
 
 Doubt escalates: a rule that can't be evaluated gives its level as if it had fired, a rule that is
-undecided shows in `possible_level` and in the questions to ask, and must-ask questions left open
-never give self care. docs/triage-spec.md says the same for evaluators in other languages.
+undecided shows in `possible_level` and in the questions to ask, and neither a must-ask question
+left open nor an answer that can't be used ever leaves self care. docs/triage-spec.md says the same
+for evaluators in other languages.
 """
 
 import datetime
@@ -24,6 +25,21 @@ DECISION_NAMESPACE = uuid.UUID("5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11")
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What of a report can't be used and counts as not answered."""
+
+    # The first places in their order, as JSON Pointers, each with a code.
+    places: tuple[tuple[str, str], ...] = ()
+    # How many there are in all.
+    total: int = 0
+    # Whether an answer is among them: the person told something that nobody took in.
+    answers: bool = False
+
+
+NOTHING_IGNORED = Ignored()
+
+
 @dataclass(frozen=True)
 class Case:
     """What is judged: the answers, and whose report of which moment they are."""
@@ -37,6 +53,8 @@ class Case:
     local_date: datetime.date | None = None
     country: str | None = None
     history_facts: tuple[str, ...] = ()
+    # Never anything of a stored report: that is stored whole, or refused.
+    ignored: Ignored = NOTHING_IGNORED
 
 
 @dataclass(frozen=True)
@@ -49,9 +67,22 @@ class Outcome:
     # Rules that could not be evaluated at all.
     broken: Sequence[Mapping[str, Any]]
     open_must_ask: Sequence[str]
+    # Whether an answer was given that can't be used.
+    answers_ignored: bool = False
+
+    @property
+    def incomplete(self) -> bool:
+        """Tell whether something is missing without which there is no all-clear."""
+        return bool(self.open_must_ask) or self.answers_ignored
 
 
-def judge(compiled: CompiledRules, facts: Facts, open_must_ask: Sequence[str] = ()) -> Outcome:
+def judge(
+    compiled: CompiledRules,
+    facts: Facts,
+    open_must_ask: Sequence[str] = (),
+    *,
+    answers_ignored: bool = False,
+) -> Outcome:
     """Evaluate every rule over the certain and over the possible facts."""
     outcomes = list(
         zip(
@@ -67,14 +98,21 @@ def judge(compiled: CompiledRules, facts: Facts, open_must_ask: Sequence[str] = 
         undecided=[rule for rule, now, maybe in outcomes if not now and (maybe or maybe is None)],
         broken=[rule for rule, now, maybe in outcomes if now is None or maybe is None],
         open_must_ask=list(open_must_ask),
+        answers_ignored=answers_ignored,
     )
 
 
-def judge_report(rule_set: RuleSet, answers: Answers, history_facts: Sequence[str] = ()) -> Outcome:
+def judge_report(
+    rule_set: RuleSet,
+    answers: Answers,
+    history_facts: Sequence[str] = (),
+    *,
+    answers_ignored: bool = False,
+) -> Outcome:
     """Evaluate the rules for reports."""
     facts = derive(rule_set.document["facts"], answers, history_facts)
     open_must_ask = [name for name in rule_set.must_ask if is_open(answers.get(name))]
-    return judge(rule_set.reports, facts, open_must_ask)
+    return judge(rule_set.reports, facts, open_must_ask, answers_ignored=answers_ignored)
 
 
 def level_of(rule_set: RuleSet, outcome: Outcome) -> str:
@@ -84,7 +122,7 @@ def level_of(rule_set: RuleSet, outcome: Outcome) -> str:
     """
     rank = ranks(rule_set)
     levels = [rule["level"] for rule in (*outcome.fired, *outcome.broken)]
-    if outcome.open_must_ask:
+    if outcome.incomplete:
         levels.append(INCOMPLETE)
     return max(levels, key=rank.__getitem__, default=SELF_CARE)
 
@@ -132,7 +170,7 @@ def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json
 
 def _actions(rule_set: RuleSet, outcome: Outcome) -> list[Mapping[str, Any]]:
     codes = {rule["action"] for rule in (*outcome.fired, *outcome.broken)}
-    if outcome.open_must_ask:
+    if outcome.incomplete:
         codes.add(rule_set.document["incomplete_action"])
     if not codes:
         codes.add(rule_set.document["complete_action"])
@@ -188,7 +226,9 @@ def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
 def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
     """Return the decision document, and the outcome it was made from."""
     language, document = case.language, rule_set.document
-    outcome = judge_report(rule_set, case.answers, case.history_facts)
+    outcome = judge_report(
+        rule_set, case.answers, case.history_facts, answers_ignored=case.ignored.answers
+    )
     rank = ranks(rule_set)
     levels = {level["id"]: level for level in document["levels"]}
     level = level_of(rule_set, outcome)
@@ -205,9 +245,9 @@ def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
         "id": decision_id,
         "level": level,
         "possible_level": possible,
-        "screening_complete": not outcome.open_must_ask,
+        "screening_complete": not outcome.incomplete,
         "see_professional": rank[level] >= rank[SEE_PROFESSIONAL],
-        "title": levels[level]["title"][language],
+        "headline": levels[level]["title"][language],
         "message": _message(rule_set, levels[level], case, ask_first=rank[possible] > rank[level]),
         "actions": [
             {
@@ -221,9 +261,12 @@ def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
         "reasons": _reasons(outcome, language, rank),
         "unanswered": _unanswered(rule_set, outcome, language),
         "activities": {"status": status, "text": texts[status][language]},
-        "safety_net": document["phrases"]["safety_net"][language],
+        "safety_net": [document["phrases"]["safety_net"][language]],
         "disclaimer": document["phrases"]["disclaimer"][language],
-        "rule_set": {"version": document["version"], "hash": rule_set.hash},
+        "ignored": [{"pointer": place, "code": code} for place, code in case.ignored.places],
+        "ignored_total": case.ignored.total,
+        "rule_set_version": document["version"],
+        "rule_set_hash": rule_set.hash,
         "history_facts": list(case.history_facts),
         "evaluated_at": evaluated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "language": language,
@@ -240,10 +283,12 @@ def advise(
     facts = derive(rule_set.document["session_facts"], answers)
     outcome = judge(rule_set.sessions, facts)
     actions = {action["code"]: action for action in rule_set.document["actions"]}
+    headlines = {level["id"]: level["title"] for level in rule_set.document["levels"]}
     return [
         {
             "rule_id": rule["id"],
             "level": rule["level"],
+            "headline": headlines[rule["level"]][language],
             "text": rule["text"][language],
             "action": {
                 "code": rule["action"],

@@ -15,11 +15,12 @@ from api.http.limits import PublicLimit
 from api.http.openapi import content_responses
 from api.triage import schemas
 from api.triage.deps import CurrentRules, KnownRuleSets
-from api.triage.evaluation import Case, decide
-from api.triage.reports import read_answers
+from api.triage.evaluation import decide
+from api.triage.reports import case_of_sent
 from api.triage.service import path_of
 from api.triage.vectors import PATH
 
+EVALUATIONS = "/v1/triage/evaluations"
 router = APIRouter(prefix="/v1/triage", tags=["triage"])
 
 RuleSetHash = Annotated[
@@ -66,9 +67,13 @@ async def evaluate_report(
     response: Response,
     _: PublicLimit,
 ) -> Response:
-    """Get a decision for a report. Nothing is stored, and no token is needed."""
-    answers = read_answers(rule_set, report)
-    case = Case(answers, language, clock.now(), country=report.country)
+    """Get a decision for a report. Nothing is stored, and no token is needed.
+
+    Every JSON object is answered with a decision. What can't be used counts as not answered, is
+    listed in `ignored`, and never leaves an all-clear. Where the body can't be read at all, the
+    problem holds the cautious outcome, in the form of a decision.
+    """
+    case = case_of_sent(rule_set, report.sent, language, clock.now())
     decision, _outcome = decide(rule_set, case)
     # The canonical bytes: what a phone with the same rule set computes offline.
     headers = {**response.headers, "Content-Language": language}

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from datalogic_py import DataLogicError, Engine, Rule
 
-from api.content.rule_set import ENGINE
+from api.content.rule_set import ENGINE, REPLAYED_ENGINES
 
 # Monotone operators alone: more or worse answers can then never silence a rule. No arithmetic
 # (libraries disagree on it) and no clock.
@@ -40,6 +40,7 @@ class RuleSet:
     """A rule set that can be evaluated."""
 
     hash: str
+    engine: str
     document: Mapping[str, Any]
     questions: Mapping[str, Mapping[str, Any]]
     reports: CompiledRules
@@ -98,12 +99,13 @@ def compile_rules(engine: Engine, rules: Sequence[Mapping[str, Any]]) -> Compile
 
 def compile_rule_set(document: Mapping[str, Any]) -> RuleSet:
     """Compile a rule-set document."""
-    if document["engine"] != ENGINE:
+    if document["engine"] not in {ENGINE, *REPLAYED_ENGINES}:
         message = f"the rule set needs {document['engine']}, this is {ENGINE}"
         raise UnknownEngine(message)
     engine = Engine(strict_operator_names=True)
     return RuleSet(
         hash=document["hash"],
+        engine=document["engine"],
         document=document,
         questions={question["id"]: question for question in document["questions"]},
         reports=compile_rules(engine, document["rules"]),

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_serializer,
+    model_validator,
+)
 
 from api.content.schemas import (
     AnyReviewStatus,
@@ -33,7 +42,7 @@ Version = Annotated[
 ]
 EngineName = Annotated[
     str,
-    Field(max_length=64, pattern=r"^[a-z-]+/[0-9]+$", examples=["footing-triage/1"]),
+    Field(max_length=64, pattern=r"^[a-z-]+/[0-9]+$", examples=["footing-triage/2"]),
 ]
 RuleName = Annotated[str, Field(max_length=8, pattern=r"^[A-Z]{1,2}[0-9]{1,2}[a-z]?$")]
 ActivityStatus = Annotated[
@@ -107,8 +116,67 @@ class ReportFields(RequestModel):
     ] = {}
 
 
-class TriageReport(ReportFields):
-    """A report to evaluate without storing it."""
+def _free(schema: dict[str, Any]) -> None:
+    """Describe an object that may hold anything, so that nothing on the way refuses it either."""
+    del schema["properties"]
+    schema |= {"additionalProperties": True, "maxProperties": 1000}
+
+
+class TriageReport(BaseModel):
+    """A report to evaluate without storing it: any JSON object is answered with a decision.
+
+    It holds `pain_score`, `weeks`, `trend`, `age_years`, `country` and `answers`, as
+    `NewSymptomReport` describes them. What can't be used counts as not answered and is listed in
+    `ignored` of the decision.
+    """
+
+    model_config = ConfigDict(frozen=True, json_schema_extra=_free)
+
+    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _take(
+        cls, value: Any, handler: ModelWrapValidatorHandler["TriageReport"]
+    ) -> "TriageReport":
+        """Keep an object as it was sent, whatever is in it."""
+        if not isinstance(value, dict):
+            return handler(value)
+        report = cls.model_construct()
+        report._sent = value  # noqa: SLF001  # of its own class
+        return report
+
+    @model_serializer
+    def _give(self) -> dict[str, Any]:
+        return self._sent
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """Return what was sent."""
+        return self._sent
+
+
+class IgnoredPart(ResponseModel):
+    """Something in a report that can't be used and counts as not answered."""
+
+    pointer: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="JSON Pointer (RFC 6901); each name in it is cut to 64 characters.",
+            examples=["/answers/headache"],
+        ),
+    ]
+    code: Annotated[
+        str,
+        Field(
+            max_length=64,
+            pattern=r"^[a-z0-9_]+$",
+            description="`unknown_field`, `unknown_question`, `unknown_choice` or `invalid_value`; "
+            "more may come.",
+            examples=["unknown_question"],
+        ),
+    ]
 
 
 class DecisionAction(ResponseModel):
@@ -147,13 +215,6 @@ class DecisionActivities(ResponseModel):
     text: Sentence
 
 
-class RuleSetName(ResponseModel):
-    """The rule set a decision was made with."""
-
-    version: Version
-    hash: Hash
-
-
 class Decision(ResponseModel):
     """What triage answers: never a diagnosis, and never that somebody is out of danger."""
 
@@ -170,15 +231,35 @@ class Decision(ResponseModel):
     see_professional: Annotated[
         bool, Field(description="True from the level `see_professional` upwards.")
     ]
-    title: Sentence
+    headline: Annotated[Sentence, Field(description="Show it first, and large.")]
     message: Annotated[str, Field(max_length=8000)]
     actions: Annotated[list[DecisionAction], Field(max_length=50)]
     reasons: Annotated[list[DecisionReason], Field(max_length=200)]
     unanswered: Annotated[list[UnansweredQuestion], Field(max_length=200)]
     activities: DecisionActivities
-    safety_net: Sentence
+    safety_net: Annotated[
+        list[Sentence], Field(max_length=50, description="Signs to watch for, one a line.")
+    ]
     disclaimer: Sentence
-    rule_set: RuleSetName
+    ignored: Annotated[
+        list[IgnoredPart],
+        Field(
+            max_length=50,
+            description="What was sent and can't be used: it counts as not answered. Tell your "
+            "developers. Empty for what was stored.",
+        ),
+    ]
+    ignored_total: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=2_147_483_647,
+            json_schema_extra=INT32,
+            description="How many there are in all; `ignored` lists the first.",
+        ),
+    ]
+    rule_set_version: Version
+    rule_set_hash: Hash
     history_facts: Annotated[list[Name], Field(max_length=50)]
     evaluated_at: Instant
     language: LanguageCode
@@ -308,6 +389,7 @@ class SessionAdvice(ResponseModel):
 
     rule_id: RuleName
     level: WarnedLevel
+    headline: Annotated[Sentence, Field(description="Show it first.")]
     text: Sentence
     action: DecisionAction
     source_ids: SourceIds
@@ -341,7 +423,8 @@ class TriageVectors(ResponseModel):
     """Golden cases to check an evaluator against: equal means equal canonical bytes."""
 
     engine: EngineName
-    rule_set: RuleSetName
+    rule_set_version: Version
+    rule_set_hash: Hash
     reports: Annotated[list[ReportVector], Field(max_length=5000)]
     sessions: Annotated[list[SessionVector], Field(max_length=500)]
 

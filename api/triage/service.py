@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.release import Release
+from api.content.rule_set import ENGINE
 from api.content.service import active_hash, find_active_body, find_body
 from api.core.canonical import canonical, sha256
 from api.core.clock import Clock
@@ -94,10 +95,13 @@ class RuleSets:
         return self._compiled[name]
 
     def of(self, release: Release) -> RuleSet:
-        """Return the rule set of a release."""
+        """Return the rule set of a release; one of an older engine is only there to be replayed."""
         name = release.rule_set_hash
-        known = self._compiled.get(name)
-        return known or self._compile(name, release.bodies[path_of(name), ""])
+        found = self._compiled.get(name) or self._compile(name, release.bodies[path_of(name), ""])
+        if found.engine != ENGINE:
+            message = f"The rule set in force is made for {found.engine}, this server for {ENGINE}."
+            raise NotReady(f"{message} Run: footing seed")
+        return found
 
     async def usable(self, db: AsyncSession, rule_set: RuleSet) -> RuleSet:
         """Return a rule set, or the one that took its place if it was withdrawn a moment ago."""
@@ -108,7 +112,7 @@ class RuleSets:
         document = await find_active_body(db, active or "", "triage/rule-set")
         name = "" if document is None else json.loads(document.codings[IDENTITY])["hash"]
         successor = await self.find(db, name)
-        if successor is None:
+        if successor is None or successor.engine != ENGINE:
             message = "The rule set was withdrawn a moment ago. Send it again."
             raise Unavailable(message, headers={"Retry-After": "2"})
         return successor

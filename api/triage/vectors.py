@@ -14,8 +14,8 @@ from api.content.rule_set import ENGINE
 from api.core.canonical import canonical
 from api.triage.evaluation import Case, Json, advise, decide, judge_report
 from api.triage.facts import Answers
-from api.triage.reports import FIELDS
-from api.triage.rules import RuleSet, compile_rule_set
+from api.triage.reports import FIELDS, case_of_sent
+from api.triage.rules import LAST_RESORT, RuleSet, compile_rule_set
 
 PATH = "triage/vectors"
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -74,6 +74,30 @@ ALONE: Mapping[str, Answers] = {
     "nothing-answered": {},
     "only-both-legs-answered": {"radiating_pain": "both"},
     "only-one-leg-answered": {"radiating_pain": "left"},
+}
+# By hand: what is sent in the place of, or beside, a report in which nothing stands out, and can't
+# be used.
+ODD: Mapping[str, Json] = {
+    "ignored-question": {"answers": {"headache": "yes"}},
+    "ignored-question-of-no-value": {"answers": {"a/b~c": None}},
+    "ignored-choice": {"answers": {"night_pain": "often"}},
+    "ignored-choice-of-another-kind": {"answers": {"one_leg_swelling": True}},
+    "ignored-field-in-answers": {"answers": {"pain_score": "9"}},
+    "ignored-answers": {"answers": ["fever"]},
+    "ignored-fraction": {"pain_score": 2.5},
+    "ignored-number-out-of-bounds": {"weeks": 5201},
+    "ignored-number-in-words": {"age_years": "forty"},
+    "ignored-trend": {"trend": "sideways"},
+    "ignored-country": {"country": "Spain"},
+    "ignored-metadata": {"app_version": "1.4.0", "mood": None},
+    "ignored-answer-in-the-wrong-place": {"one_leg_swelling": "yes"},
+    "ignored-beside-an-emergency": {"weeks": -1, "answers": {"saddle_numbness": "yes", "x": "y"}},
+    "ignored-more-than-is-listed": {
+        "answers": {f"question_{number}\U0001f600": "yes" for number in range(60)}
+    },
+    "ignored-names-cut-short": {"answers": {"~" * 70: "yes"}, "\uff5e\U0001f600/" * 30: 1},
+    "understood-country-in-lower-case": {"country": "gb", "answers": {"fever": "yes"}},
+    "understood-unknown": {"weeks": "unknown", "trend": "unknown"},
 }
 COUNTRIES = ("GB", "ES", "US", "ZZ")
 SESSIONS = ((None, None), (3, 4), (3, 5), (None, 6), (None, 7), (5, None), (4, 9), (9, 8))
@@ -209,18 +233,35 @@ def _instant(instant: datetime.datetime | None) -> str | None:
     return None if instant is None else instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def report_vector(name: str, case: Case, decision: Mapping[str, Any]) -> Json:
-    """Write a case and its decision as they are served."""
+def as_sent(case: Case) -> Json:
+    """Write the answers of a case as a report."""
     others = {
         question: case.answers[question] for question in case.answers if question not in FIELDS
     }
     return {
+        **{field: case.answers.get(field) for field in FIELDS},
+        "country": case.country,
+        "answers": others,
+    }
+
+
+def odd_reports(rule_set: RuleSet) -> Iterator[tuple[str, Json]]:
+    """List reports of which something can't be used, as they are sent."""
+    mild = as_sent(Case(mild_answers(rule_set), LAST_RESORT, NOW))
+    for name, odd in ODD.items():
+        answers = odd.get("answers", {})
+        if isinstance(answers, dict):
+            answers = {**mild["answers"], **answers}
+        yield name, {**mild, **odd, "answers": answers}
+
+
+def report_vector(
+    name: str, case: Case, decision: Mapping[str, Any], sent: Json | None = None
+) -> Json:
+    """Write a case and its decision as they are served; `sent` where it is not what is decided."""
+    return {
         "name": name,
-        "report": {
-            **{field: case.answers.get(field) for field in FIELDS},
-            "country": case.country,
-            "answers": others,
-        },
+        "report": as_sent(case) if sent is None else sent,
         "language": case.language,
         "evaluated_at": _instant(case.evaluated_at),
         "report_id": None if case.report_id is None else str(case.report_id),
@@ -231,13 +272,25 @@ def report_vector(name: str, case: Case, decision: Mapping[str, Any]) -> Json:
     }
 
 
+def _odd_vectors(rule_set: RuleSet) -> Iterator[Json]:
+    languages = rule_set.document["languages"]
+    for number, (name, sent) in enumerate(odd_reports(rule_set)):
+        case = case_of_sent(rule_set, sent, languages[number % len(languages)], NOW)
+        yield report_vector(name, case, decide(rule_set, case)[0], sent)
+
+
 def vectors(rule_set: RuleSet) -> Json:
     """Return everything that an evaluator can be checked against."""
     return {
         "engine": ENGINE,
-        "rule_set": {"version": rule_set.document["version"], "hash": rule_set.hash},
+        "rule_set_version": rule_set.document["version"],
+        "rule_set_hash": rule_set.hash,
         "reports": [
-            report_vector(name, case, decide(rule_set, case)[0]) for name, case in cases(rule_set)
+            *(
+                report_vector(name, case, decide(rule_set, case)[0])
+                for name, case in cases(rule_set)
+            ),
+            *_odd_vectors(rule_set),
         ],
         "sessions": [
             {

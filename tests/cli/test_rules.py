@@ -122,7 +122,7 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_ane
     phone.enrol()
     report = phone.report({"radiating_pain": "left"})
     wrong = phone.post_report(report).json()["decision"]
-    old = wrong["rule_set"]["hash"]
+    old = wrong["rule_set_hash"]
     assert wrong["level"] == "see_professional"
 
     in_force = footing("rules", "withdraw", old, "--reason", "wrong", database_url=database_url)
@@ -151,7 +151,7 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_ane
     told = wait_for_withdrawal(client)
     assert told["withdrawn"][0]["hash"] == old
     assert told["withdrawn"][0]["reason"] == reason
-    assert told["hash"] == again["rule_set"]["hash"]
+    assert told["hash"] == again["rule_set_hash"]
 
     back = footing("seed", database_url=database_url)
     assert back.returncode == 1

@@ -37,7 +37,7 @@ def test_head_answers_like_get_without_a_body(
         "/v1/sessions/{session_id}": session["id"],
         "/v1/symptom-reports/{report_id}": report["id"],
         "/v1/decisions/{decision_id}": decision["id"],
-        "/v1/triage/rule-sets/{rule_set_hash}": decision["rule_set"]["hash"],
+        "/v1/triage/rule-sets/{rule_set_hash}": decision["rule_set_hash"],
         "/v1/media/{name}": picture.rpartition("/")[2],
         "/v1/calendars/{address}.ics": address.removesuffix(".ics"),
     }

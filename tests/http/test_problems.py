@@ -18,7 +18,17 @@ from tests.http.calls import PROBLEMS
 from tests.support.clock import FakeClock
 from tests.support.phone import Phone
 
-FIELDS = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
+FIELDS = {
+    "type",
+    "title",
+    "status",
+    "detail",
+    "instance",
+    "code",
+    "request_id",
+    "errors",
+    "decision",
+}
 SECRET = "the patient's own words"  # noqa: S105  # a text that must not come out
 
 
@@ -163,11 +173,12 @@ def test_what_is_no_json_is_told_so(content_client: TestClient, body: bytes) -> 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
 def test_what_is_no_number_of_json_is_refused(content_client: TestClient, number: bytes) -> None:
     response = content_client.post(
-        "/v1/triage/evaluations",
-        content=b'{"pain_score": %s}' % number,
+        "/v1/plans",
+        content=b'{"minutes": %s, "equipment": [], "positions": ["seated"]}' % number,
         headers={"Content-Type": "application/json"},
     )
     assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/minutes"
 
 
 def test_a_problem_never_repeats_the_value_it_refuses(phone: Phone) -> None:

@@ -213,8 +213,10 @@ class TwoPhones(RuleBasedStateMachine):
         assert (receipt["kind"], receipt["id"]) == key_of(entry)
         assert (receipt["content_hash"] is None) == (expected == "conflict")
         kind, body = entry
-        answered = kind == "symptom_report" or (kind == "session" and hurts(body))
-        assert (receipt["decision_level"] is not None) == (answered and expected != "conflict")
+        # A report is answered also where it is refused.
+        hurt = kind == "session" and hurts(body) and expected != "conflict"
+        assert (receipt["decision_level"] is not None) == (kind == "symptom_report" or hurt)
+        assert (receipt["decision_headline"] is None) == (receipt["decision_level"] is None)
         self.acknowledge(entry, expected)
 
     def acknowledge(self, entry: Entry, expected: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from api.journal.history import PastReport
 from api.triage.evaluation import Case
 from api.triage.rules import RuleSet
-from api.triage.vectors import mild_answers
+from api.triage.vectors import as_sent, mild_answers
 
 Answer = int | str | None
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -23,6 +23,16 @@ HISTORIES = (
     ("pain_risen_in_history",),
     ("persistent_in_history", "pain_risen_in_history"),
     ("of_another_rule_set", "persistent_in_history"),
+)
+
+# What stands where an answer should, and where a question's name should.
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, "unknown", True, False, "yes", "Yes", "left", "", "7", 7, -1, 0.5, 3.0, 5201, 2**70),
+    *([], ["yes"], {}, {"value": "yes"}, "es", "ESP", "\u00e9", "\U0001f600"),
+)
+ODD_NAMES = (
+    *("answers", "country", "mood", "headache", "a/b~c", "", "__proto__", "constructor", "0", "10"),
+    *("\ud83d", "\U0001f600" * 70, "\uff5e", "~" * 65, "pain_score"),
 )
 
 
@@ -111,6 +121,18 @@ class ReportGenerator:
     def cases(self, number: int) -> Iterator[tuple[str, Case]]:
         for index in range(number):
             yield f"generated-{index}", self.case()
+
+    def damaged(self) -> dict[str, Any]:
+        """Make a report of which something can't be used, as any client might send it."""
+        report = as_sent(self.case())
+        for _ in range(self.random.randint(1, 4)):
+            value = self.random.choice(ODD_VALUES)
+            name = self.random.choice((*self.questions, *ODD_NAMES))
+            if self.random.random() < 0.4:
+                report[name] = value
+            elif isinstance(report["answers"], dict):
+                report["answers"][name] = value
+        return report
 
     def history(self) -> list[PastReport]:
         """Make some reports of one person, often of the same second and six weeks apart."""

@@ -1,5 +1,6 @@
 """Reports as a phone sends them: every question answered mildly, and changes from there."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,10 @@ def mild_report(rule_set: RuleSet, **changes: int | str | None) -> Json:
 
 
 def evaluate(client: httpx.Client, report: Json, **headers: str) -> Json:
-    response = client.post("/v1/triage/evaluations", json=report, headers=headers)
+    # Written in ASCII, as JSON may be: half a surrogate pair can be sent in no other way.
+    sent = json.dumps(report)
+    content = {"Content-Type": "application/json"}
+    response = client.post("/v1/triage/evaluations", content=sent, headers=headers | content)
     assert response.status_code == 200, response.text
     decision: Json = response.json()
     return decision

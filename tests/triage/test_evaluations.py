@@ -14,6 +14,8 @@ from api.content.loading import load_catalogue
 from api.core.config import SEED_FOLDER
 from api.triage.reports import FIELDS
 from api.triage.rules import RuleSet
+from api.triage.schemas import Decision
+from tests.conftest import AppMaker
 from tests.triage.reports import (
     Json,
     as_report,
@@ -60,7 +62,7 @@ def test_a_report_in_which_nothing_stands_out_is_self_care_with_the_safety_net(
     assert decision["unanswered"] == []
     assert decision["activities"]["status"] == "continue"
     assert [action["code"] for action in decision["actions"]] == ["continue_with_safety_net"]
-    assert "emergency help" in decision["safety_net"]
+    assert any("emergency help" in sign for sign in decision["safety_net"])
     assert "not a diagnosis" in decision["disclaimer"]
     assert decision["id"] is None
 
@@ -346,7 +348,7 @@ def test_a_decision_speaks_the_language_that_was_asked_for(
     decision = response.json()
     assert decision["language"] == response.headers["Content-Language"] == language
     levels = {level["id"]: level for level in rule_set.document["levels"]}
-    assert decision["title"] == levels["see_professional"]["title"][language]
+    assert decision["headline"] == levels["see_professional"]["title"][language]
     rules = {rule["id"]: rule for rule in rule_set.document["rules"]}
     assert decision["reasons"][0]["text"] == rules["P01"]["text"][language]
 
@@ -356,50 +358,173 @@ def test_an_evaluation_is_never_kept_by_a_cache(content_client: TestClient) -> N
     assert response.headers["Cache-Control"] == "no-store"
 
 
-BAD_REPORTS: list[tuple[Json, str, str]] = [
+# What is sent beside, or in the place of, a report in which nothing stands out; where it can't be
+# used, and why.
+UNUSABLE: list[tuple[Json, str, str]] = [
     ({"answers": {"headache": "yes"}}, "/answers/headache", "unknown_question"),
     ({"answers": {"a/b~c": "yes"}}, "/answers/a~1b~0c", "unknown_question"),
+    ({"answers": {"\ud83d": "yes"}}, "/answers/\ufffd", "unknown_question"),
+    ({"answers": {"x" * 1000: "yes"}}, f"/answers/{'x' * 64}", "unknown_question"),
     ({"answers": {"pain_score": "7"}}, "/answers/pain_score", "unknown_question"),
     ({"answers": {"radiating_pain": "yes"}}, "/answers/radiating_pain", "unknown_choice"),
-    ({"answers": {"fever": "left"}}, "/answers/fever", "unknown_choice"),
     ({"answers": {"fever": "Yes"}}, "/answers/fever", "unknown_choice"),
-    ({"answers": {"fever": True}}, "/answers/fever", "string_type"),
-    ({"answers": []}, "/answers", "dict_type"),
-    ({"pain_score": 11}, "/pain_score", "less_than_equal"),
-    ({"pain_score": -1}, "/pain_score", "greater_than_equal"),
-    ({"pain_score": "7"}, "/pain_score", "value_error"),
-    ({"pain_score": True}, "/pain_score", "value_error"),
-    ({"pain_score": 7.5}, "/pain_score", "int_from_float"),
-    ({"weeks": -1}, "/weeks", "greater_than_equal"),
-    ({"weeks": 5201}, "/weeks", "less_than_equal"),
-    ({"age_years": 300}, "/age_years", "less_than_equal"),
-    ({"trend": "sideways"}, "/trend", "literal_error"),
-    ({"country": "Spain"}, "/country", "string_too_long"),
-    ({"country": "e1"}, "/country", "string_pattern_mismatch"),
+    ({"answers": {"night_pain": True}}, "/answers/night_pain", "unknown_choice"),
+    ({"answers": {"night_pain": {"since": 3}}}, "/answers/night_pain", "unknown_choice"),
+    ({"answers": []}, "/answers", "invalid_value"),
+    ({"answers": "none"}, "/answers", "invalid_value"),
+    ({"pain_score": 11}, "/pain_score", "invalid_value"),
+    ({"pain_score": -1}, "/pain_score", "invalid_value"),
+    ({"pain_score": "7"}, "/pain_score", "invalid_value"),
+    ({"pain_score": True}, "/pain_score", "invalid_value"),
+    ({"pain_score": 7.5}, "/pain_score", "invalid_value"),
+    ({"pain_score": 10**400}, "/pain_score", "invalid_value"),
+    ({"weeks": -1}, "/weeks", "invalid_value"),
+    ({"weeks": 5201}, "/weeks", "invalid_value"),
+    ({"age_years": 300}, "/age_years", "invalid_value"),
+    ({"trend": "sideways"}, "/trend", "unknown_choice"),
+    ({"trend": []}, "/trend", "unknown_choice"),
+    # An answer in the wrong place was still meant as one.
+    ({"one_leg_swelling": "yes"}, "/one_leg_swelling", "unknown_field"),
+]
+# What can't be used either, but takes nothing away from the answers.
+BESIDE_THE_POINT: list[tuple[Json, str, str]] = [
+    ({"country": "Spain"}, "/country", "invalid_value"),
+    ({"country": 34}, "/country", "invalid_value"),
     ({"mood": "low"}, "/mood", "unknown_field"),
+    ({"id": "7"}, "/id", "unknown_field"),
 ]
 
 
-@pytest.mark.parametrize(("report", "pointer", "code"), BAD_REPORTS)
-def test_a_bad_report_is_refused_with_the_place_named(
-    content_client: TestClient, report: Json, pointer: str, code: str
+def with_mild(rule_set: RuleSet, change: Json) -> Json:
+    """Answer everything else mildly."""
+    report = mild_report(rule_set) | change
+    if isinstance(change.get("answers"), dict):
+        report["answers"] = {**mild_report(rule_set)["answers"], **change["answers"]}
+    return report
+
+
+@pytest.mark.parametrize(("change", "pointer", "code"), UNUSABLE)
+def test_what_cannot_be_used_counts_as_not_answered_and_leaves_no_all_clear(
+    content_client: TestClient, rule_set: RuleSet, change: Json, pointer: str, code: str
 ) -> None:
-    response = content_client.post("/v1/triage/evaluations", json=report)
-    assert response.status_code == 422
-    problem = response.json()
-    assert problem["code"] == "invalid_request"
-    assert [(fault["pointer"], fault["code"]) for fault in problem["errors"]] == [(pointer, code)]
+    decision = evaluate(content_client, with_mild(rule_set, change))
+    assert decision["ignored"] == [{"pointer": pointer, "code": code}]
+    assert decision["ignored_total"] == 1
+    assert decision["level"] == "screening_incomplete"
+    assert decision["screening_complete"] is False
+    assert decision["activities"]["status"] == "caution"
 
 
-def test_every_bad_answer_is_named_at_once(content_client: TestClient) -> None:
-    report = {"answers": {"headache": "yes", "fever": "left", "radiating_pain": "yes"}}
-    problem = content_client.post("/v1/triage/evaluations", json=report).json()
-    assert [fault["pointer"] for fault in problem["errors"]] == [
+@pytest.mark.parametrize(("change", "pointer", "code"), BESIDE_THE_POINT)
+def test_a_bad_country_and_unknown_metadata_change_no_level(
+    content_client: TestClient, rule_set: RuleSet, change: Json, pointer: str, code: str
+) -> None:
+    decision = evaluate(content_client, with_mild(rule_set, change))
+    assert decision["ignored"] == [{"pointer": pointer, "code": code}]
+    assert {**decision, "ignored": [], "ignored_total": 0} == evaluate(
+        content_client, mild_report(rule_set)
+    )
+
+
+def test_what_is_ignored_hides_nothing_that_was_told(content_client: TestClient) -> None:
+    report = {"pain_score": 3.5, "answers": {"saddle_numbness": "yes", "headache": "yes"}, "x": 1}
+    decision = evaluate(content_client, report)
+    assert decision["level"] == "emergency"
+    assert "E01" in fired_rules(decision)
+    assert [part["pointer"] for part in decision["ignored"]] == [
         "/answers/headache",
-        "/answers/fever",
-        "/answers/radiating_pain",
+        "/pain_score",
+        "/x",
     ]
-    assert "none, left, right, both" in problem["errors"][2]["message"]
+
+
+def test_fifty_of_what_is_ignored_are_listed_and_all_are_counted(
+    content_client: TestClient,
+) -> None:
+    decision = evaluate(content_client, {f"field_{number:03}": 1 for number in range(300)})
+    assert [part["pointer"] for part in decision["ignored"]] == [
+        f"/field_{number:03}" for number in range(50)
+    ]
+    assert decision["ignored_total"] == 300
+
+
+def test_plain_meaning_is_understood(content_client: TestClient, rule_set: RuleSet) -> None:
+    plain = mild_report(rule_set, fever="yes", age_years=None, pain_score=3)
+    meant = {**plain, "country": "GB"}
+    said = {**plain, "country": "gb", "age_years": "unknown", "pain_score": 3.0}
+    assert evaluate(content_client, said) == evaluate(content_client, meant)
+    assert evaluate(content_client, {"answers": None}) == evaluate(content_client, {})
+
+
+def test_a_number_beyond_all_bounds_is_taken_for_no_answer(content_client: TestClient) -> None:
+    response = content_client.post(
+        "/v1/triage/evaluations",
+        content='{"weeks": 1e999, "answers": {"saddle_numbness": "yes"}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert response.json()["ignored"] == [{"pointer": "/weeks", "code": "invalid_value"}]
+    assert response.json()["level"] == "emergency"
+
+
+# Where there is no object at all, or none that can be read.
+UNREADABLE: dict[str, Json] = {
+    "no JSON": {"content": "{", "status": 422},
+    "half a word": {"content": "nul", "status": 422},
+    "nothing": {"content": "", "status": 422},
+    "null": {"content": "null", "status": 422},
+    "a list": {"content": "[]", "status": 422},
+    "a number": {"content": "7", "status": 422},
+    "no end of lists": {"content": "[" * 100_000, "status": 422},
+    "no UTF-8": {"content": b'{"answers": "\xff"}', "status": 422},
+    "too much": {"content": b'"' + b"x" * 2**20 + b'"', "status": 413},
+    "another media type": {"content": "a=1", "status": 415, "Content-Type": "text/plain"},
+    "an unknown language": {"content": "{}", "status": 422, "lang": "fr"},
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_gets_the_cautious_outcome_in_the_problem(
+    content_client: TestClient, rule_set: RuleSet, name: str
+) -> None:
+    sent = UNREADABLE[name]
+    response = content_client.post(
+        "/v1/triage/evaluations",
+        content=sent["content"],
+        params={"lang": sent["lang"]} if "lang" in sent else None,
+        headers={
+            "Content-Type": sent.get("Content-Type", "application/json"),
+            "Accept-Language": "es-MX",
+        },
+    )
+    assert response.status_code == sent["status"]
+    decision = response.json()["decision"]
+    assert Decision.model_validate(decision).model_dump(mode="json") == decision
+    assert decision["actions"][0]["code"] == "cannot_evaluate"
+    assert (decision["level"], decision["possible_level"]) == ("urgent", "emergency")
+    assert decision["activities"]["status"] == "stop"
+    assert decision["screening_complete"] is False
+    assert decision["id"] is None
+    assert decision["language"] == "es"
+    assert decision["rule_set_hash"] == rule_set.hash
+
+
+def test_whoever_asks_too_often_gets_the_cautious_outcome_as_well(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_public="1/hour")
+    evaluate(client, {})
+    response = client.post("/v1/triage/evaluations", json={})
+    assert response.status_code == 429
+    assert response.json()["decision"]["level"] == "urgent"
+
+
+def test_problems_of_other_calls_hold_no_decision(content_client: TestClient) -> None:
+    for response in (
+        content_client.get("/v1/triage/evaluations"),
+        content_client.post("/v1/participants", json={}),
+        content_client.get("/v1/exercises/nothing"),
+    ):
+        assert response.json()["decision"] is None
 
 
 def test_no_text_of_the_rule_set_says_that_somebody_is_safe(catalogue: Catalogue) -> None:

@@ -25,6 +25,7 @@ from api.content.signing import read_signer
 from api.core.canonical import canonical, sha256
 from api.journal.history import PAIN_RISEN, PERSISTENT, PastReport, Timeline, in_order
 from api.triage.evaluation import Case, advise, decide
+from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.vectors import cases, report_vector
 from tests.support.budget import budget
@@ -33,6 +34,7 @@ from tests.triage.generators import ReportGenerator
 Json = dict[str, Any]
 REPORTS = budget(quick=1_000, full=20_000)
 HISTORIES = budget(quick=200, full=1_000)
+DAMAGED_REPORTS = budget(quick=300, full=20_000)
 BROKEN = budget(quick=10, full=100)
 REVERSED = budget(quick=100, full=500)
 # How often each rule and level has to come up: what never came up was not compared.
@@ -101,6 +103,24 @@ def test_generated_reports_and_all_vectors_get_the_same_bytes(
     levels = [level["id"] for level in rule_set.document["levels"]]
     wanted = [*levels, *(f"{what} {name}" for what in ("fired", "undecided") for name in ids)]
     assert [name for name in wanted if seen[name] < OFTEN] == []
+
+
+def test_reports_that_cannot_all_be_used_get_the_same_bytes(
+    rule_set: RuleSet, tmp_path: Path
+) -> None:
+    generator = ReportGenerator(rule_set, seed=404)
+    lines: list[Json] = []
+    expected: list[tuple[str, bytes]] = []
+    seen: Counter[str] = Counter()
+    for name, sent in [(f"damaged-{at}", generator.damaged()) for at in range(DAMAGED_REPORTS)]:
+        case = case_of_sent(rule_set, sent, "en", generator.instant())
+        decision, _ = decide(rule_set, case)
+        seen.update({part["code"] for part in decision["ignored"]})
+        lines.append(written(name, case) | {"report": sent})
+        expected.append((name, canonical(decision)))
+    assert min(seen.values()) > DAMAGED_REPORTS / 100
+    assert len(seen) == 4
+    assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
 
 
 def test_every_pain_before_and_after_a_session_gets_the_same_advice(

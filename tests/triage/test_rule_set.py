@@ -26,7 +26,7 @@ def test_the_hash_is_the_sha256_of_the_canonical_json_without_what_stands_beside
     hashed = {key: value for key, value in document.items() if key not in beside}
     assert hashlib.sha256(rfc8785.dumps(hashed)).hexdigest() == document["hash"]
     assert document["review"]["status"] == "engineering_draft"
-    assert document["engine"] == "footing-triage/1"
+    assert document["engine"] == "footing-triage/2"
 
 
 def test_the_etag_starts_with_the_hash_and_holds_a_phone_off(content_client: TestClient) -> None:

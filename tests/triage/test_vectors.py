@@ -40,12 +40,13 @@ def fired_in(vector: Json) -> set[str]:
 def coverage(golden: Json) -> dict[str, tuple[list[str], list[str]]]:
     """List for every rule where it fires, and where it is silent one answer from there."""
     table: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    said = {vector["name"]: answers_of(vector) for vector in golden["reports"]}
-    for vector in golden["reports"]:
+    usable = [vector for vector in golden["reports"] if not vector["decision"]["ignored"]]
+    said = {vector["name"]: answers_of(vector) for vector in usable}
+    for vector in usable:
         for rule_id in fired_in(vector):
             fires, silent = table[rule_id]
             fires.append(vector["name"])
-            for other in golden["reports"]:
+            for other in usable:
                 changed = said[vector["name"]] ^ said[other["name"]]
                 if (
                     len({name for name, _ in changed}) == 1
@@ -71,7 +72,8 @@ def test_the_vectors_are_those_of_the_rule_set_in_force(
     content_client: TestClient, golden: Json
 ) -> None:
     in_force = content_client.get("/v1/triage/rule-set").json()
-    assert golden["rule_set"] == {"version": in_force["version"], "hash": in_force["hash"]}
+    assert golden["rule_set_version"] == in_force["version"]
+    assert golden["rule_set_hash"] == in_force["hash"]
     assert golden["engine"] == in_force["engine"]
 
 
@@ -123,6 +125,25 @@ def test_every_rule_for_sessions_gives_advice_in_a_vector_and_is_silent_in_anoth
                 if vector["language"] == language
             }
             assert found == {True, False}, rule["id"]
+
+
+def test_the_vectors_ignore_for_every_reason_and_list_no_more_than_fifty(golden: Json) -> None:
+    decisions = [vector["decision"] for vector in golden["reports"]]
+    found = {
+        (part["code"], decision["level"]) for decision in decisions for part in decision["ignored"]
+    }
+    assert {code for code, _ in found} == {
+        "unknown_field",
+        "unknown_question",
+        "unknown_choice",
+        "invalid_value",
+    }
+    # Metadata and a country take nothing away from what was answered.
+    assert ("unknown_field", "self_care") in found
+    assert ("unknown_question", "self_care") not in found
+    totals = [(len(decision["ignored"]), decision["ignored_total"]) for decision in decisions]
+    assert (50, 60) in totals
+    assert all(listed == min(50, total) for listed, total in totals)
 
 
 def test_the_vectors_reach_every_level_and_speak_every_language(

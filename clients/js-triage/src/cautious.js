@@ -18,7 +18,7 @@ function instant (value) {
 
 /** The cautious outcome, in the form of a decision. */
 export function cautiousOutcome (ruleSet, { language, evaluatedAt, historyFacts } = {}) {
-  const spoken = Object.hasOwn(WORDS.title, language ?? '') ? language : 'en'
+  const spoken = Object.hasOwn(WORDS.headline, language ?? '') ? language : 'en'
   const document = ruleSet?.document ?? ruleSet
   return {
     id: null,
@@ -26,7 +26,7 @@ export function cautiousOutcome (ruleSet, { language, evaluatedAt, historyFacts 
     possible_level: 'emergency',
     screening_complete: false,
     see_professional: true,
-    title: WORDS.title[spoken],
+    headline: WORDS.headline[spoken],
     message: WORDS.message[spoken],
     actions: [{
       code: CANNOT_EVALUATE,
@@ -37,9 +37,12 @@ export function cautiousOutcome (ruleSet, { language, evaluatedAt, historyFacts 
     reasons: [],
     unanswered: [],
     activities: { status: 'stop', text: WORDS.activities[spoken] },
-    safety_net: WORDS.safety_net[spoken],
+    safety_net: [WORDS.safety_net[spoken]],
     disclaimer: WORDS.disclaimer[spoken],
-    rule_set: { version: text(document?.version), hash: text(document?.hash) },
+    ignored: [],
+    ignored_total: 0,
+    rule_set_version: text(document?.version),
+    rule_set_hash: text(document?.hash),
     history_facts: Array.isArray(historyFacts) ? [...historyFacts] : [],
     evaluated_at: instant(evaluatedAt),
     language: spoken

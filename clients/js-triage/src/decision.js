@@ -78,7 +78,7 @@ function unanswered (document, outcome, openMustAsk, language, rank) {
 }
 
 /**
- * Return the decision document. `given` holds the answers (a Map), language, country, historyFacts,
+ * Return the decision document. `given` holds what `readReport` returns, language, historyFacts,
  * evaluatedAt and reportedAt in seconds, reportId and localDate; what is not there is null.
  */
 export function decide (document, given) {
@@ -89,16 +89,17 @@ export function decide (document, given) {
   const openMustAsk = document.questions
     .filter((question) => question.must_ask && isOpen(given.answers.get(question.id)))
     .map(({ id }) => id)
+  const incomplete = openMustAsk.length > 0 || given.answersIgnored
 
   const counted = [...outcome.fired, ...outcome.broken]
   const level = worst([
-    openMustAsk.length > 0 ? 'screening_incomplete' : 'self_care',
+    incomplete ? 'screening_incomplete' : 'self_care',
     ...counted.map((rule) => rule.level)
   ])
   const possible = worst([level, ...outcome.undecided.map((rule) => rule.level)])
 
   const codes = new Set(counted.map((rule) => rule.action))
-  if (openMustAsk.length > 0) codes.add(document.incomplete_action)
+  if (incomplete) codes.add(document.incomplete_action)
   if (codes.size === 0) codes.add(document.complete_action)
   const actions = document.actions.filter(({ code }) => codes.has(code))
   const status = STATUS_ORDER[Math.max(
@@ -116,9 +117,9 @@ export function decide (document, given) {
     id,
     level,
     possible_level: possible,
-    screening_complete: openMustAsk.length === 0,
+    screening_complete: !incomplete,
     see_professional: rank.get(level) >= rank.get('see_professional'),
-    title: say(words.title, language),
+    headline: say(words.title, language),
     message: message(document, words, given, rank.get(possible) > rank.get(level)),
     actions: actions.map((action) => ({
       code: action.code,
@@ -141,9 +142,12 @@ export function decide (document, given) {
       status,
       text: say(find(document.activity_status, 'status', status).text, language)
     },
-    safety_net: say(document.phrases.safety_net, language),
+    safety_net: [say(document.phrases.safety_net, language)],
     disclaimer: say(document.phrases.disclaimer, language),
-    rule_set: { version: document.version, hash: document.hash },
+    ignored: given.ignored,
+    ignored_total: given.ignoredTotal,
+    rule_set_version: document.version,
+    rule_set_hash: document.hash,
     history_facts: historyFacts,
     evaluated_at: written(given.evaluatedAt),
     language
@@ -162,6 +166,7 @@ export function adviseOn (document, painBefore, painAfter, language) {
       return {
         rule_id: rule.id,
         level: rule.level,
+        headline: say(find(document.levels, 'id', rule.level).title, language),
         text: say(rule.text, language),
         action: {
           code: action.code,

@@ -3,13 +3,13 @@ import { validate as isUuid } from 'uuid'
 import { cautiousOutcome } from './cautious.js'
 import { adviseOn, decide, ranksOf, seconds } from './decision.js'
 import { checkRuleSet } from './integrity.js'
-import { readAnswers } from './report.js'
+import { readReport } from './report.js'
 
 export { canonicalBytes } from './canonical.js'
 export { CANNOT_EVALUATE, cautiousOutcome } from './cautious.js'
 export { historyFacts } from './history.js'
 export { ENGINE, keyId } from './integrity.js'
-export { InvalidReport, readAnswers } from './report.js'
+export { readReport } from './report.js'
 
 const LOCAL_DATE = /^\d{4}-\d{2}-\d{2}$/
 
@@ -47,9 +47,8 @@ function caseOf (document, report, options) {
   if (reportId !== null && !isUuid(reportId)) throw new Error(`not a UUID: ${reportId}`)
   if (localDate !== null && !LOCAL_DATE.test(localDate)) throw new Error(`not a date: ${localDate}`)
   return {
-    answers: readAnswers(document, report),
+    ...readReport(document, report),
     language,
-    country: report.country ?? null,
     historyFacts: [...historyFacts],
     evaluatedAt: seconds(evaluatedAt),
     reportId: reportId === null ? null : reportId.toLowerCase(),
@@ -59,8 +58,9 @@ function caseOf (document, report, options) {
 }
 
 /**
- * Decide on a report, in the form of `POST /v1/triage/evaluations`. Never throws: whatever goes
- * wrong gives the cautious outcome, and `onError` is told.
+ * Decide on a report, in the form of `POST /v1/triage/evaluations`. What of it can't be used counts
+ * as not answered, and is listed in `ignored`. Never throws: whatever goes wrong gives the cautious
+ * outcome, and `onError` is told.
  *
  * - `ruleSet`: what `openRuleSet` returned, or the document as served.
  * - `evaluatedAt`: now, by default.

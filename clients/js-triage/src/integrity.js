@@ -3,7 +3,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { canonicalBytes, sha256 } from './canonical.js'
 
-export const ENGINE = 'footing-triage/1'
+export const ENGINE = 'footing-triage/2'
 /** What stands in the document without being part of what the hash names. */
 const UNHASHED = ['hash', 'review', 'signature', 'withdrawn']
 const KINDS = ['answer', 'at_least', 'at_most', 'both_sides', 'any', 'all', 'not_given', 'history']

@@ -1,56 +1,78 @@
-// A report, read as the server reads it. docs/triage-spec.md, "Reports".
+// A report, read as the server reads it: what can't be used counts as not answered, and is listed.
+// docs/triage-spec.md, "Reports".
+import { isOpen } from './facts.js'
 
 /** Questions with a field of their own; every other one is answered in `answers`. */
 export const FIELDS = ['pain_score', 'weeks', 'trend', 'age_years']
-const COUNTRY = /^[A-Z]{2}$/
+const MAX_IGNORED = 50
+const MAX_NAME = 64
+const COUNTRY = /^[A-Za-z]{2}$/
 
-/** What is wrong in a report: `faults` are `{pointer, message}`, as in the server's 422. */
-export class InvalidReport extends Error {
-  name = 'InvalidReport'
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value)
 
-  constructor (faults) {
-    super(faults.map(({ pointer, message }) => `${pointer}: ${message}`).join('; '))
-    this.faults = faults
-  }
+/** A name in a JSON Pointer, cut to so many characters (code points) and with no half of one. */
+function escape (name) {
+  const short = [...name].slice(0, MAX_NAME).join('').toWellFormed()
+  return short.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
-const escape = (name) => name.replaceAll('~', '~0').replaceAll('/', '~1')
-
-function fieldFault (question, value) {
-  if (question.type === 'integer') {
-    const { minimum, maximum } = question
-    if (Number.isInteger(value) && value >= minimum && value <= maximum) return null
-    return `must be a whole number from ${minimum} to ${maximum}`
-  }
-  const choices = question.choices.map(({ id }) => id)
-  return choices.includes(value) ? null : `there is no such choice; there is ${choices.join(', ')}`
+/** By UTF-16 code units, which is how strings compare here. */
+function inOrder (one, other) {
+  if (one.pointer !== other.pointer) return one.pointer < other.pointer ? -1 : 1
+  return one.code < other.code ? -1 : Number(one.code > other.code)
 }
 
-/** Return every answer by its question, as a Map; throw InvalidReport naming every fault. */
-export function readAnswers (document, report) {
+/** Why an answer can't be used, or null. */
+function fault (question, value) {
+  if (question.choices.length > 0) {
+    return question.choices.some(({ id }) => id === value) ? null : 'unknown_choice'
+  }
+  const { minimum, maximum } = question
+  return Number.isInteger(value) && value >= minimum && value <= maximum ? null : 'invalid_value'
+}
+
+/**
+ * Read any object as a report: `answers` (a Map by question), `country`, `ignored` (the first 50
+ * places, as `{pointer, code}`), `ignoredTotal`, and `answersIgnored`, whether an answer is among
+ * them. Throws for what is no object.
+ */
+export function readReport (document, report) {
+  if (!isObject(report)) throw new Error('a report is an object')
   const questions = new Map(document.questions.map((question) => [question.id, question]))
   const answers = new Map()
-  const faults = []
-  const read = (name, value, pointer) => {
-    answers.set(name, value)
-    if (value === null || value === undefined) return
-    const message = fieldFault(questions.get(name), value)
-    if (message !== null) faults.push({ pointer, message })
+  const ignored = []
+  let country = null
+  let answersIgnored = false
+  const ignore = (names, code, answer = true) => {
+    ignored.push({ pointer: names.map((name) => `/${escape(name)}`).join(''), code })
+    answersIgnored ||= answer
+  }
+  const take = (name, value, place) => {
+    if (isOpen(value)) return
+    const code = fault(questions.get(name), value)
+    if (code === null) answers.set(name, value)
+    else ignore(place, code)
   }
   for (const [name, value] of Object.entries(report)) {
-    if (FIELDS.includes(name)) read(name, value, `/${name}`)
-    else if (name === 'country') {
-      if (value !== null && value !== undefined && !COUNTRY.test(value)) {
-        faults.push({ pointer: '/country', message: 'must be ISO 3166-1 alpha-2, such as ES' })
+    if (FIELDS.includes(name) && questions.has(name)) take(name, value, [name])
+    else if (name === 'answers') {
+      if (value === null || value === undefined) continue
+      if (!isObject(value)) ignore(['answers'], 'invalid_value')
+      else {
+        for (const [question, answer] of Object.entries(value)) {
+          const place = ['answers', question]
+          if (FIELDS.includes(question) || !questions.has(question)) ignore(place, 'unknown_question')
+          else take(question, answer, place)
+        }
       }
-    } else if (name !== 'answers') faults.push({ pointer: `/${escape(name)}`, message: 'no such field' })
+    } else if (name === 'country') {
+      if (typeof value === 'string' && COUNTRY.test(value)) country = value.toUpperCase()
+      else if (value !== null && value !== undefined) ignore(['country'], 'invalid_value', false)
+    } else {
+      // An answer that stands in the wrong place was still meant as one.
+      ignore([name], 'unknown_field', questions.has(name))
+    }
   }
-  for (const [name, value] of Object.entries(report.answers ?? {})) {
-    const pointer = `/answers/${escape(name)}`
-    if (FIELDS.includes(name) || !questions.has(name)) {
-      faults.push({ pointer, message: 'there is no such question' })
-    } else read(name, value, pointer)
-  }
-  if (faults.length > 0) throw new InvalidReport(faults)
-  return answers
+  const first = ignored.toSorted(inOrder).slice(0, MAX_IGNORED)
+  return { answers, country, ignored: first, ignoredTotal: ignored.length, answersIgnored }
 }

@@ -44,8 +44,8 @@ test('a report in which nothing stands out is self care, so that the tests below
 })
 
 test('a rule set for another engine gives the cautious outcome', () => {
-  const document = republished((entry) => { entry.engine = 'footing-triage/2' })
-  assert.match(assertCautious(document).message, /needs footing-triage\/2/)
+  const document = republished((entry) => { entry.engine = 'footing-triage/3' })
+  assert.match(assertCautious(document).message, /needs footing-triage\/3/)
 })
 
 test('a rule set that is not what its hash names gives the cautious outcome', () => {
@@ -89,26 +89,15 @@ for (const [what, change] of Object.entries({
 
 for (const broken of [null, undefined, {}, [], 'text', 7]) {
   test(`${JSON.stringify(broken)} instead of a rule set gives the cautious outcome`, () => {
-    assert.deepEqual(assertCautious(broken).decision.rule_set, { version: null, hash: null })
+    const { decision } = assertCautious(broken)
+    assert.equal(decision.rule_set_version, null)
+    assert.equal(decision.rule_set_hash, null)
   })
 }
 
-for (const [pointer, report] of [
-  ['/answers/headache', { answers: { headache: 'yes' } }],
-  ['/answers/a~1b~0c', { answers: { 'a/b~c': 'yes' } }],
-  ['/answers/__proto__', JSON.parse('{"answers": {"__proto__": "yes"}}')],
-  ['/answers/pain_score', { answers: { pain_score: 7 } }],
-  ['/answers/radiating_pain', { answers: { radiating_pain: 'yes' } }],
-  ['/answers/fever', { answers: { fever: true } }],
-  ['/pain_score', { pain_score: 11 }],
-  ['/pain_score', { pain_score: '7' }],
-  ['/pain_score', { pain_score: 1.5 }],
-  ['/trend', { trend: 'unknown' }],
-  ['/country', { country: 'es' }],
-  ['/mood', { mood: 'low' }]
-]) {
-  test(`${JSON.stringify(report)} gives the cautious outcome and names ${pointer}`, () => {
-    assert.ok(assertCautious(ruleSet(), report).message.startsWith(`${pointer}: `))
+for (const report of [null, [], 'text', 7]) {
+  test(`${JSON.stringify(report)} instead of a report gives the cautious outcome`, () => {
+    assert.match(assertCautious(ruleSet(), report).message, /a report is an object/)
   })
 }
 
@@ -121,7 +110,7 @@ for (const options of [
 }
 
 test('the cautious outcome speaks the language that was asked for, where it can', () => {
-  const document = republished((entry) => { entry.engine = 'footing-triage/2' })
+  const document = republished((entry) => { entry.engine = 'footing-triage/3' })
   assert.equal(assertCautious(document, BENIGN, { language: 'es' }).decision.language, 'es')
   assert.equal(assertCautious(document, BENIGN, { language: 'fr' }).decision.language, 'en')
 })

@@ -1,0 +1,47 @@
+"""Which evaluator a rule set was made for, and how what an old one wrote is shown. Pure.
+
+New decisions are made by the engine in force alone, in `evaluation`. Stored ones are computed again
+by the engine of their rule set, and are shown in the form of today; what is stored never changes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.content.rule_set import ENGINE
+from api.triage import engine_1, evaluation
+from api.triage.evaluation import Case, Json, Outcome
+from api.triage.rules import RuleSet
+
+
+def decide_as_then(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
+    """Return the decision that the engine of a rule set makes, in that engine's form."""
+    if rule_set.engine == ENGINE:
+        return evaluation.decide(rule_set, case)
+    return engine_1.decide(rule_set, case)
+
+
+def level_as_then(rule_set: RuleSet, case: Case) -> str:
+    """Return the level alone: an old rule set need not have the texts of the case's language."""
+    if rule_set.engine == ENGINE:
+        outcome = evaluation.judge_report(rule_set, case.answers, case.history_facts)
+        return evaluation.level_of(rule_set, outcome)
+    return engine_1.level_of(
+        rule_set, engine_1.judge_report(rule_set, case.answers, case.history_facts)
+    )
+
+
+def as_shown(document: Mapping[str, Any]) -> Json:
+    """Return a stored decision document in the form of today, whichever engine wrote it."""
+    if "headline" in document:
+        return dict(document)
+    rule_set = document["rule_set"]
+    kept = {name: value for name, value in document.items() if name not in {"title", "rule_set"}}
+    return {
+        **kept,
+        "headline": document["title"],
+        "safety_net": [document["safety_net"]],
+        "ignored": [],
+        "ignored_total": 0,
+        "rule_set_version": rule_set["version"],
+        "rule_set_hash": rule_set["hash"],
+    }

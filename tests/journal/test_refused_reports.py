@@ -1,0 +1,291 @@
+"""A report that is not stored is answered all the same: the person is told what to do."""
+
+import datetime
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.triage.schemas import Decision
+from tests.conftest import AppMaker
+from tests.support.budget import budget
+from tests.support.clinician import give_key
+from tests.support.clock import FakeClock
+from tests.support.phone import CONSENT_VERSION, Json, Phone
+from tests.triage.generators import ODD_NAMES, ODD_VALUES
+
+NUMB = {"saddle_numbness": "yes"}
+Refusal = Callable[[Phone, Json], httpx.Response]
+
+
+def withdraw_consent(phone: Phone, body: Json) -> httpx.Response:
+    consent = {"version": CONSENT_VERSION, "storage": False, "research": False}
+    assert phone.put("/v1/me/consent", consent).status_code == 200
+    return phone.post_report(body)
+
+
+def send_other_content(phone: Phone, body: Json) -> httpx.Response:
+    assert phone.post_report({**body, "answers": {}}).status_code == 201
+    return phone.post_report(body)
+
+
+def erase_first(phone: Phone, body: Json) -> httpx.Response:
+    assert phone.delete("/v1/me").status_code == 200
+    return phone.post_report(body)
+
+
+REFUSALS: dict[str, tuple[int, Refusal]] = {
+    "storage_consent_withdrawn": (403, withdraw_consent),
+    "id_conflict": (409, send_other_content),
+    "erased": (410, erase_first),
+    "unknown question": (422, lambda phone, body: phone.post_report(odd(body, headache="yes"))),
+    "bad number": (422, lambda phone, body: phone.post_report({**body, "weeks": 1.5})),
+    "no id": (422, lambda phone, body: phone.post_report({**body, "id": None})),
+    "in the future": (
+        422,
+        lambda phone, body: phone.post_report({**body, "reported_at": "2027-06-01T10:00:00Z"}),
+    ),
+    "unknown field": (422, lambda phone, body: phone.post_report({**body, "mood": "low"})),
+}
+
+
+def odd(body: Json, **answers: Any) -> Json:
+    return {**body, "answers": {**body["answers"], **answers}}
+
+
+def evaluated(phone: Phone, body: Json) -> Json:
+    """Evaluate what was sent without storing it."""
+    response = phone.client.post(
+        "/v1/triage/evaluations",
+        content=json.dumps(body),
+        headers={"Content-Type": "application/json"},
+    )
+    assert response.status_code == 200
+    decision: Json = response.json()
+    return decision
+
+
+def but_for_what_is_ignored(decision: Json) -> Json:
+    return {**decision, "ignored": None, "ignored_total": None}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refused_report_is_answered_with_a_decision_in_the_problem(
+    phone: Phone, name: str
+) -> None:
+    status, refuse = REFUSALS[name]
+    body = phone.report(NUMB, pain_score=3)
+    before = evaluated(phone, body)
+    response = refuse(phone, body)
+    assert response.status_code == status
+    decision = response.json()["decision"]
+    assert Decision.model_validate(decision).model_dump(mode="json") == decision
+    assert decision["level"] == "emergency"
+    assert decision["id"] is None
+    assert decision["history_facts"] == []
+    assert decision["reasons"][0]["rule_id"] == "E01"
+    assert decision["headline"] == before["headline"]
+
+
+def test_what_of_it_can_be_used_is_decided_on_and_the_rest_is_named(phone: Phone) -> None:
+    body = odd(phone.report(NUMB, pain_score=11, note=7), headache="yes")
+    problem = phone.post_report(body).json()
+    assert {fault["pointer"] for fault in problem["errors"]} == {"/pain_score", "/note"}
+    # The note and the moment of a report are no part of what is decided on.
+    assert problem["decision"]["ignored"] == [
+        {"pointer": "/answers/headache", "code": "unknown_question"},
+        {"pointer": "/pain_score", "code": "invalid_value"},
+    ]
+    assert problem["decision"]["level"] == "emergency"
+
+
+def test_history_has_no_part_in_it(phone: Phone) -> None:
+    phone.post_report(phone.report({}, pain_score=2))
+    phone.now += datetime.timedelta(hours=1)
+    refused = phone.post_report(phone.report({}, pain_score=9, mood="low")).json()["decision"]
+    assert refused["history_facts"] == []
+    stored = phone.post_report(phone.report({}, pain_score=9)).json()["decision"]
+    assert stored["history_facts"] == ["pain_risen_in_history"]
+
+
+def test_whoever_is_not_let_in_gets_no_decision_but_an_evaluation(phone: Phone) -> None:
+    body = phone.report(NUMB)
+    for token in ("", "fp_nothing"):
+        headers = {"Authorization": f"Bearer {token}"}
+        response = phone.client.post("/v1/symptom-reports", json=body, headers=headers)
+        assert response.status_code == 401
+        assert response.json()["decision"] is None
+    assert evaluated(phone, body)["level"] == "emergency"
+
+
+def test_a_clinicians_key_is_refused_and_the_report_answered(
+    phone: Phone, database_url: str, clock: FakeClock
+) -> None:
+    headers = {"Authorization": f"Bearer {give_key(database_url, clock)}"}
+    response = phone.client.post("/v1/symptom-reports", json=phone.report(NUMB), headers=headers)
+    assert response.status_code == 403
+    assert response.json()["decision"]["level"] == "emergency"
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        ("{", "application/json", 422),
+        ("[]", "application/json", 422),
+        ("null", "application/json", 422),
+        ("", "application/json", 422),
+        ('"' + "x" * 2**20 + '"', "application/json", 413),
+        ("a=1", "text/plain", 415),
+    ],
+)
+def test_what_is_no_report_at_all_gets_the_cautious_outcome(
+    phone: Phone, content: str, media_type: str, status: int
+) -> None:
+    headers = {**phone.headers, "Content-Type": media_type}
+    response = phone.client.post("/v1/symptom-reports", content=content, headers=headers)
+    assert response.status_code == status
+    decision = response.json()["decision"]
+    assert decision["actions"][0]["code"] == "cannot_evaluate"
+    assert (decision["level"], decision["activities"]["status"]) == ("urgent", "stop")
+
+
+def test_other_calls_are_refused_without_a_decision(phone: Phone) -> None:
+    assert phone.post_session({}).json()["decision"] is None
+    assert phone.get("/v1/symptom-reports", cursor="x").json()["decision"] is None
+    assert phone.get(f"/v1/symptom-reports/{uuid.uuid4()}").json()["decision"] is None
+    assert phone.delete(f"/v1/symptom-reports/{uuid.uuid4()}").json()["decision"] is None
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "headers", "language"),
+    [
+        ("es", {}, "es"),
+        ("en", {"Accept-Language": "es"}, "es"),
+        ("es", {"Accept-Language": "en"}, "en"),
+    ],
+)
+def test_it_speaks_the_language_that_was_asked_for_or_else_the_one_of_the_enrolment(
+    database_url: str,
+    make_client: AppMaker,
+    enrolled: str,
+    headers: dict[str, str],
+    language: str,
+) -> None:
+    client = make_client(database_url=database_url)
+    phone = Phone(client)
+    phone.enrol(language=enrolled)
+    response = phone.post_report(phone.report(NUMB, mood="low"), **headers)
+    assert response.json()["decision"]["language"] == language
+
+
+def batch(phone: Phone, *reports: Any) -> list[Json]:
+    response = phone.client.post(
+        "/v1/batches",
+        content=json.dumps({"symptom_reports": reports}),
+        headers={**phone.headers, "Content-Type": "application/json"},
+    )
+    assert response.status_code == 200, response.text
+    receipts: list[Json] = response.json()["receipts"]
+    return receipts
+
+
+def test_the_receipt_of_a_refused_report_says_what_to_do(phone: Phone) -> None:
+    stored = phone.report({"radiating_pain": "left"})
+    taken = phone.report()
+    assert phone.post_report(taken).status_code == 201
+    sent = [
+        stored,
+        odd(phone.report(NUMB), headache="yes"),
+        phone.report({"fever": "yes"}, pain_score=2.5),
+        {**taken, "answers": NUMB},
+        {"answers": NUMB},
+        "no report",
+        None,
+    ]
+    receipts = batch(phone, *sent)
+    assert [(receipt["status"], receipt["decision_level"]) for receipt in receipts] == [
+        ("created", "see_professional"),
+        ("rejected", "emergency"),
+        ("rejected", "urgent"),
+        ("conflict", "emergency"),
+        ("rejected", "emergency"),
+        ("rejected", "urgent"),
+        ("rejected", "urgent"),
+    ]
+    for body, receipt in zip(sent[:5], receipts, strict=False):
+        assert receipt["decision_headline"] == evaluated(phone, body)["headline"]  # type: ignore[arg-type]
+    assert receipts[6]["decision_headline"] == "We could not check your answers"
+
+
+def test_a_fault_of_ours_leaves_nobody_without_an_answer(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("api.journal.refusals.decide", fail)
+    with structlog.testing.capture_logs() as logs:
+        decision = phone.post_report(phone.report(NUMB, mood="low")).json()["decision"]
+        assert decision["actions"][0]["code"] == "cannot_evaluate"
+        monkeypatch.setattr("api.journal.service.decide", fail)
+        response = phone.post_report(phone.report(NUMB))
+        assert response.status_code == 500
+        assert response.json()["decision"]["level"] == "urgent"
+        assert batch(phone, phone.report(NUMB))[0]["decision_level"] == "urgent"
+    assert "can't decide on a refused report" in {entry["event"] for entry in logs}
+
+
+@pytest.mark.fuzz
+def test_a_refused_report_is_answered_as_the_evaluation_of_it_is(
+    database_url: str, make_client: AppMaker
+) -> None:
+    plenty = "1000000/minute"
+    client = make_client(
+        database_url=database_url, rate_limit_public=plenty, rate_limit_participant=plenty
+    )
+    phone = Phone(client)
+    phone.enrol()
+    rule_set = client.get("/v1/triage/rule-set").json()
+    questions = [question["id"] for question in rule_set["questions"]]
+    choices = sorted({choice["id"] for q in rule_set["questions"] for choice in q["choices"]})
+    names = st.sampled_from([*questions, *ODD_NAMES])
+    values = st.sampled_from([*choices, *ODD_VALUES])
+    fields = st.sampled_from(["reported_at", "local_date", "time_zone", "note", "device_decision"])
+
+    @settings(
+        max_examples=budget(quick=20, full=2000),
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        answers=st.dictionaries(names, values, max_size=6),
+        beside=st.dictionaries(names | fields, values, max_size=2),
+    )
+    def refused(answers: Json, beside: Json) -> None:
+        body = {**phone.report(answers), **beside}
+        response = client.post(
+            "/v1/symptom-reports",
+            content=json.dumps(body),
+            headers={**phone.headers, "Content-Type": "application/json"},
+        )
+        if response.status_code == 201:
+            return
+        assert response.status_code == 422
+        meant = evaluated(phone, body)
+        decision = response.json()["decision"]
+        assert but_for_what_is_ignored(decision) == but_for_what_is_ignored(meant)
+        (receipt,) = batch(phone, body)
+        assert receipt["status"] == "rejected"
+        assert (receipt["decision_level"], receipt["decision_headline"]) == (
+            decision["level"],
+            decision["headline"],
+        )
+
+    refused()
