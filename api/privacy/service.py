@@ -17,6 +17,7 @@ from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.db import Database
+from api.journal import counted
 from api.journal.decisions import activities_in_force
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
@@ -149,7 +150,15 @@ async def export_fhir(
 
 async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterator[fhir.Resource]:
     """Read the records that FHIR has a word for, each as its resources."""
-    replaced = await _replaced(db, participant_id)
+    superseded = counted.superseded().label("superseded")
+    corrected = SESSIONS.alias("corrected")
+    has_corrected = (
+        select(corrected.c.id)
+        .where(corrected.c.participant_id == participant_id)
+        .where(corrected.c.id == SESSIONS.c.replaces)
+        .exists()
+        .label("has_corrected")
+    )
     standing = (await activities_in_force(db, participant_id)).rule_ids
     rank = func.row_number().over(order_by=CONSENTS.c.number.desc()).label("rank")
     reports = select(REPORTS).where(REPORTS.c.participant_id == participant_id).subquery()
@@ -157,7 +166,7 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
     parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (
         (_of(PARTICIPANTS, participant_id), fhir.person),
         (_of(CONSENTS, participant_id).add_columns(rank), fhir.consents),
-        (_of(SESSIONS, participant_id), lambda row: fhir.session(row, replaced)),
+        (_of(SESSIONS, participant_id).add_columns(superseded, has_corrected), fhir.session),
         (_of(REPORTS, participant_id), fhir.report),
         (
             _of(DECISIONS, participant_id)
@@ -177,17 +186,3 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
         async for row in _rows(db, statement):
             for resource in describe(row):
                 yield resource
-
-
-async def _replaced(db: AsyncSession, participant_id: uuid.UUID) -> set[uuid.UUID]:
-    """Return the sessions that are stored and have a correction."""
-    correction = SESSIONS.alias("correction")
-    statement = select(SESSIONS.c.id).where(
-        SESSIONS.c.participant_id == participant_id,
-        SESSIONS.c.id.in_(
-            select(correction.c.replaces).where(
-                correction.c.participant_id == participant_id, correction.c.replaces.is_not(None)
-            )
-        ),
-    )
-    return set((await db.execute(statement)).scalars())

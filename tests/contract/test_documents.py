@@ -497,7 +497,6 @@ def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     session = phone.session()
     by_hand = (
         ("/v1/sessions", session | {"replaces": session["id"]}),
-        ("/v1/sessions", session | {"local_date": "2020-01-01"}),
         ("/v1/sessions", session | {"ended_at": "2026-11-22T01:00:00Z"}),
         ("/v1/symptom-reports", phone.report({"fever": "perhaps"})),
         ("/v1/batches", {"sessions": [None] * 300, "symptom_reports": [None] * 300}),
