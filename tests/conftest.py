@@ -16,28 +16,31 @@ from api.core.config import Settings
 from api.main import create_app
 from tests.support import databases, postgres
 from tests.support.budget import FULL
-from tests.support.clock import FakeClock
+from tests.support.bench import PUBLICATION_LOG, Benches
+from tests.support.clock import START, FakeClock
 from tests.support.phone import Phone
 
 AppMaker = Callable[..., TestClient]
-cluster = contextlib.ExitStack()
-settings.register_profile("long", max_examples=150)
+lasting = contextlib.ExitStack()
+# The same in every run where little is tried; where much is, each time something else.
+settings.register_profile("footing", derandomize=not FULL)
+settings.load_profile("footing")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start one PostgreSQL for the whole run, before the workers are."""
-    if hasattr(config, "workerinput") or config.option.collectonly:
+    if config.option.collectonly:
         return
-    given = os.environ.get("TEST_DATABASE_URL")
-    url = given or cluster.enter_context(postgres.running_cluster())
-    os.environ[databases.POSTGRES_URL] = url
+    if not hasattr(config, "workerinput"):
+        given = os.environ.get("TEST_DATABASE_URL")
+        url = given or lasting.enter_context(postgres.running_cluster())
+        os.environ[databases.POSTGRES_URL] = url
     # A developer's own settings must not reach the tests.
     for name in [name for name in os.environ if name.startswith("FOOTING_")]:
         if name != databases.POSTGRES_URL:
             del os.environ[name]
-    # Erasures are logged outside of the database: not into the folder that the tests run in.
-    log = Path(tempfile.mkdtemp(prefix="footing-log-")) / "publications.log"
-    os.environ["FOOTING_PUBLICATION_LOG"] = str(log)
+    folder = tempfile.TemporaryDirectory(prefix="footing-log-")
+    os.environ[PUBLICATION_LOG] = str(Path(lasting.enter_context(folder), "log"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -50,9 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        cluster.close()
+def pytest_unconfigure() -> None:
+    lasting.close()
 
 
 @pytest.fixture(scope="session")
@@ -67,11 +69,17 @@ def templates(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def benches(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benches]:
+    """The databases and apps that this worker's tests take turns on."""
+    with Benches(templates, tmp_path_factory.mktemp("benches")) as benches:
+        yield benches
+
+
 @pytest.fixture(params=databases.KINDS)
-def database_url(request: pytest.FixtureRequest, templates: Path, tmp_path: Path) -> Iterator[str]:
-    """A migrated and seeded database of the test's own."""
-    with databases.fresh_database(request.param, templates, tmp_path) as url:
-        yield url
+def database_url(request: pytest.FixtureRequest, benches: Benches) -> str:
+    """A migrated and seeded database in which nothing has happened yet."""
+    return benches.restored(request.param).url
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -82,8 +90,10 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock(benches: Benches) -> FakeClock:
+    """The clock of every app that the test speaks to."""
+    benches.clock.instant = START
+    return benches.clock
 
 
 @pytest.fixture
@@ -99,9 +109,10 @@ def make_client(clock: FakeClock) -> Iterator[AppMaker]:
 
 
 @pytest.fixture
-def client(database_url: str, make_client: AppMaker) -> TestClient:
-    """The app on a database of the test's own."""
-    return make_client(database_url=database_url)
+def client(database_url: str, benches: Benches, clock: FakeClock) -> TestClient:
+    """The app on that database, as it is without settings."""
+    assert clock is benches.clock
+    return benches.client(database_url)
 
 
 @pytest.fixture(scope="module")

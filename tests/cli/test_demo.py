@@ -2,6 +2,8 @@
 
 import datetime
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
 from api.journal.models import CLEARANCES, HOLDS, REPORTS, SESSIONS
 from api.participants.models import CHANGES, CONSENTS, PARTICIPANTS
 from tests.core.stored import rows
+from tests.support import databases
 from tests.support.phone import Phone
 from tests.support.server import footing, running_server
 
@@ -41,18 +44,44 @@ def without_gone(record: Json, *names: str) -> Json:
     return {name: value for name, value in record.items() if name not in names}
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A database that the command has filled, what it said, and on which days it may have run."""
+
+    url: str
+    code: int
+    said: str
+    error: str
+    days: tuple[datetime.date, datetime.date]
+
+
+def today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def filled(
+    request: pytest.FixtureRequest, templates: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Filled]:
+    folder = tmp_path_factory.mktemp("filled")
+    with databases.fresh_database(request.param, templates, folder) as url:
+        first = today()
+        done = demo(url, folder, *SMALL)
+        yield Filled(url, *done, (first, today()))
+
+
 def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
-    database_url: str, tmp_path: Path
+    filled: Filled, tmp_path: Path
 ) -> None:
-    code, said, error = demo(database_url, tmp_path, *SMALL)
-    assert code == 0, error
-    assert "Making up" in error
-    assert "Publishing" in error
+    said = filled.said
+    assert filled.code == 0, filled.error
+    assert "Making up" in filled.error
+    assert "Publishing" in filled.error
     assert "None of these people exists." in said
     (key,) = re.findall(r"^  (fc_\w+)$", said, re.MULTILINE)
     (path, token) = re.findall(r"8000(/v1/\S+) .*Bearer (fp_\w+)", said)[0]
     with (
-        running_server(database_url, tmp_path) as server,
+        running_server(filled.url, tmp_path) as server,
         httpx.Client(base_url=server.url) as client,
     ):
         clinician = {"Authorization": f"Bearer {key}"}
@@ -80,20 +109,13 @@ def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
         assert phone.get("/v1/me/export").status_code == 200
 
 
-@pytest.fixture
-def filled(database_url: str, tmp_path: Path) -> str:
-    code, _, error = demo(database_url, tmp_path, *SMALL)
-    assert code == 0, error
-    return database_url
-
-
-def test_every_record_stands_where_the_phones_would_look_for_it(filled: str) -> None:
+def test_every_record_stands_where_the_phones_would_look_for_it(filled: Filled) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    people = {row["participant_id"]: row for row in rows(filled, PARTICIPANTS)}
+    people = {row["participant_id"]: row for row in rows(filled.url, PARTICIPANTS)}
     assert len(people) == 40
-    changes = rows(filled, CHANGES)
+    changes = rows(filled.url, CHANGES)
     sessions, reports, clearances = (
-        rows(filled, table) for table in (SESSIONS, REPORTS, CLEARANCES)
+        rows(filled.url, table) for table in (SESSIONS, REPORTS, CLEARANCES)
     )
     for kind, records in (
         ("session", sessions),
@@ -110,29 +132,28 @@ def test_every_record_stands_where_the_phones_would_look_for_it(filled: str) -> 
     for participant_id, person in people.items():
         numbers = [row["number"] for row in changes if row["participant_id"] == participant_id]
         assert sorted(numbers) == list(range(1, person["last_change"] + 1))
-    assert rows(filled, HOLDS)
-    assert {row["research"] for row in rows(filled, CONSENTS)} == {True, False}
+    assert rows(filled.url, HOLDS)
+    assert {row["research"] for row in rows(filled.url, CONSENTS)} == {True, False}
 
 
-def test_the_service_seems_to_have_run_for_as_long_as_was_asked(filled: str) -> None:
-    (installation,) = rows(filled, INSTALLATIONS)
-    today = datetime.datetime.now(datetime.UTC).date()
-    monday = today - datetime.timedelta(days=today.weekday())
-    assert installation["installed_on"] == monday - datetime.timedelta(weeks=10)
-    weeks = [row for row in rows(filled, PUBLICATIONS) if row["kind"] == "week"]
+def test_the_service_seems_to_have_run_for_as_long_as_was_asked(filled: Filled) -> None:
+    (installation,) = rows(filled.url, INSTALLATIONS)
+    mondays = {day - datetime.timedelta(days=day.weekday(), weeks=10) for day in filled.days}
+    assert installation["installed_on"] in mondays
+    weeks = [row for row in rows(filled.url, PUBLICATIONS) if row["kind"] == "week"]
     # A week is closed two weeks after its end.
     assert len(weeks) == 8
-    assert rows(filled, CELLS)
+    assert rows(filled.url, CELLS)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_second_time_it_refuses_and_changes_nothing(filled: str, tmp_path: Path) -> None:
-    before = rows(filled, PARTICIPANTS), rows(filled, PUBLICATIONS)
-    code, said, error = demo(filled, tmp_path, *SMALL)
+@pytest.mark.parametrize("filled", ["sqlite"], indirect=True)
+def test_a_second_time_it_refuses_and_changes_nothing(filled: Filled, tmp_path: Path) -> None:
+    before = rows(filled.url, PARTICIPANTS), rows(filled.url, PUBLICATIONS)
+    code, said, error = demo(filled.url, tmp_path, *SMALL)
     assert (code, said) == (1, "")
     assert error.startswith("This database already holds participants")
     assert error.count("\n") == 1
-    assert (rows(filled, PARTICIPANTS), rows(filled, PUBLICATIONS)) == before
+    assert (rows(filled.url, PARTICIPANTS), rows(filled.url, PUBLICATIONS)) == before
 
 
 @pytest.mark.usefixtures("phone")

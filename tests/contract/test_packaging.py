@@ -18,8 +18,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.support import server
-from tests.support.server import footing, running_server
+from tests.support.postgres import free_port
+from tests.support.server import Server, environment, stopping
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("# Run time", "# Build", "# Development")
@@ -35,8 +35,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the wheel where nothing knows of the checkout; return an empty folder."""
+def installed(wheel: Path, tmp_path: Path) -> Path:
+    """Install the wheel where nothing knows of the checkout; return its Python."""
     home = tmp_path / "venv"
     venv.create(home)
     python = home / "bin" / "python"
@@ -46,20 +46,33 @@ def installed(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     (site,) = home.glob("lib/python*/site-packages")
     libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (site / "libraries.pth").write_text("\n".join(libraries), "utf-8")
-    monkeypatch.setattr(server, "FOOTING", python.with_name("footing"))
-    empty = tmp_path / "elsewhere"
-    empty.mkdir()
-    return empty
+    return python
+
+
+# The commands one after another, in one process: each start costs seconds.
+COMMANDS = """
+from api.cli import app
+for name in ("check", "migrate", "seed"):
+    app([name], standalone_mode=False)
+"""
 
 
 def test_an_installed_wheel_checks_migrates_seeds_and_serves_in_an_empty_folder(
-    installed: Path,
+    installed: Path, tmp_path: Path
 ) -> None:
-    url = "sqlite:///footing.db"
-    for name in ("check", "migrate", "seed"):
-        done = footing(name, database_url=url, folder=installed)
-        assert done.returncode == 0, done.stderr
-    with running_server(url, installed) as serving:
+    empty = tmp_path / "elsewhere"
+    empty.mkdir()
+    env = environment("sqlite:///footing.db")
+    subprocess.run([installed, "-c", COMMANDS], cwd=empty, env=env, check=True)
+    port = free_port()
+    log = empty / "server.log"
+    with log.open("wb") as output:
+        command = [installed.with_name("footing"), "serve", "--port", str(port)]
+        process = subprocess.Popen(
+            command, cwd=empty, env=env, stdout=output, stderr=subprocess.STDOUT
+        )
+    serving = Server(f"http://127.0.0.1:{port}", log, process)
+    with stopping(serving):
         routine = httpx.get(f"{serving.url}/v1/routines/daily-15-minutes")
         assert routine.json()["id"] == "daily-15-minutes"
         page = httpx.get(f"{serving.url}/docs").raise_for_status()

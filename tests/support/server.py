@@ -1,13 +1,21 @@
-"""A real server process, started as an operator starts it."""
+"""Real processes of `footing`: commands run to their end, and servers.
+
+Importing the product takes seconds, so one process a worker has imported it and does nothing else:
+every `footing` is forked from there. What a test gets is a process of its own with its own
+environment, folder and output, which can be killed like any other.
+"""
 
 import contextlib
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -15,6 +23,84 @@ from tests.support.postgres import free_port
 
 FOOTING = Path(sys.executable).with_name("footing")
 PATIENCE_SECONDS = 60
+POLL_SECONDS = 0.02
+
+forkserver = multiprocessing.get_context("forkserver")
+forkserver.set_forkserver_preload(
+    # With what commands import by name only when they need it.
+    ["__main__", "tests.support.server", "api.cli", "api.aggregates.noise", "opendp.prelude"]
+    + ["uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "aiosqlite", "asyncpg"]
+)
+
+
+class RunningProcess(Protocol):
+    """A process as tests use it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float) -> int: ...
+    def kill(self) -> None: ...
+    def terminate(self) -> None: ...
+
+
+def _become(
+    arguments: Sequence[str], env: dict[str, str], folder: str, stdout: str, stderr: str
+) -> None:
+    """Turn a forked process into the command."""
+    out = os.open(stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    err = out if stderr == stdout else os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = [str(FOOTING), *arguments]
+    from api.cli import app  # noqa: PLC0415  # in the forked process, which has it already
+
+    app()
+
+
+class Forked:
+    """A `footing` process, forked from the one that has imported it."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        env: dict[str, str],
+        folder: Path,
+        stdout: Path,
+        stderr: Path | None = None,
+    ) -> None:
+        given = (arguments, env, str(folder), str(stdout), str(stderr or stdout))
+        self._process = forkserver.Process(target=_become, args=given)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Return its id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """Return its exit code, once it has ended."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end, and return its exit code."""
+        self._process.join(timeout)
+        code = self._process.exitcode
+        if code is None:
+            raise subprocess.TimeoutExpired("footing", timeout)
+        return code
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
 
 
 @dataclass(frozen=True)
@@ -23,7 +109,7 @@ class Server:
 
     url: str
     log_file: Path
-    process: "subprocess.Popen[bytes]"
+    process: RunningProcess
 
     def kill(self) -> None:
         """End it at once, as a power cut would: nothing is finished or tidied up."""
@@ -46,15 +132,15 @@ def footing(
     *arguments: str, database_url: str, folder: Path, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
-    return subprocess.run(
-        [FOOTING, *arguments],
-        env=environment(database_url, **settings),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="footing-output-") as output:
+        stdout, stderr = Path(output, "stdout"), Path(output, "stderr")
+        process = Forked(arguments, environment(database_url, **settings), folder, stdout, stderr)
+        try:
+            code = process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+        printed = [path.read_text("utf-8") if path.exists() else "" for path in (stdout, stderr)]
+        return subprocess.CompletedProcess(arguments, code, *printed)
 
 
 @contextlib.contextmanager
@@ -67,28 +153,31 @@ def running_server(
     """
     port = port or free_port()
     log_file = folder / f"server-{port}.log"
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            [FOOTING, "serve", "--port", str(port)],
-            env=environment(database_url, **settings),
-            cwd=folder,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        server = Server(f"http://127.0.0.1:{port}", log_file, process)
-        try:
-            wait_until_ready(server, process)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
+    arguments = ("serve", "--port", str(port))
+    process = Forked(arguments, environment(database_url, **settings), folder, log_file)
+    server = Server(f"http://127.0.0.1:{port}", log_file, process)
+    with stopping(server):
+        yield server
 
 
-def wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(PATIENCE_SECONDS * 10):
-        assert process.poll() is None, server.log
+@contextlib.contextmanager
+def stopping(server: Server) -> Iterator[None]:
+    """Wait until a server serves, and stop it in the end."""
+    try:
+        wait_until_ready(server)
+        yield
+    finally:
+        server.process.terminate()
+        server.process.wait(PATIENCE_SECONDS)
+
+
+def wait_until_ready(server: Server) -> None:
+    """Wait until a server answers that it can serve."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        assert server.process.poll() is None, server.log
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{server.url}/readyz").status_code == httpx.codes.OK:
                 return
-        time.sleep(0.1)
+        time.sleep(POLL_SECONDS)
     raise AssertionError(server.log)
