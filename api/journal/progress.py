@@ -7,6 +7,7 @@ end in the same figures.
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import attrgetter
 from typing import Literal
 
@@ -150,6 +151,14 @@ def streak(
             break
         in_a_row.append(earlier)
     return in_a_row
+
+
+def is_broken(newest_first: Sequence[Active], today: datetime.date) -> bool:
+    """Tell whether a streak ends within these dates at the latest."""
+    return any(
+        min(later.local_date, today) - earlier.local_date > 2 * ONE_DAY
+        for later, earlier in pairwise(newest_first)
+    )
 
 
 def add_up(sessions: Iterable[Practised]) -> dict[datetime.date, Total]:

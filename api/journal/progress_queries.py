@@ -13,9 +13,7 @@ from sqlalchemy import (
     column,
     false,
     func,
-    literal,
     select,
-    tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -37,7 +35,6 @@ from api.participants.schedules import read_planned
 from api.participants.service import time_zone_of
 from api.triage.rules import RuleSet
 
-STREAK_PAGE = 100
 PAGE = 500
 
 
@@ -65,32 +62,28 @@ async def _zone_of_newest(db: AsyncSession, participant_id: uuid.UUID) -> str | 
 async def _streak(
     db: AsyncSession, participant_id: uuid.UUID, time_zone: str, now: datetime.datetime
 ) -> int:
-    """Count the streak page by page: only a long streak reads many dates."""
-    # A traveller's phone may have told us of the new zone by a session alone.
+    """Count the streak: only a long one reads many dates."""
+    zones = [time_zone]
+    # A traveller's phone may have told of the new zone by a session alone.
     newest = await _zone_of_newest(db, participant_id)
-    dates = [local_today(now, zone) for zone in (time_zone, newest) if zone is not None]
-    found: list[progress.Active] = []
-    day, zone = SESSIONS.c.local_date, SESSIONS.c.time_zone
+    if newest is not None and find_zone(newest) is not None:
+        zones.append(newest)
+    dates = [local_today(now, zone) for zone in zones]
     statement = (
-        select(day, zone, func.min(SESSIONS.c.started_at).label("first_started_at"))
+        select(SESSIONS.c.local_date, SESSIONS.c.time_zone, func.min(SESSIONS.c.started_at))
         .where(_counts(participant_id))
-        .group_by(day, zone)
-        .order_by(day.desc(), zone.desc())
-        .limit(STREAK_PAGE)
+        .group_by(SESSIONS.c.local_date, SESSIONS.c.time_zone)
+        .order_by(SESSIONS.c.local_date.desc())
     )
-    behind = statement
-    while True:
-        page = (await db.execute(behind)).all()
+    found: list[progress.Active] = []
+    rows = await db.stream(statement.execution_options(yield_per=PAGE))
+    async for page in rows.partitions():
+        start = max(len(found) - 1, 0)
         found += [progress.Active(*row) for row in page]
-        in_a_row = progress.streak(found, max(dates), min(dates))
-        if len(page) < STREAK_PAGE or not in_a_row:
-            return len(in_a_row)
-        last = found[-1]
-        # Of the last date that was read there may be more to come.
-        if in_a_row[-1] - last.local_date > 2 * progress.ONE_DAY:
-            return len(in_a_row)
-        here = tuple_(literal(last.local_date, day.type), literal(last.time_zone, zone.type))
-        behind = statement.where(tuple_(day, zone) < here)
+        if progress.is_broken(found[start:], max(dates)):
+            break
+    await rows.close()
+    return len(progress.streak(found, max(dates), min(dates)))
 
 
 def _item_seconds(dialect: str) -> Any:

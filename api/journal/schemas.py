@@ -397,7 +397,8 @@ class ActivitiesInForce(ResponseModel):
         Field(description="Treat an unknown value as `stop`."),
     ]
     text: Sentence
-    rule_ids: Annotated[list[RuleName], Field(max_length=200)]
+    # Holds of all the rule sets there ever were.
+    rule_ids: Annotated[list[RuleName], Field(max_length=10_000)]
 
 
 class Progress(ResponseModel):

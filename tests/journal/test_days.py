@@ -35,7 +35,7 @@ LATE = "2026-11-21T23:30:00Z"
 def test_a_date_that_can_not_have_been_is_taken_from_instant_and_zone_and_the_answer_says_so(
     phone: Phone, time_zone: str, sent: str, stored: str
 ) -> None:
-    changes = {"local_date": sent, "time_zone": time_zone}
+    changes: Json = {"local_date": sent, "time_zone": time_zone}
     session = phone.session(started_at=LATE, ended_at=LATE, **changes)
     report = phone.report(reported_at=LATE, **changes)
     expected = [] if sent == stored else ADJUSTED
@@ -51,7 +51,7 @@ def test_a_date_that_can_not_have_been_is_taken_from_instant_and_zone_and_the_an
 
 
 def test_a_receipt_points_at_what_was_adjusted(phone: Phone) -> None:
-    wrong = {"local_date": "2026-11-25"}
+    wrong: Json = {"local_date": "2026-11-25"}
     batch = {
         "sessions": [phone.session(), phone.session(**wrong)],
         "symptom_reports": [phone.report(**wrong)],

@@ -114,7 +114,7 @@ def dated(draw: Draw) -> Json:
 def sessions(draw: Draw, corrected: st.SearchStrategy[str | None]) -> Json:
     started_at = draw(MOMENTS)
     ended_at = min(started_at + draw(SPANS), LATEST)
-    made = draw(dated())
+    made: Json = draw(dated())
     replaces = draw(corrected)
     return made | {
         "replaces": None if replaces == made["id"] else replaces,
@@ -144,7 +144,8 @@ def reports(rule_set: Json) -> st.SearchStrategy[Json]:
 
     @st.composite
     def report(draw: Draw) -> Json:
-        return draw(dated()) | {
+        made: Json = draw(dated())
+        return made | {
             "reported_at": draw(MOMENTS).astimezone(draw(OFFSETS)).isoformat(),
             "pain_score": draw(optional(10)),
             "weeks": draw(optional(5200)),
@@ -283,6 +284,49 @@ def test_hundreds_of_sessions_on_one_day_are_read_by_every_operation(
         everything.post("/v1/batches", batch)
     everything.read()
     assert everything.get("/v1/me/progress")["weeks"][0]["minutes"] == 120
+
+
+@st.composite
+def histories(draw: Draw) -> tuple[list[Json], list[Json]]:
+    """Draw sessions that correct each other in any way, near today, in two orders."""
+    few: Json = {"min_size": 2, "max_size": 7, "unique_by": lambda record: record["id"]}
+    made = draw(st.lists(sessions(st.none()), **few))
+    ids = [session["id"] for session in made]
+    for session in made:
+        days = draw(st.integers(0, 4)) * datetime.timedelta(days=1)
+        started_at = START - days - draw(st.integers(0, 7_200)) * SECOND
+        session["started_at"] = started_at.isoformat()
+        session["ended_at"] = (started_at + draw(st.integers(0, 9_000)) * SECOND).isoformat()
+        corrected = draw(st.sampled_from([None, None, *ids]))
+        session["replaces"] = None if corrected == session["id"] else corrected
+    return made, draw(st.permutations(made))
+
+
+@pytest.mark.fuzz
+def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
+    @settings(
+        max_examples=budget(quick=8, full=400),
+        deadline=None,
+        database=None,
+        derandomize=not FULL,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories())
+    def hold(orders: tuple[list[Json], list[Json]]) -> None:
+        found = []
+        for order in orders:
+            phone = Phone(client)
+            phone.enrol()
+            for part in (order[:2], order[2:]):
+                answer = phone.client.post(
+                    "/v1/batches", json={"sessions": part}, headers=phone.headers
+                )
+                statuses = {receipt["status"] for receipt in answer.json()["receipts"]}
+                assert statuses <= {"created"}
+            found.append(phone.get("/v1/me/progress").json())
+        assert found[0] == found[1]
+
+    hold()
 
 
 # What earlier versions have stored.
