@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from filelock import FileLock
 from hypothesis import settings
 from starlette.testclient import TestClient
 
 from api.core.config import Settings
+from api.core.logging import describe_exception
 from api.main import create_app
 from tests.support import databases, postgres
 from tests.support.budget import FULL
@@ -55,6 +57,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_unconfigure() -> None:
     lasting.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Write exceptions as production does; structlog's own way takes seconds for each."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            describe_exception,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -153,6 +153,17 @@ async def _link_later(writing: Writing, session_id: uuid.UUID, original: uuid.UU
     await writing.db.execute(statement.values(original=original))
 
 
+async def _lead_back_again(writing: Writing, original: uuid.UUID) -> None:
+    """Lead the corrections that are left after a deletion back as far as what is still stored."""
+    of_it = (SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.original == original)
+    left = select(SESSIONS.c.id, SESSIONS.c.replaces).where(*of_it)
+    replaces = {row.id: row.replaces for row in await writing.db.execute(left)}
+    for session_id, first in uploads.originals(replaces).items():
+        if first != original:
+            statement = update(SESSIONS).where(*of_it, SESSIONS.c.id == session_id)
+            await writing.db.execute(statement.values(original=first))
+
+
 async def log_session(writing: Writing, session: NewSession) -> tuple[LoggedSession, bool]:
     """Store a session once; tell whether it was new."""
     await writing.look_up([session])
@@ -254,19 +265,23 @@ async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredCleara
 async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
     """Delete a session and all that it corrects; what has not arrived yet won't be stored."""
     record_id: uuid.UUID | None = newest
+    original: uuid.UUID | None = None
     kind = ChangedKind.SESSION
     while record_id is not None:
         writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
         if (kind, record_id) in writing.deleted:
-            return
+            break
         statement = (
             delete(SESSIONS)
             .where(SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == record_id)
-            .returning(SESSIONS.c.replaces)
+            .returning(SESSIONS.c.replaces, SESSIONS.c.original)
         )
         row = (await writing.db.execute(statement)).first()
         writing.tombstone(kind, record_id)
         record_id = row.replaces if row is not None else None
+        original = original or (row.original if row is not None else None)
+    if original is not None:
+        await _lead_back_again(writing, original)
 
 
 async def _refuse_unknown(writing: Writing, kind: ChangedKind, record_id: uuid.UUID) -> bool:

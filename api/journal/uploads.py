@@ -6,7 +6,8 @@ corrects, it corrects after that.
 """
 
 import datetime
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from api.core.canonical import content_hash
@@ -50,6 +51,19 @@ def own_date(
     if (instant + FURTHEST_WEST).date() <= local_date <= (instant + FURTHEST_EAST).date():
         return local_date
     return instant.date()
+
+
+def originals(replaces: Mapping[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Name for each correction the first of what it corrects, by what each of them replaces."""
+    found: dict[uuid.UUID, uuid.UUID] = {}
+    for correction in replaces:
+        way: dict[uuid.UUID, None] = {}
+        at = correction
+        while at in replaces and at not in found and at not in way:
+            way[at] = None
+            at = replaces[at]
+        found |= dict.fromkeys(way, found.get(at, at))
+    return found
 
 
 def _in_the_future(

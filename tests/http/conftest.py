@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.core.conftest import plain_logs
 from tests.support.bench import Benches
-
-__all__ = ["plain_logs"]
 
 
 @pytest.fixture

@@ -312,14 +312,17 @@ def test_a_session_corrected_twice_counts_once_in_whatever_order_it_all_arrives(
     assert counted(phone) == (len(lives), len(lives))
 
 
-def test_of_corrections_that_are_left_after_a_deletion_one_counts(phone: Phone) -> None:
+def test_after_a_deletion_it_counts_as_if_the_rest_alone_had_been_uploaded(phone: Phone) -> None:
     a = phone.session()
     b, c = phone.session(replaces=a["id"]), phone.session(replaces=a["id"])
     d = phone.session(replaces=b["id"])
     for body in (a, b, c, d):
         phone.post_session(body)
-    phone.delete(f"/v1/sessions/{b['id']}")  # takes A along
+    phone.delete(f"/v1/sessions/{a['id']}")
     assert counted(phone) == (1, 1)
+    # What connected the two corrections that are left is gone.
+    phone.delete(f"/v1/sessions/{b['id']}")
+    assert counted(phone) == (2, 2)
     phone.delete(f"/v1/sessions/{c['id']}")
     assert counted(phone) == (1, 1)
     phone.delete(f"/v1/sessions/{d['id']}")

@@ -187,6 +187,10 @@ class PostgresBench(Bench):
                         if model.__tablename__ not in CONTENT
                     )
                 )
+                # The one number that a sequence gives.
+                await connection.execute(
+                    "SELECT setval(pg_get_serial_sequence('audit_entry', 'number'), 1, false)"
+                )
                 insert = "INSERT INTO installation (id, installed_on) VALUES ($1, $2)"
                 await connection.execute(insert, *self.installation)
             return True

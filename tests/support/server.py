@@ -28,8 +28,17 @@ POLL_SECONDS = 0.02
 forkserver = multiprocessing.get_context("forkserver")
 forkserver.set_forkserver_preload(
     # With what commands import by name only when they need it.
-    ["__main__", "tests.support.server", "api.cli", "api.aggregates.noise", "opendp.prelude"]
-    + ["uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl", "aiosqlite", "asyncpg"]
+    [
+        "__main__",
+        "tests.support.server",
+        "api.cli",
+        "api.aggregates.noise",
+        "opendp.prelude",
+        "uvicorn.loops.uvloop",
+        "uvicorn.protocols.http.httptools_impl",
+        "aiosqlite",
+        "asyncpg",
+    ]
 )
 
 
