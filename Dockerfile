@@ -21,10 +21,13 @@ LABEL org.opencontainers.image.title="Footing" \
 ENV PATH=/opt/footing/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    FOOTING_DATABASE_URL=sqlite:////data/footing.db
-# A fixed number, so that volumes and clusters can name it. Only /data is ever written to.
+    FOOTING_DATABASE_URL=sqlite:////data/footing.db \
+    FOOTING_PUBLICATION_LOG=/log/publications.log
+# A fixed number, so that volumes and clusters can name it. Only /data and /log are ever written to.
+# The log of erasures has to survive a restore of the database, so it is no part of /data. It has no
+# volume of its own here: a nameless one would be lost with its container, without a word.
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin footing \
-    && install --directory --owner=footing --group=footing /data
+    && install --directory --owner=footing --group=footing /data /log
 COPY --from=build /opt/footing /opt/footing
 USER 10001:10001
 WORKDIR /data

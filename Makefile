@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--no-header --no-annotate pyproject.toml
 
-.PHONY: help setup run demo test proof lint lock openapi clean
+.PHONY: help setup run demo test fuzz chaos proof lint lock openapi clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,8 +39,17 @@ demo: $(STAMP) ## Serve made-up people and the figures for clinicians on PORT (8
 test: $(STAMP) ## Run every test, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
 
+# What `make test` tries a little of, in full; docs/developers.md says how long each takes.
+fuzz chaos proof: export TEST_BUDGET = full
+
+fuzz: $(STAMP) ## Try far more generated input than `make test` does, and other input each time
+	$(BIN)/python -m pytest -m fuzz
+
+chaos: $(STAMP) ## Kill processes, cut connections and race devices for longer
+	$(BIN)/python -m pytest -m chaos
+
 proof: $(STAMP) ## Put the anonymised figures through the whole battery, and print what it measured
-	$(BIN)/python -m pytest tests/proof -o python_files='proof_*.py' -n 0 -q
+	$(BIN)/python -m pytest -m proof -n 0 -q
 
 lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Dockerfile
 	$(BIN)/ruff check .

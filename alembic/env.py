@@ -37,7 +37,7 @@ def run(connection: Connection) -> None:
 
 async def run_on_own_engine() -> None:
     """Open an engine for the command line's sake."""
-    engine = create_engine(Settings(), writer=True)
+    engine = create_engine(Settings(), writer=True, patient=True)
     async with engine.begin() as connection:
         await connection.run_sync(run)
     await engine.dispose()

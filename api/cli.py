@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api import clinicians_cli, demo_cli, publish_cli, rules_cli
-from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
+from api.console import SeedFolder, fail, opened, read_settings, run, say, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
 from api.content.signing import read_signer
@@ -20,6 +20,7 @@ from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
+from api.core.turns import in_turn
 from api.main import create_app
 from api.migrations import migrate as bring_to_head
 from api.migrations import require_head
@@ -59,8 +60,8 @@ def migrate() -> None:
     set_up_logging(settings)
 
     async def work() -> None:
-        async with opened(settings) as database:
-            await bring_to_head(database)
+        async with opened(settings, patient=True) as database:
+            await bring_to_head(database, say)
 
     run(work())
     typer.echo("The database is at the newest migration.")
@@ -89,9 +90,9 @@ def seed(
         typer.echo(f"Overdue: {fault}", err=True)
 
     async def work() -> tuple[str, bool]:
-        async with opened(settings) as database:
+        async with opened(settings, patient=True) as database:
             await require_head(database)
-            async with database.write() as db:
+            async with in_turn(database, "seed", say) as db:
                 if sign is None and await signed_in_force(db):
                     message = (
                         "The rule set in force is signed: phones that check signatures would not "
@@ -135,7 +136,9 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-        await publish_cli.mend(settings, database)
+        mended = await publish_cli.mend(settings, database)
+        if mended.log_is_not_ours:
+            say(mended.log_is_not_ours)
 
 
 def serving_app() -> object:
@@ -181,10 +184,10 @@ def purge(
     days = settings.unused_enrolment_days
 
     async def work() -> Purged:
-        async with opened(settings) as database:
+        async with opened(settings, patient=True) as database:
             await require_head(database)
             unused_for = datetime.timedelta(days=days)
-            return await erase_unused(database, SystemClock(), unused_for, dry_run=dry_run)
+            return await erase_unused(database, SystemClock(), unused_for, dry_run=dry_run, say=say)
 
     purged = run(work())
     would = "Would erase" if dry_run else "Erased"

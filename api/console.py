@@ -19,11 +19,15 @@ from api.content.catalogue import Catalogue
 from api.content.loading import SeedFault, SeedInvalid, load_valid
 from api.core.clock import SystemClock
 from api.core.config import Settings
-from api.core.db import Database
-from api.core.errors import NotReady
+from api.core.db import Database, is_outage
+from api.core.errors import Busy, NotReady
 from api.http.problems import pointer
 from api.triage import checks as triage_checks
 
+# "Temporary failure" in sysexits.h: the same command may well work later.
+LATER = 75
+# How long what an operator runs waits for the database: large tables take their time.
+PATIENT_SECONDS = 60.0
 Result = TypeVar("Result")
 SeedFolder = Annotated[
     Path | None,
@@ -31,10 +35,15 @@ SeedFolder = Annotated[
 ]
 
 
-def fail(message: str) -> typer.Exit:
-    """Say what is wrong on standard error."""
+def say(message: str) -> None:
+    """Tell the operator something that is no result: on standard error."""
     typer.echo(message, err=True)
-    return typer.Exit(1)
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """Say what is wrong on standard error."""
+    say(message)
+    return typer.Exit(code)
 
 
 def read_settings() -> Settings:
@@ -60,7 +69,7 @@ async def opened(settings: Settings, *, patient: bool = False) -> AsyncIterator[
         try:
             async with database.reader.connect():
                 pass
-        except (DBAPIError, OSError, TypeError, asyncpg.PostgresError) as error:
+        except (DBAPIError, OSError, asyncpg.PostgresError) as error:
             url = make_url(settings.database_url)
             # Without its user, password and query, which can hold a password too.
             place = URL.create(url.get_backend_name(), None, None, url.host, url.port, url.database)
@@ -80,8 +89,15 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Do it, or say in one line why it can't be done yet."""
     try:
         return asyncio.run(work)
+    except Busy as busy:
+        raise fail(str(busy), LATER) from None
     except NotReady as not_ready:
         raise fail(str(not_ready)) from None
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        message = "The database is away or busy. What was done stays done; run it again."
+        raise fail(message, LATER) from None
 
 
 def validated(folder: Path) -> tuple[Catalogue, list[SeedFault]]:

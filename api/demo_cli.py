@@ -15,7 +15,7 @@ from api.aggregates.periods import Period, monday_of
 from api.aggregates.publishing import Publisher
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
-from api.console import opened, read_settings, run
+from api.console import PATIENT_SECONDS, opened, read_settings, run
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
@@ -26,7 +26,7 @@ from api.demo import TABLES, People
 from api.journal.models import REPORTS, SESSIONS
 from api.participants.models import PARTICIPANTS
 from api.participants.tokens import DeviceToken
-from api.publish_cli import PATIENT_SECONDS, close_due, publisher_of
+from api.publish_cli import close_due, publisher_of
 from api.triage.service import RuleSets
 
 WEEK = datetime.timedelta(weeks=1)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
@@ -28,6 +28,7 @@ from api.http.compatibility import router as compatibility_router
 from api.http.limits import Limiter
 from api.http.middleware import RequestMiddleware
 from api.http.operations import router as operations_router
+from api.http.queries import check_query
 from api.journal.plans import router as plans_router
 from api.journal.router import router as journal_router
 from api.journal.sync_router import BATCHES
@@ -120,6 +121,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
                 allow_headers=["*"],
                 expose_headers=[
                     *("ETag", "Location", "Retry-After", "X-Request-ID"),
+                    *("RateLimit", "RateLimit-Policy"),
                     *("Deprecation", "Sunset", "Link"),
                 ],
             )
@@ -141,6 +143,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         separate_input_output_schemas=False,
         redirect_slashes=False,
+        dependencies=[Depends(check_query)],
         middleware=middleware,
         lifespan=lifespan,
     )

@@ -4,11 +4,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from api.core.config import MIGRATIONS_FOLDER
 from api.core.db import Database
 from api.core.errors import NotReady
+from api.core.turns import Patience, Say, Waiting, in_turn, is_lock_timeout, quiet
+
+# As long as others may have to wait behind a migration that waits itself.
+LOCK_TIMEOUT_MILLISECONDS = 2000
+MIGRATION_PATIENCE = Patience(pause_seconds=2.0)
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -38,15 +44,39 @@ def current(connection: Connection) -> str | None:
     return found
 
 
-async def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the database to a revision, the newest by default."""
+def next_step(connection: Connection) -> bool:
+    """Take the database one migration further; tell whether there was one to take."""
+    found = current(connection)
+    ahead = list(ScriptDirectory.from_config(config()).iterate_revisions("head", found or "base"))
+    if not ahead:
+        return False
+    command.upgrade(config(connection), ahead[-1].revision)
+    return True
 
-    def upgrade(connection: Connection) -> None:
-        current(connection)
-        command.upgrade(config(connection), revision)
 
-    async with database.writer.begin() as connection:
-        await connection.run_sync(upgrade)
+async def migrate(
+    database: Database, say: Say = quiet, patience: Patience = MIGRATION_PATIENCE
+) -> None:
+    """Bring the database to the newest migration, each in a transaction of its own.
+
+    A migration takes as long as it takes. It waits only shortly for a table that is in use, since
+    whoever comes after it would wait behind it; then it lets them pass and tries again. Raises Busy
+    when that goes on for too long.
+    """
+    waiting = Waiting(patience, say)
+    further = True
+    while further:
+        try:
+            async with in_turn(database, "migrate", say, patience) as db:
+                if database.dialect == "postgresql":
+                    await db.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}"))
+                    # A role or a host may have limits of its own.
+                    await db.execute(text("SET LOCAL statement_timeout = 0"))
+                further = await (await db.connection()).run_sync(next_step)
+        except DBAPIError as error:
+            if not is_lock_timeout(error):
+                raise
+            await waiting.go_on("A table is in use by a longer transaction")
 
 
 async def require_head(database: Database) -> None:

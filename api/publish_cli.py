@@ -2,10 +2,10 @@
 
 import sys
 import uuid
+from typing import Annotated
 
 import typer
 from sqlalchemy import delete
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.aggregates.accounting import Accountant
@@ -15,19 +15,16 @@ from api.aggregates.periods import Period
 from api.aggregates.plan import read_plan
 from api.aggregates.publication_log import PublicationLog
 from api.aggregates.publishing import Publisher
-from api.aggregates.restoring import Mended, put_right
-from api.console import fail, opened, read_settings, run
+from api.aggregates.restoring import Mended, adopt, put_right
+from api.console import PATIENT_SECONDS, opened, read_settings, run, say
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
-from api.core.db import Database, is_outage
+from api.core.db import Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.migrations import require_head
 from api.privacy.registry import REGISTRY
-
-# A second publisher waits for the first one as long as this, and a large table takes its time.
-PATIENT_SECONDS = 60.0
 
 
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
@@ -42,12 +39,15 @@ async def mend(settings: Settings, database: Database) -> Mended:
     """Put right what a restored backup has forgotten, and say so."""
     log = PublicationLog(settings.publication_log)
     log.require_writable()
-    mended = await put_right(database, log, erase_again)
+    plan = read_plan(settings.seed_folder, settings.aggregates_profile)
+    today = SystemClock().now().date()
+    mended = await put_right(database, log, erase_again, today, plan.grace_days)
+    if mended.log_was_cut_off:
+        say("The last line of the publication log was cut off while being written and is left out.")
     if mended.erased_again:
-        typer.echo(f"Erased again after a restore: {mended.erased_again} participants", err=True)
+        say(f"Erased again after a restore: {mended.erased_again} participants")
     for name in mended.not_released:
-        message = f"Closed before a restore, its cells are lost and not drawn again: {name}"
-        typer.echo(message, err=True)
+        say(f"Closed before a restore, its cells are lost and not drawn again: {name}")
     return mended
 
 
@@ -64,7 +64,7 @@ async def publisher_of(settings: Settings, database: Database) -> Publisher:
         catalogue = (await load_release(db, name)).catalogue
     keys = keys_of(catalogue, settings.regions, plan)
     log = PublicationLog(settings.publication_log)
-    return Publisher(database, plan, keys, OpenDpNoise(), log, SystemClock())
+    return Publisher(database, plan, keys, OpenDpNoise(), log, SystemClock(), say)
 
 
 async def close_due(publisher: Publisher) -> list[Period]:
@@ -79,11 +79,15 @@ async def close_due(publisher: Publisher) -> list[Period]:
     return closed
 
 
-async def publish_due(settings: Settings) -> None:
+async def publish_due(settings: Settings, adopted: uuid.UUID | None = None) -> None:
     """Close every period that is due, and say which."""
     async with opened(settings, patient=True) as database:
         publisher = await publisher_of(settings, database)
-        await mend(settings, database)
+        if adopted is not None:
+            await adopt(database, publisher.log, adopted)
+        mended = await mend(settings, database)
+        if mended.log_is_not_ours:
+            raise NotReady(mended.log_is_not_ours)
         closed = await close_due(publisher)
     for period in closed:
         typer.echo(f"Closed {period.kind} {period.starts_on} to {period.ends_on}")
@@ -91,16 +95,19 @@ async def publish_due(settings: Settings) -> None:
         typer.echo("No period is due.")
 
 
-def publish() -> None:
+def publish(
+    adopt_log: Annotated[
+        uuid.UUID | None,
+        typer.Option(
+            metavar="INSTALLATION",
+            help="Take the publication log for the one of this installation, though it knows "
+            "nothing of it.",
+        ),
+    ] = None,
+) -> None:
     """Close every period that is due: its figures with noise, once and for good."""
     settings = read_settings()
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)
     set_up_logging(settings)
-    try:
-        run(publish_due(settings))
-    except DBAPIError as error:
-        if not is_outage(error):
-            raise
-        message = "The database is away or busy. What was closed stays closed; run it again."
-        raise fail(message) from None
+    run(publish_due(settings, adopt_log))

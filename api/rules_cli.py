@@ -1,6 +1,7 @@
 """`footing rules`: the rule set for a clinician to read, to compare and to withdraw."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from api.console import SeedFolder, fail, opened, read_settings, run, valid_or_fail
+from api.console import PATIENT_SECONDS, SeedFolder, fail, opened, read_settings, run, valid_or_fail
 from api.content.catalogue import Catalogue
 from api.content.loading import SeedInvalid, load_catalogue
 from api.content.rule_set import reviewed_document
@@ -16,7 +17,7 @@ from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.errors import InvalidRequest
 from api.core.logging import set_up_logging
-from api.journal.withdrawal import redo_decisions
+from api.journal.withdrawal import count_people, redo_decisions
 from api.migrations import require_head
 from api.triage import checks as triage_checks
 from api.triage import review, vectors
@@ -105,12 +106,13 @@ def withdraw_rule_set(
     reason: Annotated[str, typer.Option(help="Why; phones are told.", max=500)],
 ) -> None:
     """Never use a rule set again, and make the decisions that rest on it anew."""
-    settings = read_settings()
+    patient = {"database_timeout_seconds": PATIENT_SECONDS}
+    settings = read_settings().model_copy(update=patient)
     set_up_logging(settings)
     clock = SystemClock()
 
     async def work() -> int:
-        async with opened(settings) as database:
+        async with opened(settings, patient=True) as database:
             await require_head(database)
             rule_sets = RuleSets()
             async with database.write() as db:
@@ -124,12 +126,15 @@ def withdraw_rule_set(
                 await withdraw(db, rule_set_hash, reason, clock)
             count = 0
             in_force = rule_sets.of(release)
-            async for redone in redo_decisions(database, rule_set_hash, in_force, clock.now()):
-                count += 1
-                typer.echo(
-                    f"{redone.old_id} -> {redone.new_id}: "
-                    f"{redone.level_before} -> {redone.level_after}"
-                )
+            length = await count_people(database)
+            with typer.progressbar(length=length, label="Deciding again", file=sys.stderr) as bar:
+                again = redo_decisions(database, rule_set_hash, in_force, clock.now())
+                async for people, redone in again:
+                    bar.update(people)
+                    count += len(redone)
+                    for each in redone:
+                        levels = f"{each.level_before} -> {each.level_after}"
+                        typer.echo(f"{each.old_id} -> {each.new_id}: {levels}")
             return count
 
     count = run(work())

@@ -17,8 +17,8 @@ from api.core.config import Settings
 from api.core.logging import describe_exception
 from api.main import create_app
 from tests.support import databases, postgres
-from tests.support.budget import FULL
 from tests.support.bench import PUBLICATION_LOG, Benches
+from tests.support.budget import FULL
 from tests.support.clock import START, FakeClock
 from tests.support.phone import Phone
 

@@ -41,7 +41,7 @@ from api.aggregates.measures import (
     Statistic,
     TableName,
 )
-from api.aggregates.periods import Period, day_number
+from api.aggregates.periods import Period, day_number, midnight
 from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, TablePlan
 from api.journal import counted
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
@@ -122,12 +122,15 @@ def agreed(
     )
 
 
-def _midnight(day: datetime.date) -> datetime.datetime:
-    return datetime.datetime.combine(day, datetime.time(tzinfo=datetime.UTC))
+def takes_part(
+    participant_id: ColumnElement[Any], period: Period, plan: Plan
+) -> ColumnElement[bool]:
+    """Say that a participant agreed when a period closed, and still does when it is computed.
 
-
-def _closing(period: Period, plan: Plan) -> datetime.datetime:
-    return _midnight(period.closes_on(plan.grace_days))
+    Who takes their consent back in between is left out. Who gives it then came too late: when the
+    publisher really ran is recorded nowhere, so that the ledger could not tell them.
+    """
+    return and_(agreed(participant_id), agreed(participant_id, period.closes_at(plan.grace_days)))
 
 
 def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bool]:
@@ -144,8 +147,8 @@ def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bo
     corrects = records.c.replaces.is_not(None) if "replaces" in records.c else ~true()
     return and_(
         # For the index; what it leaves out can't belong to the period.
-        records.c.received_at >= _midnight(period.starts_on - AHEAD),
-        records.c.received_at < _closing(period, plan),
+        records.c.received_at >= midnight(period.starts_on - AHEAD),
+        records.c.received_at < period.closes_at(plan.grace_days),
         or_(
             and_(own_number == number, arrived < own_closes),
             and_(
@@ -162,7 +165,8 @@ def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bo
 def session_counts(period: Period, plan: Plan) -> ColumnElement[bool]:
     """Say that a session counts in a period, if its participant agreed."""
     return and_(
-        belongs(SESSIONS, period, plan), counted.counts(received_before=_closing(period, plan))
+        belongs(SESSIONS, period, plan),
+        counted.counts(received_before=period.closes_at(plan.grace_days)),
     )
 
 
@@ -181,7 +185,7 @@ def _counted_sessions(
             _total(case((scored, 1), else_=0)).label("scored"),
             _total(case((scored, change), else_=0)).label("change"),
         )
-        .where(session_counts(period, plan), agreed(SESSIONS.c.participant_id))
+        .where(session_counts(period, plan))
         .group_by(SESSIONS.c.participant_id, "routine")
     )
 
@@ -247,7 +251,12 @@ def _from_sessions(
     own = people.c.participant_id == PARTICIPANTS.c.participant_id
     key = index.label("cell")
     columns: list[ColumnElement[Any]] = [key, *wanted]
-    return select(*columns).select_from(people.join(PARTICIPANTS, own)).group_by("cell")
+    return (
+        select(*columns)
+        .select_from(people.join(PARTICIPANTS, own))
+        .where(takes_part(people.c.participant_id, period, plan))
+        .group_by("cell")
+    )
 
 
 def _from_reports(
@@ -270,14 +279,18 @@ def _from_reports(
     worst = (
         select(REPORTS.c.participant_id, func.min(severity).label("severity"))
         .select_from(REPORTS.join(DECISIONS, current).outerjoin(fired, true()))
-        .where(belongs(REPORTS, period, plan), agreed(REPORTS.c.participant_id))
+        .where(belongs(REPORTS, period, plan))
         .group_by(REPORTS.c.participant_id)
         .cte("worst")
     )
     everybody = table.table is TableName.RED_FLAG
     key = (_first_of(worst.c.severity) if everybody else worst.c.severity).label("cell")
     count = func.count().label(Statistic.RED_FLAGS)
-    return select(key, count).where(worst.c.severity.is_not(None)).group_by("cell")
+    return (
+        select(key, count)
+        .where(worst.c.severity.is_not(None), takes_part(worst.c.participant_id, period, plan))
+        .group_by("cell")
+    )
 
 
 def statement(

@@ -34,6 +34,15 @@ class Period:
         """The day from whose first second in UTC on nothing more is taken up."""
         return self.after + datetime.timedelta(days=grace_days)
 
+    def closes_at(self, grace_days: int) -> datetime.datetime:
+        """The first instant of that day."""
+        return midnight(self.closes_on(grace_days))
+
+
+def midnight(day: datetime.date) -> datetime.datetime:
+    """Return the first instant of a day in UTC."""
+    return datetime.datetime.combine(day, datetime.time(tzinfo=datetime.UTC))
+
 
 def monday_of(day: datetime.date) -> datetime.date:
     """Return the Monday of a day's week."""

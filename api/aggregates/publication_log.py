@@ -5,15 +5,23 @@ were closed since. Publishing those again would draw noise a second time for the
 log knows better: see `restoring`.
 
 One JSON object a line, only ever added to:
-{"closed": "week-2026-11-16", "installation": "…", …} or {"erased": "…", "on": "2026-11-22"}
+{"installed": "2026-11-22", "installation": "…"}: the log of this installation begins;
+{"closed": "week-2026-11-16", "installation": "…", …}: its figures were drawn;
+{"erased": "…", "on": "2026-11-22"}.
+
+A line is acknowledged when it ends and is on disk. What a full disk or a power cut leaves of
+another is taken out again; nothing that mattered was in it.
 """
 
 import asyncio
+import contextlib
 import datetime
+import fcntl
 import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +32,11 @@ from api.aggregates.periods import ClosedPeriod
 from api.core.errors import NotReady, Unavailable
 
 READABLE_BY_OWNER = 0o600
-APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
+END = b"\n"
+BLOCK = 64 * 1024
+# A disk is seldom full for less than that.
+RETRY_AFTER_SECONDS = 60
 
 
 def hash_of(participant_id: uuid.UUID) -> str:
@@ -48,6 +60,18 @@ class Logged:
 
     closed: dict[str, LoggedPublication] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    # False for a log that is missing, another installation's, or holds erasures alone.
+    knows_installation: bool = False
+    # Whether the last line was cut off while it was being written.
+    unfinished: bool = False
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -57,22 +81,31 @@ class PublicationLog:
     path: Path
 
     def read(self, installation: uuid.UUID) -> Logged:
-        """Read the log; one that is not there yet is empty."""
+        """Read the log; one that is not there yet is empty and knows no installation.
+
+        Raises NotReady for a line that can't be understood, unless it is a last one that was cut
+        off while it was being written.
+        """
         logged = Logged()
         try:
-            text = self.path.read_text("utf-8")
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return logged
         except OSError as error:
             message = f"Can't read the publication log {self.path}: {error.strerror}"
             raise NotReady(message) from None
-        for number, line in enumerate(text.splitlines(), start=1):
+        *lines, unfinished = data.split(END)
+        if unfinished and _is_json(unfinished):
+            lines.append(unfinished)
+        else:
+            logged.unfinished = bool(unfinished)
+        for number, line in enumerate(lines, start=1):
             try:
                 self._take(json.loads(line), installation, logged)
             except (ValueError, KeyError, TypeError):
                 message = (
                     f"Line {number} of the publication log {self.path} can't be understood. "
-                    "Mend it from a copy, or take it out if it was cut off while being written."
+                    "Restore it from a copy."
                 )
                 raise NotReady(message) from None
         return logged
@@ -81,7 +114,11 @@ class PublicationLog:
     def _take(entry: dict[str, Any], installation: uuid.UUID, logged: Logged) -> None:
         if "erased" in entry:
             logged.erased.add(str(entry["erased"]))
-        elif uuid.UUID(entry["installation"]) == installation:
+            return
+        if uuid.UUID(entry["installation"]) != installation:
+            return
+        logged.knows_installation = True
+        if "installed" not in entry:
             name = str(entry["closed"])
             logged.closed[name] = LoggedPublication(
                 id=name,
@@ -99,31 +136,88 @@ class PublicationLog:
     def require_writable(self) -> None:
         """Refuse a place that can't be written to: no erasure would be possible."""
         try:
-            os.close(os.open(self.path, APPEND, READABLE_BY_OWNER))
+            with self._opened():
+                pass
         except OSError as error:
             raise self._unwritable(error) from None
 
     def _unwritable(self, error: OSError) -> NotReady:
         return NotReady(f"Can't write the publication log {self.path}: {error.strerror}")
 
-    def _append(self, entry: dict[str, Any]) -> None:
-        """Add one line and wait until it is on disk; one write, so that lines never mix."""
-        line = json.dumps(entry, default=str).encode() + b"\n"
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        """Open the log for this process alone; others wait, and lines never mix."""
+        is_new = not self.path.exists()
         descriptor = os.open(self.path, APPEND, READABLE_BY_OWNER)
         try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if is_new:
+                # Else a power cut could take the whole file along, which the folder names.
+                self._sync_folder()
+            yield descriptor
         finally:
             os.close(descriptor)
 
-    def closed(self, publication: LoggedPublication, installation: uuid.UUID) -> None:
-        """Record that a period was closed; after the commit."""
-        values = vars(publication) | {"closed_at": publication.closed_at.isoformat()}
-        entry = {"closed": values.pop("id"), "installation": installation} | values
+    def _sync_folder(self) -> None:
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        """Add one line and wait until it is on disk; raise OSError and leave nothing of it."""
+        line = json.dumps(entry, default=str).encode() + END
+        with self._opened() as descriptor:
+            size, line = self._repaired(descriptor, line)
+            try:
+                written = 0
+                while written < len(line):
+                    # A disk that fills up takes a part first, and says so the next time.
+                    written += os.write(descriptor, line[written:])
+                os.fsync(descriptor)
+            except OSError:
+                # Should that fail as well, the next one to come finds an unfinished line.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                    os.fsync(descriptor)
+                raise
+
+    @staticmethod
+    def _repaired(descriptor: int, line: bytes) -> tuple[int, bytes]:
+        """Take out a last line that was cut off; return the size, and what to write there.
+
+        A last line that lacks nothing but its end is kept, and ended.
+        """
+        size = os.fstat(descriptor).st_size
+        unfinished = b""
+        start = size
+        while start and END not in unfinished:
+            start = max(0, start - BLOCK)
+            unfinished = os.pread(descriptor, size - start, start)
+        unfinished = unfinished.rpartition(END)[2]
+        if not unfinished:
+            return size, line
+        if _is_json(unfinished):
+            return size, END + line
+        size -= len(unfinished)
+        os.ftruncate(descriptor, size)
+        return size, line
+
+    def _record(self, entry: dict[str, Any]) -> None:
         try:
             self._append(entry)
         except OSError as error:
             raise self._unwritable(error) from None
+
+    def begin(self, installation: uuid.UUID, installed_on: datetime.date) -> None:
+        """Record that this is the log of an installation."""
+        self._record({"installed": installed_on, "installation": installation})
+
+    def closed(self, publication: LoggedPublication, installation: uuid.UUID) -> None:
+        """Record that a period was closed; after the commit."""
+        values = vars(publication) | {"closed_at": publication.closed_at.isoformat()}
+        self._record({"closed": values.pop("id"), "installation": installation} | values)
 
     async def erased(self, participant_id: uuid.UUID, today: datetime.date) -> None:
         """Record that somebody is erased; **before** the commit, so that none is ever missed.
@@ -135,4 +229,5 @@ class PublicationLog:
             await asyncio.to_thread(self._append, entry)
         except OSError:
             message = "The erasure can't be recorded now, so nothing was erased. Try again later."
-            raise Unavailable(message) from None
+            retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            raise Unavailable(message, headers=retry) from None

@@ -24,6 +24,7 @@ from api.aggregates.restoring import installation_id
 from api.core.clock import Clock
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
+from api.core.turns import Say, in_turn, quiet
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Publisher:
     noise: Noise
     log: PublicationLog
     clock: Clock
+    say: Say = quiet
 
     async def due(self) -> list[Period]:
         """Return the periods that are to be closed, oldest first."""
@@ -53,7 +55,7 @@ class Publisher:
     async def close(self, due: Iterable[Period]) -> AsyncIterator[tuple[Period, bool]]:
         """Close periods one by one; tell of each whether it was closed here."""
         for period in due:
-            async with self.database.write() as db:
+            async with in_turn(self.database, "publish", self.say) as db:
                 installation = await installation_id(db)
                 publication = await self._close(db, period)
             if publication is not None:
@@ -68,7 +70,8 @@ class Publisher:
             kind=period.kind,
             starts_on=period.starts_on,
             ends_on=period.ends_on,
-            closed_at=self.clock.now(),
+            # When it was due: how long computing took would tell how much there is.
+            closed_at=period.closes_at(self.plan.grace_days),
             profile=self.plan.profile,
             plan_hash=self.plan.hash,
             rho=kind.rho,

@@ -1,16 +1,19 @@
 """Puts right what a restored backup has forgotten: closed periods, and erased people."""
 
+import datetime
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.aggregates.models import INSTALLATIONS, PUBLICATIONS
 from api.aggregates.publication_log import LoggedPublication, PublicationLog, hash_of
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
+from api.core.turns import in_turn
 from api.participants.models import PARTICIPANTS
 
 # Deletes all of a participant; the registry of what that is stands on a higher floor.
@@ -19,30 +22,67 @@ Erase = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Mended:
-    """What had been forgotten."""
+    """What had been forgotten, and what is wrong with the log."""
 
     not_released: tuple[str, ...]
     erased_again: int
+    # Why nothing can be published by this log, in words for the operator.
+    log_is_not_ours: str | None = None
+    log_was_cut_off: bool = False
+
+
+async def _installation(db: AsyncSession) -> Row[Any]:
+    found = (await db.execute(select(INSTALLATIONS))).one_or_none()
+    if found is None:
+        message = "The database does not say which installation it is. Run: footing migrate"
+        raise NotReady(message)
+    return found
 
 
 async def installation_id(db: AsyncSession) -> uuid.UUID:
     """Name this installation."""
-    found = (await db.execute(select(INSTALLATIONS.c.id))).scalar_one_or_none()
-    if found is None:
-        message = "The database does not say which installation it is. Run: footing migrate"
+    return uuid.UUID(str((await _installation(db)).id))
+
+
+async def adopt(database: Database, log: PublicationLog, installation: uuid.UUID) -> None:
+    """Take a log for the one of this installation, because the operator says so by its name."""
+    async with database.read() as db:
+        row = await _installation(db)
+    if row.id != installation:
+        message = f"This database is installation {row.id}, not {installation}."
         raise NotReady(message)
-    return uuid.UUID(str(found))
+    if not log.read(installation).knows_installation:
+        log.begin(installation, row.installed_on)
 
 
-async def put_right(database: Database, log: PublicationLog, erase: Erase) -> Mended:
+async def put_right(
+    database: Database, log: PublicationLog, erase: Erase, today: datetime.date, grace_days: int
+) -> Mended:
     """Bring database and log in line: at every start, and before anything is published.
 
     A period that the log calls closed was drawn once; its cells are lost and never drawn again.
+
+    A log that knows nothing of an installation older than the grace period in days, before which no
+    period closes, may be a lost one: then it is not written to, since what else is missing in it is
+    not known.
     """
     async with database.read() as db:
-        installation = await installation_id(db)
+        row = await _installation(db)
+    installation = uuid.UUID(str(row.id))
     # Before the database: whatever stands in the log was committed by then.
     logged = log.read(installation)
+    age = (today - row.installed_on).days
+    not_ours = None
+    if not logged.knows_installation and age > grace_days:
+        not_ours = (
+            f"The publication log {log.path} knows nothing of this installation, which is {age} "
+            "days old. If the log was lost or lies elsewhere, bring it back: without it, periods "
+            "that a restored backup has forgotten would be published twice, and people who were "
+            f"erased since would stay. If there never was one: footing publish --adopt-log "
+            f"{installation}"
+        )
+    elif not logged.knows_installation:
+        log.begin(installation, row.installed_on)
     again: list[uuid.UUID] = []
     async with database.read() as db:
         rows = (await db.execute(select(PUBLICATIONS))).all()
@@ -52,14 +92,15 @@ async def put_right(database: Database, log: PublicationLog, erase: Erase) -> Me
             again = [found async for found in everybody if hash_of(found) in logged.erased]
     lost = sorted(set(logged.closed) - {row.id for row in rows})
     if lost or again:
-        async with database.write() as db:
+        async with in_turn(database, "publish") as db:
             for name in lost:
                 await insert_once(
                     db, PUBLICATIONS, {**vars(logged.closed[name]), "released": False}
                 )
             for participant_id in again:
                 await erase(db, participant_id)
-    for row in rows:
-        if row.id not in logged.closed:
-            log.closed(LoggedPublication.of(row), installation)
-    return Mended(tuple(lost), len(again))
+    if not_ours is None:
+        for row in rows:
+            if row.id not in logged.closed:
+                log.closed(LoggedPublication.of(row), installation)
+    return Mended(tuple(lost), len(again), not_ours, logged.unfinished)

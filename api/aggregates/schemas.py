@@ -144,7 +144,10 @@ class AggregatePeriod(ResponseModel):
     ends_on: LocalDate
     status: PeriodStatus
     publication_id: PublicationId
-    closed_at: Annotated[Instant | None, Field(description="Null as long as it is open.")]
+    closed_at: Annotated[
+        Instant | None,
+        Field(description="When it was due to be closed. Null as long as it is open."),
+    ]
 
 
 class ListedPeriod(AggregatePeriod):
@@ -270,7 +273,10 @@ class AggregatePoint(AggregateFigure):
     ends_on: LocalDate
     period_status: PeriodStatus
     publication_id: PublicationId
-    closed_at: Annotated[Instant | None, Field(description="Null as long as it is open.")]
+    closed_at: Annotated[
+        Instant | None,
+        Field(description="When it was due to be closed. Null as long as it is open."),
+    ]
     rho: Spent
     epsilon: Spent
     plan_hash: Hash

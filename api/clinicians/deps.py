@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -20,9 +20,10 @@ from api.core.db import Database, is_outage
 from api.core.errors import NotAuthenticated, Problem, Unavailable, WrongTokenKind
 from api.core.tokens import token_kind
 from api.http.deps import CurrentClock, CurrentSettings
-from api.http.limits import ClinicianLimit
+from api.http.limits import Limiter, counting_failures
 from api.http.openapi import operation_id
 from api.http.problems import RETRY_AFTER_SECONDS, problem_response
+from api.http.queries import refuse_unknown_parameters
 
 MAX_PARAMETER_LENGTH = 200
 MAX_PARAMETERS = 20
@@ -115,21 +116,8 @@ class AuditedRoute(APIRoute):
             raise
 
 
-async def authenticate(
-    request: Request,
-    _: ClinicianLimit,
-    credentials: Credentials,
-    settings: CurrentSettings,
-    clock: CurrentClock,
-) -> Clinician:
-    """Tell who is calling: by the looks of the token, by its look-up, and by its scope."""
-    if not isinstance(request.scope["route"], AuditedRoute):
-        message = "a clinician's call needs route_class=AuditedRoute on its router"
-        raise TypeError(message)
-    if credentials is None:
-        message = "Send the key or the access token as Authorization: Bearer …"
-        raise NotAuthenticated(message, headers={"WWW-Authenticate": BEARER})
-    text = credentials.credentials
+async def identify(request: Request, text: str, clock: CurrentClock) -> Clinician:
+    """Tell whose token it is: by its looks, and by its look-up."""
     match token_kind(text):
         case "participant":
             raise WrongTokenKind("A participant's token never opens a clinician's call.")
@@ -139,19 +127,41 @@ async def authenticate(
                 raise refused("The key is not valid.")
             database: Database = request.app.state.database
             async with database.read() as db:
-                clinician = await verify_key(db, key, clock)
+                return await verify_key(db, key, clock)
         case "access_token":
             access_tokens: AccessTokens | None = request.app.state.access_tokens
             if access_tokens is None:
                 raise refused("This server takes no access tokens.")
-            clinician = await access_tokens.verify(text)
+            return await access_tokens.verify(text)
         case _:
             raise refused("This is neither a key nor an access token.")
+
+
+async def authenticate(
+    request: Request,
+    response: Response,
+    credentials: Credentials,
+    settings: CurrentSettings,
+    clock: CurrentClock,
+) -> Clinician:
+    """Tell who is calling, and whether they may."""
+    if not isinstance(request.scope["route"], AuditedRoute):
+        message = "a clinician's call needs route_class=AuditedRoute on its router"
+        raise TypeError(message)
+    if credentials is None:
+        message = "Send the key or the access token as Authorization: Bearer …"
+        raise NotAuthenticated(message, headers={"WWW-Authenticate": BEARER})
+    limiter: Limiter = request.app.state.limiter
+    async with counting_failures(request, limiter.clinician, "clinician"):
+        clinician = await identify(request, credentials.credentials, clock)
+    caller = f"{clinician.kind} {clinician.who}"
+    response.headers.update(await limiter.hit(limiter.clinician, "clinician", caller))
     # From here on it is known who asks, and the audit log will show it, whatever the answer is.
     request.state.clinician = clinician
     if READ_AGGREGATES not in clinician.scopes:
         by_key = clinician.kind == "key"
         raise scope_missing(READ_AGGREGATES if by_key else settings.oidc_required_scope)
+    refuse_unknown_parameters(request)
     return clinician
 
 

@@ -23,7 +23,7 @@ Lang = Annotated[
         json_schema_extra={
             "minLength": 2,
             "maxLength": 35,
-            "pattern": r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+            "pattern": r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{1,8})*$",
         },
         examples=["es"],
     ),

@@ -24,8 +24,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+
+from api.core.database_url import read_url
 
 PACKAGE = Path(__file__).resolve().parent.parent
 BUNDLED = PACKAGE / "_bundled"
@@ -35,11 +35,6 @@ SEED_FOLDER = ASSETS / "seed"
 MIGRATIONS_FOLDER = ASSETS / "alembic"
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
 
 MEMORY = "memory://"
 # A call waits this long for Redis, no more: counting is no reason to keep anybody waiting.
@@ -47,21 +42,7 @@ RATE_STORAGE_TIMEOUT_SECONDS = 0.5
 
 
 def _async_url(value: str) -> str:
-    try:
-        url = make_url(value)
-    except (ArgumentError, ValueError):
-        # The value itself may hold a password: it is not repeated.
-        message = "is not a database URL such as sqlite:///footing.db"
-        raise ValueError(message) from None
-    drivername = DRIVERS.get(url.drivername, url.drivername)
-    if drivername not in DRIVERS.values():
-        message = f"{url.drivername} is not supported: use sqlite or postgresql"
-        raise ValueError(message)
-    if "sslmode" in url.query and drivername == DRIVERS["postgresql"]:
-        # PostgreSQL's own name for it; the driver calls it otherwise.
-        url = url.update_query_dict({"ssl": url.query["sslmode"]})
-        url = url.difference_update_query(["sslmode"])
-    return url.set(drivername=drivername).render_as_string(hide_password=False)
+    return read_url(value).render_as_string(hide_password=False)
 
 
 def _rate(value: str) -> str:
@@ -219,7 +200,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
     rate_limit_storage: Annotated[str, AfterValidator(_rate_storage)] = MEMORY
-    rate_limit_enrolment: Rate = "20/hour"
+    rate_limit_enrolment: Rate = "1000/hour"
     rate_limit_public: Rate = "600/minute"
     rate_limit_participant: Rate = "600/minute"
     app_versions: dict[Platform, AppVersions] = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,6 +27,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel
 
 from api.core.config import Settings
+from api.core.database_url import for_driver
+from api.core.pooler import get_along_with_poolers
 
 # Named constraints can be altered and dropped by later migrations, on both databases alike.
 SQLModel.metadata.naming_convention = {
@@ -111,7 +113,8 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
     """
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(
+        url, told = for_driver(url, settings.database_timeout_seconds)
+        engine = create_async_engine(
             url,
             hide_parameters=True,
             pool_size=settings.database_pool_size,
@@ -119,10 +122,12 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
             pool_timeout=settings.database_timeout_seconds,
             pool_pre_ping=True,
             connect_args={
-                "timeout": settings.database_timeout_seconds,
+                **told,
                 "command_timeout": None if patient else settings.database_timeout_seconds,
             },
         )
+        get_along_with_poolers(engine)
+        return engine
     # SQLite takes one writer at a time. A pool of one connection queues the writers in the
     # process, where waiting is fair; several would wait in busy_timeout, which is not.
     engine = create_async_engine(
@@ -217,3 +222,11 @@ async def insert_once(db: AsyncSession, table: Table, values: Mapping[str, Any])
     key = table.primary_key.columns.values()[-1]
     statement = insert(table).values(values).on_conflict_do_nothing().returning(key)
     return (await db.execute(statement)).first() is not None
+
+
+async def insert_new(db: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of many rows whose keys are not taken."""
+    dialect = db.get_bind().dialect.name
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    if rows:
+        await db.execute(insert(table).on_conflict_do_nothing(), rows)

@@ -118,7 +118,7 @@ class PreconditionFailed(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The body's media type is not application/json."""
+    """The body's media type is not application/json, or it is compressed."""
 
     status = 415
     code = "unsupported_media_type"
@@ -151,6 +151,10 @@ class Unavailable(Problem):
 
 class NotReady(Exception):
     """The server can't start; the message says what to run."""
+
+
+class Busy(NotReady):
+    """Another process is at work; the same may be run again later."""
 
 
 def refuse(faults: Iterable[Fault]) -> None:

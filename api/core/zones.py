@@ -1,17 +1,65 @@
-"""Time zones: the only place that looks one up."""
+"""Time zones: one spelling for each, and the only place that looks one up.
+
+A zone is an IANA name, or a fixed offset where a device knows no more: `+05:30`. Offsets come in
+many spellings; they mean what ISO 8601 and phones mean, so that `UTC+2` and `GMT+2` are two hours
+ahead of UTC. `Etc/GMT+2` alone is an IANA name, and two hours behind.
+"""
 
 import datetime
+import re
 import zoneinfo
+from functools import lru_cache
 
+OFFSET = re.compile(
+    r"^(?:UTC|GMT|UT)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d)(?::?00)?)?$",
+    re.ASCII | re.IGNORECASE,
+)
+# The furthest that ISO 8601 and the platforms of phones know; any real one lies well within it.
+LONGEST_OFFSET = datetime.timedelta(hours=18)
+UTC = "UTC"
 # In the folder of a system's zones, but no place: "whatever this machine is set to", "not set".
 NO_ZONES = {"localtime", "Factory"}
 
 
+@lru_cache(maxsize=1)
+def known_names() -> frozenset[str]:
+    """Return the IANA names whose clocks are known here."""
+    return frozenset(zoneinfo.available_timezones() - NO_ZONES)
+
+
+def _offset(text: str) -> datetime.timedelta | None:
+    if text in {"Z", "z"}:
+        return datetime.timedelta()
+    match = OFFSET.match(text)
+    if match is None:
+        return None
+    offset = datetime.timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+    if offset > LONGEST_OFFSET:
+        return None
+    return -offset if match["sign"] == "-" else offset
+
+
+def one_spelling(text: str) -> str:
+    """Return the one spelling of a zone: its IANA name, `+05:30`, or `UTC` where it is zero.
+
+    What is no zone here is returned as it is.
+    """
+    if text in known_names():
+        return text
+    offset = _offset(text)
+    if offset is None:
+        return text
+    minutes = abs(offset) // datetime.timedelta(minutes=1)
+    if minutes == 0:
+        return UTC
+    sign = "-" if offset < datetime.timedelta() else "+"
+    return f"{sign}{minutes // 60:02}:{minutes % 60:02}"
+
+
 def find_zone(text: str) -> datetime.tzinfo | None:
-    """Return the clocks of a zone; None where it is not known here."""
-    if text in NO_ZONES:
-        return None
-    try:
-        return zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    """Return the clocks of a zone in any of its spellings; None where it is not known here."""
+    spelled = one_spelling(text)
+    if spelled in known_names():
+        return zoneinfo.ZoneInfo(spelled)
+    offset = _offset(spelled)
+    return None if offset is None else datetime.timezone(offset)

@@ -5,6 +5,7 @@ ETag, `"<hash of the identity bytes>.<coding>"`; any of them matches any coding 
 """
 
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,8 @@ IDENTITY = "identity"
 # Best first, where a client likes several equally.
 CODINGS = ("br", "zstd", "gzip")
 JSON = "application/json"
+# What proxies that compress on the way put behind a tag.
+ADDED_CODING = re.compile(r"(?:--?|;)(?:gzip|br|zstd|deflate)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +95,26 @@ def matches(if_none_match: str, tag: str) -> bool:
     )
 
 
+def _names(header: str, tag: str) -> bool:
+    """Tell whether a header names a version, also as a proxy that compresses wrote its tag.
+
+    nginx makes it weak, Apache and others add the coding. Each version has a tag of its own here,
+    so that a weak one still says which version was seen.
+    """
+    etags = parse_etags(header)
+    seen = (*etags.as_set(), *etags._weak)  # noqa: SLF001
+    return etags.star_tag or any(ADDED_CODING.sub("", each) == tag for each in seen)
+
+
 def require_current(
     tag: str | None, *, if_match: str | None = None, if_none_match: str | None = None
 ) -> None:
     """Refuse to change what the client has not seen (RFC 9110, 13.1); no tag: there is nothing."""
     met = True
     if if_match is not None:
-        wanted = parse_etags(if_match)
-        met = tag is not None and (wanted.star_tag or wanted.contains(tag))
+        met = tag is not None and _names(if_match, tag)
     if if_none_match is not None and tag is not None:
-        unwanted = parse_etags(if_none_match)
-        met = met and not (unwanted.star_tag or unwanted.contains_weak(tag))
+        met = met and not _names(if_none_match, tag)
     if not met:
         message = "It was changed since you read it. Read it again, then send your change anew."
         headers = {} if tag is None else {"ETag": f'"{tag}"'}

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
 
 from api.http.bundled_page import BundledPage
+from api.http.media_types import choose_media_type
 
 FOLDER = Path(__file__).parent / "swagger_ui"
 MEDIA_TYPES = {
@@ -21,7 +24,15 @@ POLICY = (
 )
 
 
+async def lead_on(request: Request) -> RedirectResponse:
+    """Lead people to the page, and clients to the document that it shows."""
+    media_type = choose_media_type(request, ("application/json", "text/html"))
+    place = "/docs" if media_type == "text/html" else "/v1/openapi.json"
+    return RedirectResponse(place, headers={"Vary": "Accept"})
+
+
 def install(app: FastAPI) -> None:
-    """Add the page and its assets."""
+    """Add the page and its assets, and the way to them."""
+    app.add_route("/", lead_on, methods=["GET"], include_in_schema=False)
     page = BundledPage(folder=FOLDER, media_types=MEDIA_TYPES, policy=POLICY, max_age=3600)
     page.install(app, "/docs")

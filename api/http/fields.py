@@ -8,10 +8,22 @@ import re
 import uuid
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from api.core.zones import one_spelling
+
+# Also as platforms write it by default: with a space, without seconds, without a colon.
 INSTANT = re.compile(
-    r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?$", re.ASCII
+    r"(?P<date>\d{4}-\d{2}-\d{2})[Tt ](?P<minute>\d{2}:\d{2})(?P<second>:\d{2}([.,]\d{1,9})?)?"
+    r"(?:(?P<utc>[Zz])|(?P<hours>[+-]\d{2}):?(?P<minutes>\d{2})?)?",
+    re.ASCII,
 )
 DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$", re.ASCII)
 UUID_TEXT = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -21,15 +33,40 @@ LATEST_YEAR = 2200
 # whatever is stored can be read.
 EARLIEST = datetime.datetime(EARLIEST_YEAR - 1, 12, 31, tzinfo=datetime.UTC)
 LATEST = datetime.datetime(LATEST_YEAR + 1, 1, 2, tzinfo=datetime.UTC)
-FRACTION = re.compile(r"\.\d+")
 INT32 = {"format": "int32"}
 LARGEST_INT32 = 2**31 - 1
 
 
-class RequestModel(BaseModel):
-    """Base of every request body: an unknown field is refused, never dropped in silence."""
+def _allow_null(schema: dict[str, Any]) -> None:
+    """Say of every field that may be left out that it may be null too."""
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        if name in required or {"type": "null"} in field.get("anyOf", ()):
+            continue
+        if "$ref" in field:
+            field["anyOf"] = [{"$ref": field.pop("$ref")}, {"type": "null"}]
+        else:
+            field["type"] = [field["type"], "null"]
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+class RequestModel(BaseModel):
+    """Base of every request body.
+
+    An unknown field is refused, never dropped in silence. Null for a field that may be left out is
+    the same as leaving it out, whatever its default: generated clients write every field.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, json_schema_extra=_allow_null
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {k: v for k, v in data.items() if v is not None or k not in optional}
 
 
 class ResponseModel(BaseModel):
@@ -48,13 +85,15 @@ def _whole(value: Any) -> Any:
 def _instant(value: Any) -> Any:
     if isinstance(value, datetime.datetime):
         return value
-    if not isinstance(value, str) or not (match := INSTANT.match(value)):
+    if not isinstance(value, str) or not (match := INSTANT.fullmatch(value)):
         message = "must be a time such as 2026-11-22T10:00:00Z"
         raise ValueError(message)
-    if match[2] is None:
+    if match["utc"] is None and match["hours"] is None:
         message = "must carry an offset, such as Z or +02:00"
         raise ValueError(message)
-    return FRACTION.sub("", value)
+    seconds = (match["second"] or ":00")[:3]
+    offset = "Z" if match["utc"] else f"{match['hours']}:{match['minutes'] or '00'}"
+    return f"{match['date']}T{match['minute']}{seconds}{offset}"
 
 
 def _utc(value: datetime.datetime) -> datetime.datetime:
@@ -126,8 +165,10 @@ TimeZoneName = Annotated[
     Field(
         min_length=1,
         max_length=64,
-        pattern=r"^[A-Za-z0-9_+\-/]+$",
-        description="IANA time zone; a name the server does not know is stored as it is.",
+        pattern=r"^[A-Za-z0-9_+\-:/]+$",
+        description="IANA time zone, or an offset such as `+05:30` where a device knows no more; "
+        "answers have one spelling for each. What the server does not know is stored as it is.",
         examples=["Europe/Madrid"],
     ),
+    AfterValidator(one_spelling),
 ]

@@ -10,12 +10,17 @@ from api.core.errors import Fault, InvalidRequest
 DEFAULT = "en"
 
 
+def _primary(tag: str) -> str:
+    """Return the language of a tag without its region; `es_MX` is what platforms make of es-MX."""
+    return tag.lower().replace("_", "-").partition("-")[0]
+
+
 @lru_cache(maxsize=1024)
 def negotiate(accept_language: str, available: tuple[str, ...]) -> str:
     """Pick the best of the available languages; `es-MX` is served `es`, no match English."""
     accepted = parse_accept_header(accept_language, LanguageAccept)
     # Regions are cut off first: matched whole, `en-GB, es;q=0.5` would be served Spanish.
-    primary = LanguageAccept([(tag.partition("-")[0], quality) for tag, quality in accepted])
+    primary = LanguageAccept([(_primary(tag), quality) for tag, quality in accepted])
     return primary.best_match(available, DEFAULT) or DEFAULT
 
 
@@ -23,7 +28,7 @@ def choose_language(asked: str | None, accept_language: str, available: tuple[st
     """Return the language to answer in; an unknown `?lang=` is refused with what there is."""
     if asked is None:
         return negotiate(accept_language, available)
-    primary = asked.lower().partition("-")[0]
+    primary = _primary(asked)
     if primary in available:
         return primary
     known = ", ".join(available)

@@ -1,6 +1,10 @@
 """Rate limits: who may call how often, told in headers before it hurts."""
 
+import contextlib
+import ipaddress
 import time
+from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Annotated
 
 import structlog
@@ -11,10 +15,12 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 
 from api.core.config import Settings, open_rate_storage
-from api.core.errors import RateLimited
+from api.core.errors import Problem, RateLimited
 
 # How long a Redis that did not answer is left alone.
 AWAY_SECONDS = 5
+# No proof, or that of somebody who was erased.
+FAILED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE}
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +41,20 @@ class Limiter:
         self.participant = parse(settings.rate_limit_participant)
         self.clinician = parse(settings.rate_limit_clinician)
 
-    async def hit(self, item: RateLimitItem, name: str, caller: str) -> dict[str, str]:
-        """Count one call; return the headers that say what is left, or refuse it."""
+    async def hit(
+        self, item: RateLimitItem, name: str, caller: str, *, shared: bool = False
+    ) -> dict[str, str]:
+        """Count one call; return the headers that say what is left, or refuse it.
+
+        Of a budget that strangers share, only the limit is told: what is left of it would tell how
+        many of the others behind the same address did the same.
+        """
+        headers = await self._count(item, name, caller)
+        if shared:
+            del headers["RateLimit"]
+        return headers
+
+    async def _count(self, item: RateLimitItem, name: str, caller: str) -> dict[str, str]:
         if time.monotonic() >= self.shared_from:
             try:
                 return await _hit(self.shared, item, name, caller)
@@ -66,8 +84,39 @@ async def _hit(
 
 
 def caller_address(request: Request) -> str:
-    """Name the caller of a call without a token by its network address."""
-    return request.client.host if request.client else "unknown"
+    """Name the caller of a call without a token by its network address.
+
+    Whoever has one address of IPv6 has 2**64 of them: a network of that size counts as one.
+    """
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+
+
+@contextlib.asynccontextmanager
+async def counting_failures(
+    request: Request, item: RateLimitItem, name: str
+) -> AsyncIterator[None]:
+    """Count by network address who fails to prove who they are, and slow them down.
+
+    Whoever does prove it is let in, whatever others behind the same address do: a hospital has one.
+    And nobody is charged for a call in whose token their name merely stands.
+    """
+    try:
+        yield
+    except Problem as refused:
+        if refused.status in FAILED:
+            limiter: Limiter = request.app.state.limiter
+            told = await limiter.hit(item, name, caller_address(request), shared=True)
+            refused.headers.update(told)
+        raise
 
 
 async def limit_public(request: Request, response: Response) -> None:
@@ -80,17 +129,10 @@ async def limit_public(request: Request, response: Response) -> None:
 async def limit_enrolment(request: Request, response: Response) -> None:
     """Limit enrolments, by address."""
     limiter: Limiter = request.app.state.limiter
-    headers = await limiter.hit(limiter.enrolment, "enrolment", caller_address(request))
-    response.headers.update(headers)
-
-
-async def limit_clinician(request: Request, response: Response) -> None:
-    """Limit clinicians' calls, by address: before anything is looked up or verified."""
-    limiter: Limiter = request.app.state.limiter
-    headers = await limiter.hit(limiter.clinician, "clinician", caller_address(request))
+    address = caller_address(request)
+    headers = await limiter.hit(limiter.enrolment, "enrolment", address, shared=True)
     response.headers.update(headers)
 
 
 PublicLimit = Annotated[None, Depends(limit_public)]
 EnrolmentLimit = Annotated[None, Depends(limit_enrolment)]
-ClinicianLimit = Annotated[None, Depends(limit_clinician)]

@@ -38,10 +38,21 @@ def has_foreign_body(method: str, headers: Headers) -> bool:
     return media_type != "application/json"
 
 
+def is_compressed(method: str, headers: Headers) -> bool:
+    """Tell whether a request brings a body that would have to be unpacked."""
+    if method not in METHODS_WITH_BODY:
+        return False
+    codings = ",".join(headers.getlist("content-encoding")).split(",")
+    return any(coding.strip().lower() not in {"", "identity"} for coding in codings)
+
+
 def body_problem(method: str, headers: Headers, max_body_bytes: int) -> Problem | None:
     """Tell by its headers alone whether a body can't be taken."""
     if has_foreign_body(method, headers):
         return UnsupportedMediaType("Send the body as application/json.")
+    if is_compressed(method, headers):
+        message = "Send the body as it is, without a Content-Encoding."
+        return UnsupportedMediaType(message, headers={"Accept-Encoding": "identity"})
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > max_body_bytes:
         return too_large(max_body_bytes)
@@ -72,6 +83,19 @@ def limited(receive: Receive, max_body_bytes: int) -> Receive:
     return receive_counted
 
 
+def complete_headers(message: Message, request_id: str) -> None:
+    """Give an answer the headers that every one has, and take those that mean nothing on it."""
+    outgoing = MutableHeaders(scope=message)
+    outgoing["X-Request-ID"] = request_id
+    for name, value in SECURITY_HEADERS:
+        outgoing.setdefault(name, value)
+    outgoing.setdefault("Content-Security-Policy", API_CONTENT_POLICY)
+    outgoing.setdefault("Cache-Control", "no-store")
+    if message["status"] == HTTPStatus.NO_CONTENT:
+        # Of nothing there is no type.
+        del outgoing["Content-Type"]
+
+
 class RequestMiddleware:
     """The outermost layer of the app."""
 
@@ -100,12 +124,7 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                outgoing = MutableHeaders(scope=message)
-                outgoing["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS:
-                    outgoing.setdefault(name, value)
-                outgoing.setdefault("Content-Security-Policy", API_CONTENT_POLICY)
-                outgoing.setdefault("Cache-Control", "no-store")
+                complete_headers(message, request_id)
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)

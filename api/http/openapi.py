@@ -154,8 +154,8 @@ def _statuses(operation: Json) -> Iterator[int]:
     yield from (int(status) for status in operation["responses"] if _is_problem(status))
     if operation.get("requestBody"):
         yield from (413, 415)
-    if operation.get("requestBody") or operation.get("parameters"):
-        yield 422
+    # Any call can be asked with a parameter that it doesn't have.
+    yield 422
     schemes = {name for need in operation["security"] for name in need}
     if schemes:
         yield from (401, 403)
@@ -211,6 +211,8 @@ def _problem_response(status: int) -> Json:
         names.append("Retry-After")
     if status == 401:  # noqa: PLR2004  # the status itself is the clearest name
         names.append("WWW-Authenticate")
+    if status == 415:  # noqa: PLR2004  # the same
+        names.append("Accept-Encoding")
     return {
         "description": DESCRIPTIONS[status],
         "headers": _headers(*names),

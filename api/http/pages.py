@@ -3,25 +3,32 @@
 import base64
 import binascii
 import json
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from api.core.errors import Fault, InvalidRequest
 from api.http.fields import INT32
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+DECIMAL = re.compile(r"-?[0-9]+", re.ASCII)
+
+
+def _decimal(value: Any) -> Any:
+    # Pydantic alone would take 1_0, +5 and digits of any script.
+    if isinstance(value, str) and not DECIMAL.fullmatch(value):
+        code, message = "int_parsing", "must be a whole number, in digits alone"
+        raise PydanticCustomError(code, message)
+    return value
+
 
 Limit = Annotated[
-    int,
-    Field(
-        ge=1,
-        le=MAX_LIMIT,
-        description="How many items at most.",
-        json_schema_extra=INT32,
-        examples=[DEFAULT_LIMIT],
-    ),
+    Annotated[int, Field(ge=1, le=MAX_LIMIT, json_schema_extra=INT32)],
+    BeforeValidator(_decimal),
+    Field(description="How many items at most.", examples=[DEFAULT_LIMIT]),
 ]
 Cursor = Annotated[
     str | None,

@@ -10,6 +10,7 @@ from api.content.rendering import Renderer
 from api.content.schemas import Plan, PlanRequest
 from api.http.deps import ReadDb
 from api.http.limits import PublicLimit
+from api.http.queries import refuse_unknown_parameters
 from api.journal import reading
 from api.participants.deps import Credentials, admit_reader, read_credentials
 
@@ -21,9 +22,11 @@ async def get_own_limits(
 ) -> reading.OwnLimits:
     """Return what a participant's own records say of a plan; nothing without a token."""
     if credentials is None:
+        refuse_unknown_parameters(request)
         return reading.OwnLimits()
-    token = read_credentials(credentials)
+    token = await read_credentials(request, credentials)
     await admit_reader(request, db, token)
+    refuse_unknown_parameters(request)
     return await reading.own_limits(db, token.participant_id, release.catalogue)
 
 

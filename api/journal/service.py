@@ -58,7 +58,7 @@ def _repeated(writing: Writing, record: Record) -> Kept | None:
     stored = writing.stored.get(key)
     if stored is None or key in writing.deleted:
         return None
-    return Kept("duplicate", stored) if stored.content_hash == uploads.hash_of(record) else None
+    return Kept("duplicate", stored) if uploads.is_stored_as(stored, record) else None
 
 
 def row_of(
@@ -107,7 +107,7 @@ async def _keep(
         writing.created(kind, record.id)
         return Kept("created", SimpleNamespace(**sent))
     stored = await reading.find_record(writing.db, TABLES[kind], writing.participant_id, record.id)
-    if stored.content_hash != sent["content_hash"]:
+    if not uploads.is_stored_as(stored, record):
         message = (
             f"{record.id} is stored with other content (stored {stored.content_hash}, "
             f"sent {sent['content_hash']}). Use a new id, and `replaces` to correct a session."

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.core.canonical import content_hash
 from api.core.errors import Fault
-from api.core.zones import find_zone
+from api.core.zones import find_zone, one_spelling
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 
 FUTURE_LIMIT = datetime.timedelta(days=1)
@@ -64,6 +64,17 @@ def originals(replaces: Mapping[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, uuid.U
             at = replaces[at]
         found |= dict.fromkeys(way, found.get(at, at))
     return found
+
+
+def is_stored_as(stored: Any, record: Record) -> bool:
+    """Tell whether a stored row is of this record, sent again."""
+    content = content_of(record)
+    if content_hash(content) == stored.content_hash:
+        return True
+    # It may have been stored when a zone was kept in the spelling it came in.
+    as_then = {**content, "time_zone": getattr(stored, "time_zone", None)}
+    same_zone = one_spelling(as_then["time_zone"] or "") == content.get("time_zone")
+    return same_zone and content_hash(as_then) == stored.content_hash
 
 
 def _in_the_future(

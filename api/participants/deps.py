@@ -1,5 +1,6 @@
 """Who is calling: the participant and the device behind a bearer token."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,7 +13,8 @@ from api.core.db import Database, is_outage
 from api.core.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
 from api.core.tokens import token_kind
 from api.http.deps import Db, ReadDb
-from api.http.limits import Limiter
+from api.http.limits import Limiter, counting_failures
+from api.http.queries import refuse_unknown_parameters
 from api.participants import service
 from api.participants.errors import StorageConsentWithdrawn
 from api.participants.tokens import DeviceToken, read_token
@@ -34,7 +36,13 @@ class Caller:
     device_id: uuid.UUID
 
 
-def read_credentials(credentials: Credentials) -> DeviceToken:
+def failures_counted(request: Request) -> contextlib.AbstractAsyncContextManager[None]:
+    """Count it by address where a token or a recovery code turns out to be none."""
+    limiter: Limiter = request.app.state.limiter
+    return counting_failures(request, limiter.participant, "participant")
+
+
+async def read_credentials(request: Request, credentials: Credentials) -> DeviceToken:
     """Read the token of a request, without looking it up."""
     if credentials is None:
         message = "Send the device token as Authorization: Bearer …"
@@ -43,36 +51,46 @@ def read_credentials(credentials: Credentials) -> DeviceToken:
     if token_kind(text) in {"clinician_key", "access_token"}:
         message = "A clinician's key opens aggregates, never a participant's calls."
         raise WrongTokenKind(message)
-    token = read_token(text)
-    if token is None:
-        raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
+    async with failures_counted(request):
+        token = read_token(text)
+        if token is None:
+            raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
     return token
 
 
 Token = Annotated[DeviceToken, Depends(read_credentials)]
 
 
-async def limit_participant(request: Request, response: Response, token: Token) -> None:
-    """Limit a participant's calls; one phone in a loop must not slow down the others."""
+async def count_call(request: Request, response: Response, token: DeviceToken) -> None:
+    """Count a call of a participant who has proved to be one, and look at what it asks for.
+
+    One phone in a loop must not slow down the others.
+    """
     limiter: Limiter = request.app.state.limiter
     caller = token.participant_id.hex
     headers = await limiter.hit(limiter.participant, "participant", caller)
     response.headers.update(headers)
+    refuse_unknown_parameters(request)
 
 
 async def authenticate_for_writing(
-    db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
+    request: Request, response: Response, db: Db, token: Token
 ) -> Caller:
     """Look the token up in the transaction that will write."""
-    await service.note_use(db, token, await service.verify(db, token, service.WRITING))
+    async with failures_counted(request):
+        found = await service.verify(db, token, service.WRITING)
+    await count_call(request, response, token)
+    await service.note_use(db, token, found)
     return Caller(token.participant_id, token.device_id)
 
 
 async def authenticate_for_erasing(
-    db: Db, token: Token, _: Annotated[None, Depends(limit_participant)]
+    request: Request, response: Response, db: Db, token: Token
 ) -> Caller:
     """Look the token up once nobody else is writing, in the transaction that will erase."""
-    await service.verify(db, token, service.ERASING)
+    async with failures_counted(request):
+        await service.verify(db, token, service.ERASING)
+    await count_call(request, response, token)
     return Caller(token.participant_id, token.device_id)
 
 
@@ -89,7 +107,8 @@ def require_storage_consent(*, given: bool) -> None:
 
 async def admit_reader(request: Request, db: AsyncSession, token: DeviceToken) -> Caller:
     """Look a token up in a transaction that reads, and note the first use of it."""
-    found = await service.verify(db, token)
+    async with failures_counted(request):
+        found = await service.verify(db, token)
     if found.pending or found.first_call:
         database: Database = request.app.state.database
         try:
@@ -103,22 +122,24 @@ async def admit_reader(request: Request, db: AsyncSession, token: DeviceToken) -
 
 
 async def authenticate_for_reading(
-    request: Request, db: ReadDb, token: Token, _: Annotated[None, Depends(limit_participant)]
+    request: Request, response: Response, db: ReadDb, token: Token
 ) -> Caller:
     """Look the token up in the transaction that will read."""
-    return await admit_reader(request, db, token)
+    caller = await admit_reader(request, db, token)
+    await count_call(request, response, token)
+    return caller
 
 
-async def authenticate_for_streaming(
-    request: Request, token: Token, _: Annotated[None, Depends(limit_participant)]
-) -> Caller:
+async def authenticate_for_streaming(request: Request, response: Response, token: Token) -> Caller:
     """Look the token up in a transaction of its own.
 
     An answer that is streamed opens one later, and must not wait for it while it holds another.
     """
     database: Database = request.app.state.database
     async with database.read() as db:
-        return await admit_reader(request, db, token)
+        caller = await admit_reader(request, db, token)
+    await count_call(request, response, token)
+    return caller
 
 
 # There is no cache of tokens: revoking one takes effect at once.

@@ -2,11 +2,12 @@
 
 Crockford's base32: a locator of 40 bits to look it up by, a secret of 110 bits, and a check symbol
 that catches any single wrong character and any two that changed places. It is read back whatever
-its case and its hyphens, with O for 0 and I or L for 1.
+its case and its typography, with O for 0 and I or L for 1.
 """
 
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -15,10 +16,11 @@ LOCATOR_LENGTH = 8
 SECRET_LENGTH = 22
 GROUP = 5
 MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
-SEPARATORS = re.compile(r"[\s-]+")
+# What keyboards and text fields make of the two check symbols that they may change.
+LOOKALIKES = str.maketrans(dict.fromkeys("\u02dc\u223c\u301c", "~") | {"\u2217": "*"})
 CODE = re.compile(
-    rf"^([{ALPHABET}]{{{LOCATOR_LENGTH}}})([{ALPHABET}]{{{SECRET_LENGTH}}})"
-    rf"([{re.escape(CHECK_ALPHABET)}])$"
+    rf"([{ALPHABET}]{{{LOCATOR_LENGTH}}})([{ALPHABET}]{{{SECRET_LENGTH}}})"
+    rf"([{re.escape(CHECK_ALPHABET)}])"
 )
 
 
@@ -51,9 +53,20 @@ def make_recovery_code() -> RecoveryCode:
     return RecoveryCode(_random(LOCATOR_LENGTH), _random(SECRET_LENGTH))
 
 
+def _typed(text: str) -> str:
+    """Keep of a text what can be part of a code, in the form that codes are written in.
+
+    Letters and digits of full width or of another script's digits become plain ones. Everything
+    else goes: dashes of any kind, spaces, quotes, full stops, and marks that nobody sees.
+    """
+    plain = unicodedata.normalize("NFKC", text.translate(LOOKALIKES)).upper()
+    digits = (str(unicodedata.decimal(each, each)) for each in plain)
+    return "".join(each for each in digits if each.isalnum() or each in CHECK_ALPHABET)
+
+
 def read_recovery_code(text: str) -> RecoveryCode | None:
     """Read a code as somebody typed it; None where a character is missing or wrong."""
-    match = CODE.match(SEPARATORS.sub("", text.upper()).translate(MISREAD))
+    match = CODE.fullmatch(_typed(text).translate(MISREAD))
     if match is None or check_symbol(match[1] + match[2]) != match[3]:
         return None
     return RecoveryCode(match[1], match[2])

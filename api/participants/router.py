@@ -11,7 +11,12 @@ from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.fields import RecordId
 from api.http.limits import EnrolmentLimit
 from api.participants import consents, devices, service
-from api.participants.deps import ReadingCaller, StoringCaller, WritingCaller
+from api.participants.deps import (
+    ReadingCaller,
+    StoringCaller,
+    WritingCaller,
+    failures_counted,
+)
 from api.participants.schemas import (
     ConsentChoice,
     ConsentHistory,
@@ -51,7 +56,8 @@ async def link_device(
 ) -> LinkedDevice:
     """Link a further phone by the recovery code, or get back what a lost one held."""
     database: Database = request.app.state.database
-    return await devices.link_device(database, link.recovery_code, clock)
+    async with failures_counted(request):
+        return await devices.link_device(database, link.recovery_code, clock)
 
 
 @router.get("/devices")

@@ -2,10 +2,8 @@
 
 import datetime
 import uuid
-import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -13,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.errors import Fault, refuse
+from api.core.zones import find_zone
 from api.participants.changes import Change, ChangedKind, record_changes
 from api.participants.models import SCHEDULES
 from api.participants.schemas import NewSchedule, Weekday
@@ -37,19 +36,13 @@ class PlanInForce:
         return None if self.plan is None else str(self.version)
 
 
-@lru_cache(maxsize=1)
-def known_time_zones() -> frozenset[str]:
-    """Return the zones whose clocks are known here."""
-    return frozenset(zoneinfo.available_timezones())
-
-
 def check_schedule(catalogue: Catalogue, plan: NewSchedule) -> None:
     """Refuse a plan that can't be kept, naming every place."""
     faults = []
     if plan.routine_id not in {routine.id for routine in catalogue.routines}:
         faults.append(Fault("/routine_id", "unknown_routine", "There is no such routine."))
-    if plan.time_zone not in known_time_zones():
-        message = "This server does not know the time zone; send an IANA name."
+    if find_zone(plan.time_zone) is None:
+        message = "This server does not know the time zone; send an IANA name or an offset."
         faults.append(Fault("/time_zone", "unknown_time_zone", message))
     if plan.ends_on is not None and plan.ends_on < plan.starts_on:
         faults.append(Fault("/ends_on", "ends_before_start", "lies before starts_on"))
@@ -91,7 +84,7 @@ async def replace_plan(
     if plan == current or wanted is None:
         return stored
     precondition(None if stored is None else stored.tag)
-    today = now.astimezone(zoneinfo.ZoneInfo(wanted.time_zone)).date()
+    today = now.astimezone(find_zone(wanted.time_zone) or datetime.UTC).date()
     version = 1
     if stored is not None:
         # Travelling west can take a day back, but never a plan.

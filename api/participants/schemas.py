@@ -39,15 +39,22 @@ class AgeBand(StrEnum):
     UNKNOWN = "unknown"
 
 
+def hyphened(tag: str) -> str:
+    """Write a language as BCP 47 has it: Java and POSIX put an underscore."""
+    return tag.replace("_", "-")
+
+
 Language = Annotated[
     str,
     Field(
         min_length=2,
         max_length=35,
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
-        description="BCP 47; answers come in the nearest language there is.",
+        pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{1,8})*$",
+        description="BCP 47; answers come in the nearest language there is. An underscore, as some "
+        "platforms write it, is read as a hyphen.",
         examples=["es-MX"],
     ),
+    AfterValidator(hyphened),
 ]
 
 
@@ -158,11 +165,11 @@ class Enrolled(LinkedDevice):
 
 
 class DeviceLink(RequestModel):
-    """The recovery code as the person typed it; case, spaces and hyphens do not matter."""
+    """The recovery code as the person typed it; case, spaces and punctuation do not matter."""
 
     recovery_code: Annotated[
         str,
-        Field(min_length=1, max_length=100, examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"]),
+        Field(min_length=1, max_length=200, examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"]),
     ]
 
 

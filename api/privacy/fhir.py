@@ -8,7 +8,7 @@ import datetime
 import json
 import re
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
@@ -37,6 +37,8 @@ REPORTED = (
     ("age_years", "valueInteger"),
     ("country", "valueCoding"),
 )
+# What stands in no rule set's questions.
+OTHER_TEXTS = {"country": "Country", "note": "Note"}
 ANSWER_SYSTEMS = {"country": "urn:iso:std:iso:3166"}
 DONE = ("seconds", "sets", "repetitions", "target_seconds", "target_sets", "target_repetitions")
 # FHIR takes no control characters; our own notes may hold some.
@@ -237,8 +239,12 @@ def _activity(row: Row, number: int, item: dict[str, Any]) -> Resource:
     return made
 
 
-def report(row: Row) -> Iterator[Resource]:
-    """Describe a symptom report: the answers to the questions of a rule set, by their ids."""
+def report(row: Row, questions: Mapping[str, str]) -> Iterator[Resource]:
+    """Describe a symptom report: the answers to the questions of a rule set, by their ids.
+
+    The row has `rule_set_hash` beside it, of the rule set that read the answers; `questions` are
+    the texts of that rule set, in the person's language.
+    """
     given = [
         (name, kind, getattr(row, name))
         for name, kind in REPORTED
@@ -248,6 +254,7 @@ def report(row: Row) -> Iterator[Resource]:
     items = [
         {
             "linkId": name,
+            "text": questions.get(name) or OTHER_TEXTS.get(name, name),
             "answer": [
                 {
                     kind: {"system": ANSWER_SYSTEMS.get(name, f"{OWN}answer"), "code": value}
@@ -259,7 +266,7 @@ def report(row: Row) -> Iterator[Resource]:
         for name, kind, value in given
     ]
     items += [
-        {"linkId": "note", "answer": [{"valueString": note["text"]}]}
+        {"linkId": "note", "text": OTHER_TEXTS["note"], "answer": [{"valueString": note["text"]}]}
         for note in _note(row.note).get("note", ())
     ]
     yield {
@@ -267,6 +274,7 @@ def report(row: Row) -> Iterator[Resource]:
         **_received(row),
         "extension": _own_day(row),
         "identifier": _identifier(row.id),
+        "questionnaire": f"{OWN}questionnaire:{row.rule_set_hash}",
         "status": "completed",
         "subject": _subject(row),
         "authored": instant(row.reported_at),

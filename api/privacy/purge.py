@@ -8,6 +8,7 @@ from sqlalchemy.engine import CursorResult
 
 from api.core.clock import Clock
 from api.core.db import Database
+from api.core.turns import Say, in_turn, quiet
 from api.participants.models import ERASED_TOKENS, PARTICIPANTS
 from api.participants.service import kept_too_long
 
@@ -37,7 +38,12 @@ def never_used(before: datetime.datetime) -> ColumnElement[bool]:
 
 
 async def purge(
-    database: Database, clock: Clock, unused_for: datetime.timedelta, *, dry_run: bool = False
+    database: Database,
+    clock: Clock,
+    unused_for: datetime.timedelta,
+    *,
+    dry_run: bool = False,
+    say: Say = quiet,
 ) -> Purged:
     """Erase in small transactions; a server may go on serving beside it.
 
@@ -59,14 +65,14 @@ async def purge(
     enrolments = 0
     while True:
         some = select(PARTICIPANTS.c.participant_id).where(unused).limit(BATCH)
-        async with database.write() as db:
+        async with in_turn(database, "purge", say) as db:
             ids = list((await db.execute(some)).scalars())
             chosen = PARTICIPANTS.c.participant_id.in_(ids)
             result = await db.execute(delete(PARTICIPANTS).where(chosen, unused))
             enrolments += deleted(result)
         if len(ids) < BATCH:
             break
-    async with database.write() as db:
+    async with in_turn(database, "purge", say) as db:
         result = await db.execute(delete(ERASED_TOKENS).where(kept_too_long(now)))
     return Purged(enrolments, deleted(result))
 

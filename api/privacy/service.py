@@ -8,20 +8,23 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, func, select
+from sqlalchemy import Select, Table, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.aggregates.budget import epsilon_of
 from api.aggregates.ledger import Entry
 from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
+from api.content.service import find_body
 from api.core.clock import Clock
 from api.core.db import Database
+from api.http.conditional import IDENTITY
+from api.http.languages import choose_language
 from api.journal import counted
 from api.journal.decisions import activities_in_force
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
-from api.participants.service import remember_erased_tokens
+from api.participants.service import language_of, remember_erased_tokens
 from api.privacy import fhir
 from api.privacy.purge import deleted
 from api.privacy.registry import REGISTRY
@@ -32,6 +35,7 @@ from api.privacy.schemas import (
     LedgerSum,
     PrivacyLedger,
 )
+from api.triage.service import path_of
 
 FORMAT = "footing-export/1"
 PAGE = 200
@@ -161,13 +165,26 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
     )
     standing = (await activities_in_force(db, participant_id)).rule_ids
     rank = func.row_number().over(order_by=CONSENTS.c.number.desc()).label("rank")
+    questions = await _questions(db, participant_id)
     reports = select(REPORTS).where(REPORTS.c.participant_id == participant_id).subquery()
     decisions = select(DECISIONS.c.id).where(DECISIONS.c.participant_id == participant_id)
     parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (
         (_of(PARTICIPANTS, participant_id), fhir.person),
         (_of(CONSENTS, participant_id).add_columns(rank), fhir.consents),
         (_of(SESSIONS, participant_id).add_columns(superseded, has_corrected), fhir.session),
-        (_of(REPORTS, participant_id), fhir.report),
+        (
+            _of(REPORTS, participant_id)
+            .join(
+                DECISIONS,
+                and_(
+                    DECISIONS.c.participant_id == REPORTS.c.participant_id,
+                    DECISIONS.c.id == REPORTS.c.decision_id,
+                ),
+                isouter=True,
+            )
+            .add_columns(DECISIONS.c.rule_set_hash),
+            lambda row: fhir.report(row, questions.get(row.rule_set_hash, {})),
+        ),
         (
             _of(DECISIONS, participant_id)
             .join(reports, reports.c.id == DECISIONS.c.report_id)
@@ -186,3 +203,18 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
         async for row in _rows(db, statement):
             for resource in describe(row):
                 yield resource
+
+
+async def _questions(db: AsyncSession, participant_id: uuid.UUID) -> dict[str, dict[str, str]]:
+    """Return what the rule sets asked that a person's reports were read by, in their language."""
+    language = await language_of(db, participant_id)
+    used = select(DECISIONS.c.rule_set_hash).where(DECISIONS.c.participant_id == participant_id)
+    found: dict[str, dict[str, str]] = {}
+    for name in (await db.execute(used.distinct())).scalars():
+        body = await find_body(db, path_of(name))
+        document: dict[str, Any] = {"questions": [], "languages": []}
+        if body is not None:
+            document = json.loads(body.codings[IDENTITY])
+        spoken = choose_language(None, language, tuple(document["languages"]))
+        found[name] = {asked["id"]: asked["text"][spoken] for asked in document["questions"]}
+    return found

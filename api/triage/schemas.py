@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.content.schemas import (
     AnyReviewStatus,
@@ -73,14 +73,13 @@ AgeYears = Annotated[
     Field(examples=[42]),
 ]
 Country = Annotated[
-    str | None,
-    Field(
-        pattern=r"^[A-Z]{2}$",
-        max_length=2,
-        min_length=2,
-        description="ISO 3166-1 alpha-2.",
-        examples=["ES"],
-    ),
+    Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z]{2}$", max_length=2, min_length=2),
+        AfterValidator(str.upper),
+    ]
+    | None,
+    Field(description="ISO 3166-1 alpha-2; stored in capitals.", examples=["ES"]),
 ]
 # Not checked as a Name: what a client sends here is looked up, and the refusal names it.
 QuestionId = Annotated[str, Field(max_length=64)]

@@ -138,6 +138,23 @@ def test_it_makes_no_difference_to_others_who_else_is_there(database_url: str) -
 # Who and what counts.
 
 
+def test_who_agrees_after_the_close_is_too_late_and_who_takes_it_back_is_left_out(
+    database_url: str,
+) -> None:
+    """However long after the close the figures are computed."""
+    later = period_of(STANDARD, "cycle").closes_at(STANDARD.grace_days)
+    early = Person()
+    too_late = Person(consents=[(False, at(MONDAY)), (True, later + DAY)])
+    taken_back = Person(consents=[(True, at(MONDAY)), (False, later + DAY)])
+    for person in (early, too_late, taken_back):
+        person.session()
+        person.report()
+    people = [early, too_late, taken_back]
+    found = computed(database_url, people, kind="cycle")
+    assert sum(found[TableName.RED_FLAG_RULE].values()) == 1
+    assert practised(database_url) == 1
+
+
 def test_only_the_newest_consent_counts(database_url: str) -> None:
     taken_back = Person(consents=[(True, at(MONDAY)), (False, at(MONDAY, 13))])
     given_later = Person(consents=[(False, at(MONDAY)), (True, at(MONDAY, 13))])

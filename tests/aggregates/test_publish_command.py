@@ -7,11 +7,16 @@ import sys
 import uuid
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
 from api.aggregates.estimates import PainBounds, Quantity
 from api.aggregates.measures import TableName
 from api.aggregates.models import PUBLICATIONS
 from api.aggregates.publication_log import PublicationLog, hash_of
 from api.aggregates.reading import cells_of, published, table_estimates
+from api.aggregates.restoring import installation_id
+from api.cli import app as command
 from api.core.config import SEED_FOLDER
 from api.participants.models import PARTICIPANTS
 from tests.aggregates.test_publishing import NoNoise, practising, publish, settle
@@ -34,11 +39,19 @@ def run(database_url: str, folder: Path, **settings: str) -> tuple[int, str, str
     return done.returncode, done.stdout, done.stderr
 
 
+def installed_long_ago(database_url: str, folder: Path) -> uuid.UUID:
+    """Let an installation be old, and have the log that it has had since then."""
+    in_database(database_url, install)
+    installation = in_database(database_url, installation_id)
+    PublicationLog(folder / "footing-publications.log").begin(installation, MONDAY)
+    return installation
+
+
 def test_it_says_what_it_closed_and_the_second_time_that_nothing_is_due(
     database_url: str, tmp_path: Path
 ) -> None:
     """On a database that was installed long ago, by the machine's own clock."""
-    in_database(database_url, install)
+    installed_long_ago(database_url, tmp_path)
     code, said, error = run(database_url, tmp_path)
     assert code == 0, error
     closed = [f"{row['kind']} {row['starts_on']}" for row in rows(database_url, PUBLICATIONS)]
@@ -86,7 +99,7 @@ def test_a_plan_with_a_wrong_scale_is_refused_and_nothing_is_published(
 
 
 def test_the_pilot_profile_is_chosen_by_a_setting(database_url: str, tmp_path: Path) -> None:
-    in_database(database_url, install)
+    installed_long_ago(database_url, tmp_path)
     assert run(database_url, tmp_path, aggregates_profile="pilot")[0] == 0
     assert {row["profile"] for row in rows(database_url, PUBLICATIONS)} == {"pilot"}
     code, _, error = run(database_url, tmp_path, aggregates_profile="mine")
@@ -131,6 +144,44 @@ def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
     assert done.returncode == 1
     assert done.stderr.startswith("Can't write the publication log ")
     assert done.stderr.count("\n") == 1
+
+
+def test_without_its_log_an_old_installation_publishes_only_when_told_so_by_name(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restore with another path: each period would be drawn a second time."""
+    in_database(database_url, install)
+    installation = in_database(database_url, installation_id)
+    log = tmp_path / "new.log"
+    monkeypatch.setenv("FOOTING_DATABASE_URL", database_url)
+    monkeypatch.setenv("FOOTING_PUBLICATION_LOG", str(log))
+
+    def footing_publish(*options: str) -> tuple[int, str]:
+        done = CliRunner().invoke(command, ["publish", *options])
+        return done.exit_code, done.stderr
+
+    code, said = footing_publish()
+    assert code == 1
+    assert said.startswith(f"The publication log {log} knows nothing of this installation")
+    assert said.endswith(f"footing publish --adopt-log {installation}\n")
+    other = uuid.uuid4()
+    code, said = footing_publish("--adopt-log", str(other))
+    assert (code, said) == (1, f"This database is installation {installation}, not {other}.\n")
+    assert not rows(database_url, PUBLICATIONS)
+    assert footing_publish("--adopt-log", str(installation))[0] == 0
+    assert len(rows(database_url, PUBLICATIONS)) > 5
+    assert footing_publish()[0] == 0
+
+
+def test_on_a_full_disk_nothing_is_erased_and_it_is_to_be_tried_again(
+    database_url: str, make_client: AppMaker
+) -> None:
+    phone = Phone(make_client(database_url=database_url, publication_log=Path("/dev/full")))
+    phone.enrol()
+    refused = phone.client.delete("/v1/me", headers=phone.headers)
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    assert phone.get("/v1/me").status_code == 200
 
 
 def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -> None:

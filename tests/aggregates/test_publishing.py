@@ -5,7 +5,6 @@ import datetime
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,17 +23,17 @@ from api.aggregates.noise import Noise, OpenDpNoise
 from api.aggregates.plan import Plan
 from api.aggregates.publication_log import PublicationLog, hash_of
 from api.aggregates.publishing import Publisher
-from api.aggregates.restoring import put_right
+from api.aggregates.restoring import Mended, installation_id, put_right
 from api.core.config import Settings
 from api.core.db import Database
-from api.core.errors import NotReady, Unavailable
+from api.core.errors import NotReady
 from api.participants.models import PARTICIPANTS
 from api.publish_cli import erase_again
 from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.core.stored import execute, in_database, rows
 from tests.support.clock import FakeClock
 from tests.support.postgres import execute as execute_on_postgres
-from tests.support.server import FOOTING, environment, footing
+from tests.support.server import PATIENCE_SECONDS, Forked, environment, footing
 
 ROOT = Path(__file__).parents[2]
 WEEK = datetime.timedelta(days=7)
@@ -239,19 +238,17 @@ def test_a_publisher_that_is_killed_leaves_whole_periods_and_the_next_one_goes_o
     long_ago = datetime.date.today() - datetime.timedelta(days=800)  # noqa: DTZ011  # a day
     in_database(database_url, lambda db: install(db, long_ago))
     log = str(tmp_path / "publications.log")
-    process = subprocess.Popen(
-        [FOOTING, "publish"],
-        env=environment(database_url, publication_log=log),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    installation = in_database(database_url, installation_id)
+    PublicationLog(Path(log)).begin(installation, long_ago)
+    env = environment(database_url, publication_log=log)
+    process = Forked(["publish"], env, tmp_path, tmp_path / "output")
     give_up = time.monotonic() + 60
     while len(rows(database_url, PUBLICATIONS)) < 3:
         assert process.poll() is None
         assert time.monotonic() < give_up
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     killed = {row["id"]: row["kind"] for row in rows(database_url, PUBLICATIONS)}
     before = everything(database_url)
 
@@ -379,16 +376,23 @@ def test_the_documented_roles_read_cells_and_change_none(url: str, tmp_path: Pat
 # After a restore.
 
 
-def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
-    async def run() -> tuple[tuple[str, ...], int]:
+def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Mended:
+    """Bring database and log in line, as every start does; on the day of the installation."""
+
+    async def run() -> Mended:
         database = Database(Settings(database_url=url))
         try:
-            mended = await put_right(database, PublicationLog(log), erase_again)
-            return mended.not_released, mended.erased_again
+            grace = STANDARD.grace_days
+            return await put_right(database, PublicationLog(log), erase_again, today, grace)
         finally:
             await database.close()
 
     return asyncio.run(run())
+
+
+def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
+    mended = put_in_line(url, log)
+    return mended.not_released, mended.erased_again
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -423,11 +427,40 @@ def test_who_was_erased_after_a_backup_is_erased_again(database_url: str, tmp_pa
 def test_a_log_that_is_behind_the_database_is_brought_in_line(url: str, tmp_path: Path) -> None:
     """As after a crash between the commit and the line."""
     log = tmp_path / "publications.log"
+    assert restored(url, log) == ((), 0)
+    before = log.read_text("utf-8")
     publish(url, tmp_path, MONDAY + 3 * WEEK)
     whole = log.read_text("utf-8")
-    log.unlink()
+    log.write_text(before, "utf-8")
     assert restored(url, log) == ((), 0)
-    assert log.read_text("utf-8") == whole
+    assert log.read_text("utf-8") == whole != before
+
+
+def test_a_log_begins_with_an_installation_and_is_missed_when_it_is_older(
+    url: str, tmp_path: Path
+) -> None:
+    """A lost log looks like a new one; by then, something may have been published."""
+    log = tmp_path / "publications.log"
+    grace = datetime.timedelta(days=STANDARD.grace_days)
+    assert put_in_line(url, log, MONDAY + grace).log_is_not_ours is None
+    assert log.read_text("utf-8").count("\n") == 1
+    late = MONDAY + grace + datetime.timedelta(days=1)
+    assert put_in_line(url, log, late).log_is_not_ours is None
+    publish(url, tmp_path, MONDAY + 3 * WEEK)
+    log.unlink()
+    for _ in range(2):
+        missed = put_in_line(url, log, late).log_is_not_ours
+        assert missed is not None
+        assert missed.startswith(f"The publication log {log} knows nothing of this installation")
+        # What else is missing in it is not known: it is not made to look complete.
+        assert not log.exists()
+
+
+def test_erasures_alone_do_not_make_a_log_known(url: str, tmp_path: Path) -> None:
+    log = tmp_path / "publications.log"
+    asyncio.run(PublicationLog(log).erased(Person().id, MONDAY))
+    assert put_in_line(url, log, CYCLE_CLOSES).log_is_not_ours is not None
+    assert log.read_text("utf-8").count("\n") == 1
 
 
 def test_a_log_of_another_installation_says_nothing_about_this_one(
@@ -446,15 +479,19 @@ def test_a_damaged_log_stops_everything_and_names_the_line(url: str, tmp_path: P
     log = tmp_path / "publications.log"
     publish(url, tmp_path, MONDAY + 3 * WEEK)
     with log.open("a", encoding="utf-8") as file:
-        file.write('{"closed": "week-2026')
+        file.write('{"closed": "week-2026\n')
     with pytest.raises(NotReady, match="Line 2 of the publication log"):
         restored(url, log)
 
 
-def test_an_erasure_that_cannot_be_recorded_does_not_happen(tmp_path: Path) -> None:
-    log = PublicationLog(tmp_path / "no-such-folder" / "publications.log")
-    with pytest.raises(Unavailable, match="nothing was erased"):
-        asyncio.run(log.erased(Person().id, MONDAY))
+def test_a_closed_period_is_recorded_with_the_instant_at_which_it_was_due(
+    url: str, tmp_path: Path
+) -> None:
+    """When computing ended would tell how much there was to compute."""
+    publish(url, tmp_path, CYCLE_CLOSES)
+    closed = {row["id"]: row["closed_at"] for row in rows(url, PUBLICATIONS)}
+    assert closed["week-2026-09-07"] == at(MONDAY + 3 * WEEK, 0)
+    assert closed["cycle-2026-09-07"] == at(CYCLE_CLOSES, 0)
 
 
 def test_a_change_of_profile_that_costs_too_much_waits(database_url: str, tmp_path: Path) -> None:

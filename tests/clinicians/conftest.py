@@ -1,17 +1,18 @@
 """What the tests of clinicians share."""
 
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from typer.testing import CliRunner, Result
 
-from api.cli import app
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
 from tests.support.issuer import Issuer, running_issuer
+from tests.support.server import footing as run_footing
 
-Footing = Callable[..., Result]
+Footing = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -28,13 +29,10 @@ def issuer(clock: FakeClock) -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def footing(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Footing:
+def footing(database_url: str, tmp_path: Path) -> Footing:
     """Run the command as an operator would, on the test's database."""
 
-    def run(*arguments: str, **settings: str) -> Result:
-        for name, value in settings.items():
-            monkeypatch.setenv(f"FOOTING_{name.upper()}", value)
-        monkeypatch.setenv("FOOTING_DATABASE_URL", database_url)
-        return CliRunner().invoke(app, list(arguments))
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return run_footing(*arguments, database_url=database_url, folder=tmp_path, **settings)
 
     return run

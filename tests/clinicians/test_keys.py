@@ -21,7 +21,7 @@ def test_the_command_prints_the_key_alone_and_it_opens_the_call(
     footing: Footing, client: TestClient
 ) -> None:
     added = footing("clinician", "add", "Ward 3", "--days", "90")
-    assert added.exit_code == 0
+    assert added.returncode == 0
     key = added.stdout.removesuffix("\n")
     assert re.fullmatch("fc_[0-9a-f]{32}_[0-9a-f]{64}", key)
     assert "Ward 3" in added.stderr
@@ -81,7 +81,7 @@ def test_a_revoked_key_is_shut_out_at_once(
     assert key is not None
     names = {"name": "Ward 3", "id": key.key_id.hex, "id with hyphens": str(key.key_id)}
     revoked = footing("clinician", "revoke", names[by])
-    assert (revoked.exit_code, revoked.stdout) == (0, "Revoked 1.\n")
+    assert (revoked.returncode, revoked.stdout) == (0, "Revoked 1.\n")
     refused = clinician.get()
     assert refused.status_code == 401
     assert refused.json()["detail"] == "The key was revoked."
@@ -105,7 +105,7 @@ def test_revoking_by_name_ends_every_key_of_that_name_and_keeps_when_the_first_e
 def test_revoking_what_is_not_there_says_so(footing: Footing) -> None:
     for name in ("Ward 9", str(uuid.uuid4())):
         failed = footing("clinician", "revoke", name)
-        assert failed.exit_code == 1
+        assert failed.returncode == 1
         assert name in failed.stderr
 
 
@@ -117,7 +117,7 @@ def test_a_key_without_an_end_or_a_proper_name_is_not_given_out(
     footing: Footing, database_url: str, name: str, days: str
 ) -> None:
     refused = footing("clinician", "add", name, "--days", days)
-    assert refused.exit_code != 0
+    assert refused.returncode != 0
     assert "fc_" not in refused.stdout
     assert rows(database_url, KEYS) == []
 
@@ -214,12 +214,19 @@ def test_a_key_without_the_scope_is_told_which_one(clinician: Clinician, databas
     )
 
 
-def test_guesses_are_limited_by_address_before_anything_is_looked_up(
-    database_url: str, make_client: AppMaker
+def test_guesses_are_limited_by_address_and_calls_by_key(
+    database_url: str, make_client: AppMaker, clock: FakeClock
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_clinician="3/hour")
+    one, other = (Clinician(client, give_key(database_url, clock)) for _ in range(2))
+    assert [one.get().status_code for _ in range(4)] == [200, 200, 200, 429]
     guesses = [Clinician(client, str(make_key())).get() for _ in range(4)]
     assert [guess.status_code for guess in guesses] == [401, 401, 401, 429]
     assert guesses[3].headers["RateLimit-Policy"] == '"clinician";q=3;w=3600'
     assert int(guesses[3].headers["Retry-After"]) >= 1
+    assert "RateLimit" not in guesses[0].headers
+    # A colleague behind the same address is neither slowed down nor told of the others.
+    found = other.get()
+    assert found.status_code == 200
+    assert found.headers["RateLimit"].startswith('"clinician";r=2;')
     assert client.post("/v1/triage/evaluations", json={}).status_code == 200

@@ -1,5 +1,6 @@
 """What the Dockerfile and compose.yaml promise, as far as it shows without a container engine."""
 
+import ipaddress
 import json
 import re
 import subprocess
@@ -55,11 +56,27 @@ def test_the_image_serves_and_leaves_migrations_and_content_to_their_own_steps()
     assert not [line for line in LAST_STAGE if re.search(r"migrate|seed", line)]
 
 
-def test_the_image_writes_nowhere_but_in_data() -> None:
+def test_the_image_writes_nowhere_but_in_data_and_log() -> None:
     (environment,) = (line for line in LAST_STAGE if line.startswith("ENV"))
     assert "PYTHONDONTWRITEBYTECODE=1" in environment
     assert "FOOTING_DATABASE_URL=sqlite:////data/" in environment
     assert last("VOLUME") == "/data"
+    assert last("RUN").endswith(" /data /log")
+
+
+def test_a_restore_of_the_database_does_not_reach_the_publication_log() -> None:
+    """Neither in the image nor in the compose file do the two share a volume."""
+    (environment,) = (line for line in LAST_STAGE if line.startswith("ENV"))
+    assert "FOOTING_PUBLICATION_LOG=/log/" in environment
+    volumes = {name: dict(map(split_volume, SERVICES[name]["volumes"])) for name in ("db", "api")}
+    assert volumes["api"]["/log"] not in volumes["db"].values()
+    assert volumes["api"]["/log"] in COMPOSE["volumes"]
+
+
+def split_volume(volume: str) -> tuple[str, str]:
+    """Return where a volume is to be found in the container, and its name."""
+    name, _, place = volume.partition(":")
+    return place, name
 
 
 def test_the_image_takes_the_lock_without_the_development_part(tmp_path: Path) -> None:
@@ -150,6 +167,7 @@ def test_compose_runs_the_image_on_a_read_only_file_system_without_privileges(na
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     settings = {f"FOOTING_{field.upper()}" for field in Settings.model_fields}
+    settings.add("FORWARDED_ALLOW_IPS")
     assert set(service["environment"]) <= settings
     assert "privileged" not in service
 
@@ -158,3 +176,15 @@ def test_compose_pins_the_major_version_of_postgresql_and_opens_only_this_machin
     assert re.fullmatch(r"postgres:\d+", SERVICES["db"]["image"])
     assert "ports" not in SERVICES["db"]
     assert SERVICES["api"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
+
+
+def test_a_proxy_on_the_same_machine_is_believed_and_nobody_else() -> None:
+    """Otherwise everybody behind it would share one budget, or choose their own address."""
+    (config,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    gateway = ipaddress.ip_address(config["gateway"])
+    assert gateway in ipaddress.ip_network(config["subnet"])
+    for name, service in OURS.items():
+        default = f"${{FORWARDED_ALLOW_IPS:-{gateway}}}"
+        assert service["environment"]["FORWARDED_ALLOW_IPS"] == default, name
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), name

@@ -5,18 +5,23 @@ import datetime
 import uuid
 from collections.abc import Callable
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, inspect
+from sqlalchemy import Connection, insert, inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from typer.testing import CliRunner
 
+from api import migrations
+from api.cli import app as footing
 from api.core.config import Settings
 from api.core.db import Database, metadata
+from api.core.turns import Patience
 from api.journal.models import SESSIONS
 from api.migrations import config, migrate, require_head
 from api.participants.models import PARTICIPANTS
-from tests.core.stored import everything, in_database, rows
+from tests.core.stored import everything, execute, in_database, rows
 
 Step = Callable[[Config], None]
 ALEMBICS_OWN = "alembic_version"
@@ -142,6 +147,60 @@ def test_corrections_that_were_stored_before_find_the_first_of_what_they_correct
     found = {row["id"]: row["original"] for row in rows(empty_database_url, SESSIONS)}
     expected = {first: None, second: first, third: first, fourth: first, lone: unknown}
     assert {name: found[name] for name in expected} == expected
+
+
+def one_step_back(url: str) -> None:
+    run(url, lambda made: command.downgrade(made, "-1"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever needs the table after it would wait behind it."""
+    one_step_back(database_url)
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT_MILLISECONDS", 50)
+
+    async def migrate_beside_a_long_transaction() -> list[str]:
+        database = Database(Settings(database_url=database_url), patient=True)
+        said: list[str] = []
+        waits = asyncio.Event()
+
+        def say(line: str) -> None:
+            said.append(line)
+            waits.set()
+
+        async with database.write() as db:
+            await db.execute(text("LOCK TABLE audit_entry IN ROW EXCLUSIVE MODE"))
+            migrating = asyncio.create_task(migrate(database, say, Patience(60, 0.05)))
+            await asyncio.wait_for(waits.wait(), 20)
+            await asyncio.wait({migrating}, timeout=0.3)
+            assert not migrating.done()
+        await asyncio.wait_for(migrating, 20)
+        await require_head(database)
+        await database.close()
+        return said
+
+    said = asyncio.run(migrate_beside_a_long_transaction())
+    assert said == ["A table is in use by a longer transaction; waiting."]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_migration_that_takes_long_is_not_cut_off(database_url: str) -> None:
+    """Neither by our own time-out nor by one that a host has given the database."""
+    one_step_back(database_url)
+    name = database_url.rpartition("/")[2]
+    execute(
+        database_url,
+        "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_sleep(0.4); END $$",
+        "CREATE EVENT TRIGGER slowly ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER') "
+        "EXECUTE FUNCTION slowly()",
+        f"ALTER DATABASE {name} SET statement_timeout = '200ms'",
+    )
+    env = {"FOOTING_DATABASE_URL": database_url, "FOOTING_DATABASE_TIMEOUT_SECONDS": "0.2"}
+    done = CliRunner().invoke(footing, ["migrate"], env=env)
+    assert done.output == "The database is at the newest migration.\n"
 
 
 def test_there_is_one_newest_migration() -> None:

@@ -67,7 +67,7 @@ def test_an_installed_wheel_checks_migrates_seeds_and_serves_in_an_empty_folder(
     port = free_port()
     log = empty / "server.log"
     with log.open("wb") as output:
-        command = [installed.with_name("footing"), "serve", "--port", str(port)]
+        command = [str(installed.with_name("footing")), "serve", "--port", str(port)]
         process = subprocess.Popen(
             command, cwd=empty, env=env, stdout=output, stderr=subprocess.STDOUT
         )

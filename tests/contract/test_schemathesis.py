@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from api.core.config import Settings
 from api.main import create_app
 from tests.support import databases
+from tests.support.budget import budget
 from tests.support.phone import Phone
 from tests.support.server import running_server
 
@@ -33,7 +34,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 PLENTY = "1000000/minute"
-EXAMPLES = 20
+EXAMPLES = budget(quick=6, full=200)
 document = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 OPERATIONS = [found.ok() for found in document.get_all_operations() if isinstance(found, Ok)]
 # Some operations take next to nothing, and have next to nothing to get wrong.
@@ -70,6 +71,7 @@ def test_every_operation_is_tried() -> None:
     assert len(OPERATIONS) == len(list(document.get_all_operations())) > 30
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_whatever_is_sent_the_answer_is_as_documented(
     operation: Any, url: str, headers: dict[str, str]

@@ -4,11 +4,14 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import make_url
 
 from api.core.config import Settings
+from api.core.database_url import for_driver
 
 SECRET = "hunter2-hunter2"  # noqa: S105  # nobody's
 
@@ -21,15 +24,77 @@ SECRET = "hunter2-hunter2"  # noqa: S105  # nobody's
         ("postgresql://u:p@db/footing", "postgresql+asyncpg://u:p@db/footing"),
         ("postgres://u:p@db/footing", "postgresql+asyncpg://u:p@db/footing"),
         ("postgresql+asyncpg://u@db/footing", "postgresql+asyncpg://u@db/footing"),
-        ("postgresql://u@db/x?sslmode=require", "postgresql+asyncpg://u@db/x?ssl=require"),
-        (
-            "postgres://u@db/x?sslmode=verify-full&application_name=a",
-            "postgresql+asyncpg://u@db/x?application_name=a&ssl=verify-full",
-        ),
     ],
 )
 def test_a_database_url_is_taken_as_people_write_it(given: str, used: str) -> None:
     assert Settings(database_url=given).database_url == used
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("?sslmode=require", {"sslmode": "require"}),
+        ("?ssl=true", {"sslmode": "require"}),
+        # Neon, Supabase, Heroku, DigitalOcean and PlanetScale hand out words like these.
+        ("?sslmode=require&channel_binding=prefer", {"sslmode": "require"}),
+        ("?pgbouncer=true&application_name=feet%20first", {"application_name": "feet first"}),
+        ("?options=-c%20jit%3Doff&gssencmode=disable", {"options": "-c jit=off"}),
+        ("?target_session_attrs=read-write&sslsni=1", {"target_session_attrs": "read-write"}),
+        ("?sslrootcert=&client_encoding=utf8", {}),
+        (f"?sslmode=verify-ca&sslrootcert={__file__}", {"sslrootcert": __file__}),
+    ],
+)
+def test_the_parameters_of_a_url_reach_the_driver(given: str, told: dict[str, str]) -> None:
+    url = make_url(Settings(database_url=f"postgres://u:p@db/x{given}").database_url)
+    plain, arguments = for_driver(url, 5)
+    assert plain.render_as_string(hide_password=False) == "postgresql+asyncpg://u:p@db/x"
+    assert dict(parse_qsl(urlsplit(arguments.get("dsn", "")).query)).items() >= told.items()
+    assert ("dsn" in arguments) is bool(told)
+
+
+def test_connecting_takes_as_long_as_the_url_says_and_is_never_without_a_limit() -> None:
+    for given, seconds in (("", 5), ("?connect_timeout=30", 30), ("?connect_timeout=0", 5)):
+        url = make_url(Settings(database_url=f"postgresql://db/x{given}").database_url)
+        assert for_driver(url, 5)[1] == {"timeout": seconds}
+
+
+def test_the_authorities_of_the_machine_are_a_name() -> None:
+    given = "postgresql://db/x?sslmode=verify-full&sslrootcert=system"
+    assert for_driver(make_url(Settings(database_url=given).database_url), 5)[1] == {
+        "timeout": 5,
+        "ssl": True,
+    }
+
+
+def test_a_url_may_name_several_hosts_or_put_everything_into_its_query() -> None:
+    several = make_url(Settings(database_url="postgres://u:p@one:1,two/x?ssl=1").database_url)
+    assert several.query == {"host": "one,two", "port": "1,5432", "sslmode": "require"}
+    assert (several.username, several.password, several.database) == ("u", "p", "x")
+    given = "postgresql:///?host=/run/postgresql&user=u&password=p&dbname=x"
+    url = make_url(Settings(database_url=given).database_url)
+    assert (url.username, url.password, url.database) == ("u", "p", "x")
+    assert url.query == {"host": "/run/postgresql"}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("channel_binding=require", "channel_binding can only be disable or prefer"),
+        ("gssencmode=require", "gssencmode"),
+        ("target_session_attrs=standby", "target_session_attrs"),
+        ("sslmode=maybe", "sslmode"),
+        ("connect_timeout=soon", "connect_timeout"),
+        ("sslrootcert=/no/such/file", "sslrootcert names a file that is not there"),
+        ("sslmode=require&sslrootcert=system", "sslrootcert=system needs sslmode=verify-full"),
+        ("connection_limit=1", "set FOOTING_DATABASE_POOL_SIZE"),
+        ("schema=public", "the parameter schema is not known here"),
+        ("keepalives_idle=60", "the parameter keepalives_idle is not known here"),
+    ],
+)
+def test_a_parameter_that_cannot_be_honoured_is_named(given: str, named: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(named)) as refused:
+        Settings(database_url=f"postgresql://u:{SECRET}@db/x?{given}&application_name={SECRET}")
+    assert SECRET not in str(refused.value)
 
 
 BAD_URLS = [
@@ -38,6 +103,8 @@ BAD_URLS = [
     f"postgresql//root:{SECRET}@db",
     f"{SECRET}",
     f"postgresql://root:{SECRET}@db:port/footing",
+    f"postgresql://root:{SECRET}@db:port,db2/footing?x={SECRET}",
+    f"postgresql://root@db/footing?unknown={SECRET}",
 ]
 
 

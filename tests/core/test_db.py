@@ -233,3 +233,16 @@ class DriverError(Exception):
 )
 def test_an_outage_is_told_from_a_fault_of_ours(error: Exception, *, outage: bool) -> None:
     assert is_outage(error) is outage
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_a_url_says_arrives_at_the_server(database_url: str) -> None:
+    place, _, name = database_url.partition("@")[2].partition("/")
+    url = f"postgres://postgres@{place},{place}/{name}?application_name=feet%20first&sslmode=prefer"
+    url += "&options=-c%20statement_timeout%3D4321&connect_timeout=9&target_session_attrs=primary"
+    shown = "current_setting('application_name'), current_setting('statement_timeout')"
+
+    async def read(db: AsyncSession) -> tuple[str, str]:
+        return tuple((await db.execute(text(f"SELECT {shown}"))).one())
+
+    assert in_database(url, read) == ("feet first", "4321ms")

@@ -94,7 +94,18 @@ def test_a_configured_origin_is_admitted_and_no_other(
         response = client.get(path, headers={"Origin": "https://app.example"})
         assert response.status_code == status
         assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
-        assert "ETag" in response.headers["Access-Control-Expose-Headers"]
+        exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
+        assert exposed >= {"ETag", "RateLimit", "RateLimit-Policy", "Retry-After"}
         assert "access-control-allow-credentials" not in response.headers
         stranger = client.get(path, headers={"Origin": "https://evil.example"})
         assert "access-control-allow-origin" not in stranger.headers
+
+
+def test_an_answer_of_nothing_has_no_type(phone: Phone) -> None:
+    body = phone.session()
+    phone.post_session(body)
+    phone.put("/v1/me/schedule", phone.schedule())
+    for path in (f"/v1/sessions/{body['id']}", "/v1/me/schedule", "/v1/me/schedule/feed"):
+        response = phone.delete(path)
+        assert (response.status_code, response.content) == (204, b"")
+        assert "content-type" not in response.headers

@@ -6,16 +6,20 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from api.http.limits import AWAY_SECONDS
+from api.participants.recovery import make_recovery_code
+from api.participants.tokens import make_token
 from tests.conftest import AppMaker
-from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.phone import CONSENT_VERSION, Json, Phone
 from tests.support.postgres import free_port
 from tests.support.server import running_server
 
@@ -51,7 +55,7 @@ def test_enrolments_have_a_limit_of_their_own(database_url: str, make_client: Ap
     client = make_client(database_url=database_url, rate_limit_enrolment="2/hour")
     answers = [client.post("/v1/participants", json=ENROLMENT) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
-    assert answers[1].headers["RateLimit"].startswith('"enrolment";r=0;t=')
+    assert answers[2].headers["RateLimit"].startswith('"enrolment";r=0;t=')
     assert client.post("/v1/triage/evaluations", json={}).status_code == 200
 
 
@@ -67,6 +71,115 @@ def test_one_phone_in_a_loop_does_not_slow_down_another(
     assert refused.status_code == 429
     assert refused.headers["RateLimit-Policy"] == '"participant";q=3;w=3600'
     assert other.post_session(other.session()).status_code == 201
+
+
+# Whom a limit hits.
+
+
+def from_address(client: TestClient, address: str) -> TestClient:
+    """Let what the client sends next come from this address."""
+    transport: Any = client._transport
+    transport.client = (address, 50_000)
+    return client
+
+
+def forged(participant_id: str | None = None) -> dict[str, str]:
+    """Make a token that nobody was given, of somebody or of nobody."""
+    of = uuid.UUID(participant_id) if participant_id else uuid.uuid4()
+    return {"Authorization": f"Bearer {make_token(of, uuid.uuid4())}"}
+
+
+def test_tokens_forged_in_somebodys_name_cost_them_nothing(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_participant="3/hour")
+    victim = Phone(client)
+    victim.enrol()
+    headers = [forged(victim.participant_id) for _ in range(5)]
+    assert [client.get("/v1/me", headers=each).status_code for each in headers] == [
+        *[401] * 3,
+        *[429] * 2,
+    ]
+    # Not even from the same address, such as that of a hospital.
+    assert [victim.get("/v1/me").status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/me"), ("POST", "/v1/sessions"), ("POST", "/v1/plans"), ("DELETE", "/v1/me")],
+)
+def test_forged_tokens_are_limited_by_address_whatever_name_they_bear(
+    database_url: str, make_client: AppMaker, method: str, path: str
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_participant="3/hour")
+    sent: Json = {"minutes": 15, "equipment": [], "positions": []} if "plans" in path else {}
+    bad: list[dict[str, str]] = [*(forged() for _ in range(2)), {"Authorization": "Bearer fp_x"}]
+    answers = [client.request(method, path, headers=each, json=sent) for each in (*bad, forged())]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert 1 <= int(answers[3].headers["Retry-After"]) <= 3601
+    for answer in answers:
+        assert answer.headers["RateLimit-Policy"] == '"participant";q=3;w=3600'
+    # How many others behind an address failed is nobody's business.
+    assert "RateLimit" not in answers[0].headers
+    other = from_address(client, "203.0.113.7")
+    assert other.request(method, path, headers=forged(), json=sent).status_code == 401
+
+
+def test_wrong_recovery_codes_are_limited_by_address_whatever_code_they_are(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_participant="3/hour")
+    codes = [{"recovery_code": str(make_recovery_code())} for _ in range(4)]
+    answers = [client.post("/v1/devices", json=code).status_code for code in codes]
+    assert answers == [401, 401, 401, 429]
+
+
+def test_whoever_was_erased_is_told_so_and_slowed_down_like_any_other(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_participant="2/hour")
+    gone, other = Phone(client), Phone(client)
+    gone.enrol()
+    other.enrol()
+    assert gone.delete("/v1/me").status_code == 200
+    assert [gone.get("/v1/me").status_code for _ in range(3)] == [410, 410, 429]
+    assert other.get("/v1/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("testclient", "unknown", False),
+    ],
+)
+def test_a_network_that_one_household_has_counts_as_one_address(
+    database_url: str, make_client: AppMaker, one: str, other: str, *, alike: bool
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_public="1/hour")
+    first = from_address(client, one).post("/v1/triage/evaluations", json={})
+    second = from_address(client, other).post("/v1/triage/evaluations", json={})
+    assert (first.status_code, second.status_code) == (200, 429 if alike else 200)
+
+
+def test_an_enrolment_does_not_tell_how_many_others_enrolled(client: TestClient) -> None:
+    answers = [client.post("/v1/participants", json=ENROLMENT) for _ in range(2)]
+    told = [
+        {name: value for name, value in answer.headers.items() if "ratelimit" in name}
+        for answer in answers
+    ]
+    assert told == [{"ratelimit-policy": '"enrolment";q=1000;w=3600'}] * 2
+
+
+def test_a_class_and_a_hospital_can_enrol_behind_one_address(client: TestClient) -> None:
+    # A class of 25, each of them three times because the first answers were lost.
+    answers = [client.post("/v1/participants", json=ENROLMENT) for _ in range(75)]
+    assert {answer.status_code for answer in answers} == {201}
 
 
 def test_a_refused_call_stores_nothing_and_can_be_sent_again(

@@ -1,5 +1,7 @@
 """Every error is a problem document: what, where, and nothing of our insides."""
 
+import gzip
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -100,6 +102,18 @@ def test_a_body_is_json_or_is_refused(
     headers = {"Content-Type": media_type} if media_type else {}
     response = content_client.post("/v1/triage/evaluations", content=b"{}", headers=headers)
     assert response.status_code == status
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x-any"])
+def test_a_compressed_body_is_refused_and_told_how_to_come(phone: Phone, coding: str) -> None:
+    body = gzip.compress(json.dumps(phone.session()).encode())
+    headers = {**phone.headers, "Content-Type": "application/json", "Content-Encoding": coding}
+    refused = phone.client.post("/v1/sessions", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")
+    assert refused.headers["Accept-Encoding"] == "identity"
+    plain = json.dumps(phone.session()).encode()
+    named = headers | {"Content-Encoding": "identity"}
+    assert phone.client.post("/v1/sessions", content=plain, headers=named).status_code == 201
 
 
 def test_a_body_without_a_length_is_measured_as_it_comes(

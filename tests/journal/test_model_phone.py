@@ -1,7 +1,6 @@
 """Two phones of one person, a line that loses answers, and a model of what must be stored.
 
-Hypothesis makes up what they do. A longer run, which takes as long as it takes:
-`pytest tests/journal/test_model_phone.py --hypothesis-profile=long -s`
+Hypothesis makes up what they do: `make fuzz` for longer, and each time something else.
 """
 
 import contextlib
@@ -30,11 +29,11 @@ from api.journal.models import CLEARANCES, DECISIONS, REPORTS, SESSIONS
 from api.main import create_app
 from api.participants.models import CHANGES, PARTICIPANTS
 from tests.core.stored import in_database
+from tests.support.budget import budget
 from tests.support.clock import START, FakeClock
 from tests.support.offline import DELETABLE, PATHS, Entry, Key, OfflinePhone, key_of
 
 Json = dict[str, Any]
-LONG = settings.get_current_profile_name() == "long"
 STATUSES = ("continue", "caution", "pause", "stop")
 SINGLE = {"created": 201, "duplicate": 200, "deleted": 200, "conflict": 409}
 BATCHED = {
@@ -480,12 +479,13 @@ def world(database_url: str) -> Iterator[World]:
     world.open.close()
 
 
+@pytest.mark.fuzz
 def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
     world: World, record_property: Callable[[str, object], None]
 ) -> None:
     chosen = settings(
-        max_examples=settings().max_examples if LONG else 12,
-        stateful_step_count=50 if LONG else 25,
+        max_examples=budget(quick=6, full=150),
+        stateful_step_count=budget(quick=25, full=50),
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,

@@ -13,15 +13,13 @@ from tests.support.offline import Entry, OfflinePhone
 from tests.support.phone import Json
 from tests.support.server import running_server
 
-NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-A_WEEK_AGO = NOW - datetime.timedelta(days=7)
 
-
-def a_week_away(old: OfflinePhone) -> Json:
+def a_week_away(old: OfflinePhone, now: datetime.datetime) -> Json:
     """Fill the queue of a phone; return what of it the server can't know yet."""
+    a_week_ago = now - datetime.timedelta(days=7)
     # Every day she exercises. On the third day the pain goes down into the leg.
     for day in range(7):
-        old.now = A_WEEK_AGO + datetime.timedelta(days=day)
+        old.now = a_week_ago + datetime.timedelta(days=day)
         old.queue.append(("session", old.session(pain_before=6, pain_after=5 if day else 8)))
         answers = {"radiating_pain": "left"} if day == 2 else {}
         old.queue.append(("symptom_report", old.report(answers, pain_score=3 if day < 6 else 6)))
@@ -45,12 +43,13 @@ def server(database_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str) -> None:
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     # Ana enrols before she leaves, and writes the recovery code down.
     old = OfflinePhone(server)
     code = old.enrol(time_zone="Europe/Madrid", language="es")["recovery_code"]
 
     # A week without a line.
-    strange = a_week_away(old)
+    strange = a_week_away(old, now)
     everything: list[Entry] = [entry for entry in old.queue if entry[1] is not strange]
 
     # Down in the valley there is a line again: one call, and one receipt for each record.
@@ -81,10 +80,10 @@ def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str)
     assert new.get("/v1/me/progress").json() == progress
 
     # Both phones go on. The new one clears the pause, the old one is used once more, offline.
-    clearance = {"id": str(uuid.uuid4()), "cleared_at": NOW.isoformat()}
+    clearance = {"id": str(uuid.uuid4()), "cleared_at": now.isoformat()}
     new.queue.append(("clearance", clearance))
     new.upload()
-    old.now = NOW
+    old.now = now
     late = old.session()
     old.queue.append(("session", late))
     new.fetch_all()

@@ -16,7 +16,6 @@ from tests.support.offline import OfflinePhone
 from tests.support.server import running_server
 
 NOTE = "wolpertinger-0815"
-NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 def rows_of(database_url: str, participant_id: str) -> dict[str, int]:
@@ -36,13 +35,14 @@ def rows_of(database_url: str, participant_id: str) -> dict[str, int]:
 
 def live_a_little(phone: OfflinePhone) -> list[str]:
     """Leave something in every table; return every id that was given or made."""
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     ids = []
     for day in range(3):
-        phone.now = NOW - datetime.timedelta(days=3 - day)
+        phone.now = now - datetime.timedelta(days=3 - day)
         phone.queue.append(("session", phone.session(note=f"{NOTE} {day}")))
         answers = {"radiating_pain": "left", "saddle_numbness": "yes"}
         phone.queue.append(("symptom_report", phone.report(answers, note=NOTE, pain_score=8)))
-    phone.queue.append(("clearance", {"id": str(uuid.uuid4()), "cleared_at": NOW.isoformat()}))
+    phone.queue.append(("clearance", {"id": str(uuid.uuid4()), "cleared_at": now.isoformat()}))
     ids += [body["id"] for _, body in phone.queue]
     phone.call("PUT", "/v1/me/schedule", phone.schedule())
     ids.append(phone.call("POST", "/v1/me/schedule/feed").json()["path"].rpartition("/")[2])

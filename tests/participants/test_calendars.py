@@ -1,12 +1,13 @@
 """The calendar of a plan: right on the wall in every zone, silent about health, and revocable."""
 
+import bisect
 import datetime
 import uuid
 import zoneinfo
 
 import pytest
 import recurring_ical_events
-from icalendar import Calendar, Timezone
+from icalendar import Calendar, Event, Timezone
 from starlette.testclient import TestClient
 
 from api.participants.calendars import write_calendar
@@ -67,25 +68,106 @@ def starts(
     return sorted(event.start for event in events)
 
 
-def utc_offset(component: Timezone, instant: datetime.datetime) -> datetime.timedelta:
+Offsets = list[tuple[datetime.datetime, datetime.timedelta]]
+YEARS = 12
+
+
+def onsets_of(component: Timezone) -> Offsets:
+    """Read when the observances of a VTIMEZONE begin, in UTC, by their dates and their rules."""
+    onsets: Offsets = []
+    for part in component.subcomponents:
+        local = [part.DTSTART, *(date for date, _ in part.rdates)]
+        if "RRULE" in part:
+            event = Event()
+            event.add("dtstart", part.DTSTART)
+            event.add("rrule", part["RRULE"])
+            years = (part.DTSTART, part.DTSTART + YEARS * 366 * DAY)
+            local = [found.start for found in recurring_ical_events.of(event).between(*years)]
+        onsets += [(onset - part.TZOFFSETFROM, part.TZOFFSETTO) for onset in local]
+    return sorted(onsets)
+
+
+def utc_offset(onsets: Offsets, instant: datetime.datetime) -> datetime.timedelta:
     """Read a VTIMEZONE by the letter of RFC 5545, 3.6.5: the last onset before an instant holds."""
-    onsets: list[tuple[datetime.datetime, datetime.timedelta]] = [
-        (onset - part.TZOFFSETFROM, part.TZOFFSETTO)
-        for part in component.subcomponents
-        for onset in (part.DTSTART, *(date for date, _ in part.rdates))
-    ]
-    naive = instant.replace(tzinfo=None)
-    return max((onset for onset in onsets if onset[0] <= naive), key=lambda onset: onset[0])[1]
+    place = bisect.bisect_right(onsets, instant.replace(tzinfo=None), key=lambda onset: onset[0])
+    return onsets[place - 1][1]
+
+
+def rules_of(component: Timezone) -> list[str]:
+    rules = [part["RRULE"].to_ical() for part in component.subcomponents if "RRULE" in part]
+    return [rule.decode() for rule in rules if isinstance(rule, bytes)]
 
 
 @pytest.mark.parametrize("name", ZONES)
 def test_a_zone_is_described_as_its_clocks_are(name: str) -> None:
     (described,) = written(time_zone=name, starts_on="2026-01-01").timezones
+    onsets = onsets_of(described)
     zone = zoneinfo.ZoneInfo(name)
     instant = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     while instant.year < 2029:
-        assert utc_offset(described, instant) == instant.astimezone(zone).utcoffset(), instant
+        assert utc_offset(onsets, instant) == instant.astimezone(zone).utcoffset(), instant
         instant += datetime.timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        (
+            "Europe/Madrid",
+            ["FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3", "FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10"],
+        ),
+        (
+            "America/New_York",
+            ["FREQ=YEARLY;BYDAY=2SU;BYMONTH=3", "FREQ=YEARLY;BYDAY=1SU;BYMONTH=11"],
+        ),
+        (
+            "America/Santiago",
+            [
+                "FREQ=YEARLY;BYDAY=SU;BYMONTHDAY=2,3,4,5,6,7,8;BYMONTH=4",
+                "FREQ=YEARLY;BYDAY=SU;BYMONTHDAY=2,3,4,5,6,7,8;BYMONTH=9",
+            ],
+        ),
+    ],
+)
+def test_clocks_that_follow_a_rule_are_described_by_it_alone(name: str, rules: list[str]) -> None:
+    # Outlook reads a zone of nothing but dates wrongly, and shifts every reminder.
+    (described,) = written(time_zone=name).timezones
+    assert rules_of(described) == rules
+    assert len(described.subcomponents) == 2
+    assert b"RDATE" not in described.to_ical()
+
+
+def test_clocks_that_follow_none_are_described_date_by_date() -> None:
+    (described,) = written(time_zone="Africa/Casablanca").timezones
+    assert rules_of(described) == []
+
+
+def test_a_rule_counts_from_the_year_on_in_which_it_holds() -> None:
+    (described,) = written(time_zone="America/New_York", starts_on="2005-01-01").timezones
+    onsets = onsets_of(described)
+    zone = zoneinfo.ZoneInfo("America/New_York")
+    instant = datetime.datetime(2005, 1, 1, tzinfo=datetime.UTC)
+    while instant.year < 2010:
+        assert utc_offset(onsets, instant) == instant.astimezone(zone).utcoffset(), instant
+        instant += datetime.timedelta(hours=3)
+    assert len(rules_of(described)) == 2
+
+
+@pytest.mark.parametrize(
+    ("offset", "tzid"), [("+05:30", b"UTC+0530"), ("GMT-3", b"UTC-0300"), ("+00:00", b"UTC")]
+)
+def test_a_plan_by_an_offset_reminds_by_it(offset: str, tzid: bytes) -> None:
+    calendar = written(time_zone=offset, weekdays=EVERY_DAY, times=["08:00"])
+    (described,) = calendar.timezones
+    assert b"TZID:" + tzid + b"\r\n" in described.to_ical()
+    ahead = utc_offset(onsets_of(described), datetime.datetime(2026, 11, 23, tzinfo=datetime.UTC))
+    found = starts(calendar, datetime.date(2026, 11, 23), datetime.date(2026, 11, 23))
+    assert [(moment.hour, moment.utcoffset()) for moment in found] == [(8, ahead)]
+
+
+def test_a_reminder_is_shown_by_its_title() -> None:
+    # A private event is shown as "Busy" by Google, in a calendar that holds nothing private.
+    assert b"CLASS" not in written().to_ical()
 
 
 @pytest.mark.parametrize(

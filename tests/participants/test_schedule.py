@@ -194,7 +194,9 @@ BAD_PLANS: list[tuple[Json, str, str]] = [
         )
     ),
     ({"paused": "no"}, "/paused", "bool_type"),
-    ({"paused": None}, "/paused", "bool_type"),
+    ({"time_zone": "localtime"}, "/time_zone", "unknown_time_zone"),
+    ({"time_zone": "Factory"}, "/time_zone", "unknown_time_zone"),
+    ({"time_zone": "+19:00"}, "/time_zone", "unknown_time_zone"),
     ({"note": "for my back"}, "/note", "unknown_field"),
 ]
 

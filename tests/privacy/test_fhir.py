@@ -213,14 +213,21 @@ def test_every_report_is_there_with_every_answer(lived: Phone) -> None:
     responses = by_record(resources(bundle, "QuestionnaireResponse"))
     assert responses.keys() == {report["id"] for report in export["symptom_reports"]}
     assert max(len(report["answers"]) for report in export["symptom_reports"]) > 40
+    rule_set_of = {each["id"]: each["rule_set_hash"] for each in export["decisions"]}
+    rule_set = lived.client.get("/v1/triage/rule-set").json()
+    # In the person's own language: the practice they take it to speaks it too.
+    asked = {question["id"]: question["text"]["es"] for question in rule_set["questions"]}
     for report in export["symptom_reports"]:
         response = responses[report["id"]]
+        named = f"urn:footing:questionnaire:{rule_set_of[report['decision_id']]}"
+        assert response["questionnaire"] == named
         assert response["authored"] == report["reported_at"]
         assert extension(response, "local-date") == report["local_date"]
         given: Json = {}
         for item in response.get("item", ()):
             (answer,) = item["answer"]
             (value,) = answer.values()
+            assert item["text"] == asked.get(item["linkId"], item["linkId"].capitalize())
             given[item["linkId"]] = value["code"] if isinstance(value, dict) else value
         own = ("pain_score", "weeks", "trend", "age_years", "country")
         expected = {name: report[name] for name in own if report[name] is not None}

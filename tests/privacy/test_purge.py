@@ -29,11 +29,12 @@ DAYS = 30
 def erase(database_url: str, clock: FakeClock) -> Erase:
     """Run the purge as the command does, at the time of the test's clock."""
 
-    def run(**options: bool) -> Purged:
+    def run(*, dry_run: bool = False) -> Purged:
         async def work() -> Purged:
             database = Database(Settings(database_url=database_url))
             try:
-                return await purge(database, clock, datetime.timedelta(days=DAYS), **options)
+                unused_for = datetime.timedelta(days=DAYS)
+                return await purge(database, clock, unused_for, dry_run=dry_run)
             finally:
                 await database.close()
 

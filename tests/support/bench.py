@@ -12,7 +12,9 @@ import shutil
 import sqlite3
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import asyncpg
 from fastapi import FastAPI
@@ -38,7 +40,8 @@ FINGERPRINT = (
 # What a test may add to a schema, or switch off in it.
 SCHEMA = """
     SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
-        (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O')
+        (SELECT count(*) FROM pg_constraint),
+        (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O')
 """
 CONTENT = {"content_release", "content_body", "active_release", "known_activity"}
 SELDOM_SECONDS = 3600
@@ -207,7 +210,7 @@ class Benches:
 
     def __init__(self, templates: Path, folder: Path) -> None:
         self.clock = FakeClock()
-        self.makers = {
+        self.makers: dict[str, Callable[[], Bench]] = {
             "sqlite": lambda: SqliteBench(templates, folder, self.clock),
             "postgresql": lambda: PostgresBench(self.clock),
         }
@@ -226,7 +229,7 @@ class Benches:
         (bench,) = (bench for bench in self.made.values() if bench.url == url)
         return bench.client()
 
-    def __enter__(self) -> "Benches":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

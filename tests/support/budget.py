@@ -1,4 +1,4 @@
-"""How much a test tries: a little in `make test`, much in `make fuzz`, `make chaos`, `make proof`."""
+"""How much a test tries: a little in `make test`, much in `make fuzz`, `chaos` and `proof`."""
 
 import os
 from typing import TypeVar

@@ -375,7 +375,7 @@ BAD_REPORTS: list[tuple[Json, str, str]] = [
     ({"age_years": 300}, "/age_years", "less_than_equal"),
     ({"trend": "sideways"}, "/trend", "literal_error"),
     ({"country": "Spain"}, "/country", "string_too_long"),
-    ({"country": "es"}, "/country", "string_pattern_mismatch"),
+    ({"country": "e1"}, "/country", "string_pattern_mismatch"),
     ({"mood": "low"}, "/mood", "unknown_field"),
 ]
 

@@ -27,14 +27,21 @@ from api.journal.history import PAIN_RISEN, PERSISTENT, PastReport, Timeline, in
 from api.triage.evaluation import Case, advise, decide
 from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.vectors import cases, report_vector
+from tests.support.budget import budget
 from tests.triage.generators import ReportGenerator
 
 Json = dict[str, Any]
-REPORTS = 20_000
+REPORTS = budget(quick=1_000, full=20_000)
+HISTORIES = budget(quick=200, full=1_000)
+BROKEN = budget(quick=10, full=100)
+REVERSED = budget(quick=100, full=500)
+# How often each rule and level has to come up: what never came up was not compared.
+OFTEN = budget(quick=1, full=20)
 CLIENT = Path(__file__).parents[2] / "clients" / "js-triage"
 NODE = shutil.which("node")
 
 pytestmark = [
+    pytest.mark.fuzz,
     pytest.mark.skipif(NODE is None, reason="Node is not installed"),
     pytest.mark.skipif(
         not (CLIENT / "node_modules").is_dir(), reason="run: npm ci --prefix clients/js-triage"
@@ -73,7 +80,7 @@ def differing(
     return [name for (name, here), there in zip(ours, theirs, strict=True) if here != there]
 
 
-def test_20000_generated_reports_and_all_vectors_get_the_same_bytes(
+def test_generated_reports_and_all_vectors_get_the_same_bytes(
     rule_set: RuleSet, tmp_path: Path
 ) -> None:
     every = [*cases(rule_set), *ReportGenerator(rule_set, seed=20_261_122).cases(REPORTS)]
@@ -90,11 +97,10 @@ def test_20000_generated_reports_and_all_vectors_get_the_same_bytes(
 
     lines = (written(name, case) for name, case in every)
     assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected()) == []
-    # What never came up was not compared.
     ids = [rule["id"] for rule in rule_set.document["rules"]]
     levels = [level["id"] for level in rule_set.document["levels"]]
     wanted = [*levels, *(f"{what} {name}" for what in ("fired", "undecided") for name in ids)]
-    assert [name for name in wanted if seen[name] < 20] == []
+    assert [name for name in wanted if seen[name] < OFTEN] == []
 
 
 def test_every_pain_before_and_after_a_session_gets_the_same_advice(
@@ -118,9 +124,9 @@ def facts_of(history: list[PastReport]) -> Iterator[tuple[PastReport, tuple[str,
         yield report, timeline.episode_before(report).facts_of(report)
 
 
-def test_1000_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: Path) -> None:
+def test_generated_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: Path) -> None:
     generator = ReportGenerator(rule_set, seed=42)
-    histories = [generator.history() for _ in range(1000)]
+    histories = [generator.history() for _ in range(HISTORIES)]
     lines = [
         {
             "history": [
@@ -148,7 +154,7 @@ def test_1000_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_path: 
         for history in histories
     ]
     for name in (PERSISTENT, PAIN_RISEN):
-        assert sum(name.encode() in facts for _, facts in expected) > 100
+        assert sum(name.encode() in facts for _, facts in expected) > HISTORIES / 10
     assert differing(tmp_path, lines, expected) == []
 
 
@@ -189,7 +195,7 @@ def test_a_rule_that_is_broken_or_strange_gets_the_same_bytes(
         document["hash"] = rule_set_hash(document)
         damaged = compile_rule_set(document)
         lines.append({"rule_set": document})
-        for name, case in ReportGenerator(damaged, seed=number).cases(100):
+        for name, case in ReportGenerator(damaged, seed=number).cases(BROKEN):
             decision, _ = decide(damaged, case)
             levels.add(decision["level"])
             lines.append(written(name, case))
@@ -206,7 +212,7 @@ def test_a_rule_set_in_another_order_gets_the_same_bytes(
         document[part].reverse()
     document["hash"] = rule_set_hash(document)
     reversed_set = compile_rule_set(document)
-    every = [*ReportGenerator(reversed_set, seed=7).cases(500)]
+    every = [*ReportGenerator(reversed_set, seed=7).cases(REVERSED)]
     expected = [(name, canonical(decide(reversed_set, case)[0])) for name, case in every]
     lines = (written(name, case) for name, case in every)
     assert differing(tmp_path, [{"rule_set": document}, *lines], expected) == []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,10 @@ from api.core.config import SEED_FOLDER
 from api.triage.evaluation import Case, decide, judge_report, level_of
 from api.triage.facts import derive, is_open
 from api.triage.rules import compile_rule_set
+from tests.support.budget import budget
 from tests.triage.reports import mild_answers, rank
+
+pytestmark = pytest.mark.fuzz
 
 RULE_SET = compile_rule_set(reviewed_document(load_catalogue(SEED_FOLDER)))
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -135,7 +139,7 @@ def test_beside_any_other_answer_a_worse_answer_never_lowers_the_level() -> None
     assert compared > 5000
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=budget(quick=60, full=300), deadline=None, database=None)
 @given(data=st.data())
 def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     before: Answers = data.draw(REPORTS)
@@ -155,7 +159,7 @@ def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     assert rank(decision_on(after)["level"]) >= rank(decision_on(before)["level"])
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=budget(quick=40, full=200), deadline=None, database=None)
 @given(before=REPORTS, data=st.data())
 def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
     before: Answers, data: st.DataObject
@@ -171,7 +175,7 @@ def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
     assert not raised or any(after[name] != before[name] for name in listed)
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=150), deadline=None, database=None)
 @given(answers=REPORTS, data=st.data())
 def test_a_must_ask_question_left_out_never_gives_self_care(
     answers: Answers, data: st.DataObject
@@ -185,7 +189,7 @@ def test_a_must_ask_question_left_out_never_gives_self_care(
     assert left_out <= {found["question_id"] for found in decision["unanswered"]}
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=budget(quick=40, full=200), deadline=None, database=None)
 @given(answers=REPORTS, data=st.data())
 def test_the_order_of_answers_and_the_way_to_leave_one_out_make_no_difference(
     answers: Answers, data: st.DataObject
@@ -200,7 +204,7 @@ def test_the_order_of_answers_and_the_way_to_leave_one_out_make_no_difference(
     assert canonical(decision_on(shuffled)) == canonical(decision_on(answers))
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=budget(quick=60, full=300), deadline=None, database=None)
 @given(answers=REPORTS)
 def test_a_decision_agrees_with_itself(answers: Answers) -> None:
     decision = decision_on(answers)

@@ -18,9 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from starlette.testclient import TestClient
-from typer.testing import CliRunner
 
-from api.cli import app as footing
 from api.content.catalogue import Catalogue
 from api.content.rule_set import reviewed_document
 from api.content.signing import read_signer
@@ -28,6 +26,7 @@ from api.core.config import Settings
 from api.main import create_app
 from tests.support import databases
 from tests.support.clock import FakeClock
+from tests.support.server import footing
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 BESIDE = {"hash", "review", "signature", "withdrawn"}
@@ -46,9 +45,9 @@ def signed(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("signed")
     (folder / "key.pem").write_bytes(pem(KEY))
     with databases.fresh_database("sqlite", templates, folder) as url:
-        settings = {"FOOTING_DATABASE_URL": url, "FOOTING_SIGNING_KEY": str(folder / "key.pem")}
-        result = CliRunner().invoke(footing, ["seed"], env=settings)
-        assert (result.exit_code, result.output[:17]) == (0, "Activated release")
+        key = str(folder / "key.pem")
+        done = footing("seed", database_url=url, folder=folder, signing_key=key)
+        assert (done.returncode, done.stdout[:17]) == (0, "Activated release")
         app = create_app(Settings(database_url=url), FakeClock())
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
@@ -110,8 +109,7 @@ def test_what_is_no_signing_key_is_refused_and_never_shown(content: bytes, messa
 
 def test_a_key_file_that_is_not_there_is_named_and_nothing_is_seeded(tmp_path: Path) -> None:
     path, url = tmp_path / "none.pem", f"sqlite:///{tmp_path}/never.db"
-    arguments = ["seed", "--signing-key", str(path)]
-    result = CliRunner().invoke(footing, arguments, env={"FOOTING_DATABASE_URL": url})
-    assert result.exit_code == 1
-    assert f"Can't sign with {path}" in result.output
+    done = footing("seed", "--signing-key", str(path), database_url=url, folder=tmp_path)
+    assert done.returncode == 1
+    assert f"Can't sign with {path}" in done.stderr
     assert not (tmp_path / "never.db").exists()

@@ -26,6 +26,8 @@ from tests.support import databases
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
 
+pytestmark = [pytest.mark.proof, pytest.mark.full_only]
+
 WEEKS = 240
 REPEATS = 20
 Z = 3.29

@@ -1,7 +1,7 @@
 """The whole battery for the anonymised figures: `make proof` runs it and prints its table.
 
-The files here are not named `test_…`: they take minutes, and their statistics are left out of the
-ordinary run. What can be proved without statistics is proved there and again here, with more cases.
+It takes minutes, and its statistics are left out of the ordinary run. What can be proved without
+statistics is proved there and again here, with more cases.
 """
 
 import math
@@ -19,6 +19,8 @@ from tests.aggregates.battery import Weaker, audit, distance, fit, mutants, wors
 from tests.aggregates.sensitivity import broken, worst_distances
 from tests.aggregates.world import PILOT, STANDARD
 from tests.proof.table import ProofTable
+
+pytestmark = [pytest.mark.proof, pytest.mark.full_only]
 
 RUNS = 60_000
 # One false alarm in a thousand runs of one audit: an alarm is looked into, not muted.

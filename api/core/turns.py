@@ -1,0 +1,95 @@
+"""Work that one process does at a time: the others wait for their turn, and say so."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.core.db import Database
+from api.core.errors import Busy
+
+Say = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for others: all in all, and between two attempts."""
+
+    seconds: float = 600.0
+    pause_seconds: float = 0.5
+
+
+class Waiting:
+    """One wait for others: said once, and not without an end."""
+
+    def __init__(self, patience: Patience, say: Say) -> None:
+        self._patience = patience
+        self._say = say
+        self._give_up = asyncio.get_running_loop().time() + patience.seconds
+        self._said = False
+
+    async def go_on(self, why: str) -> None:
+        """Wait a little, or raise Busy when it has been too long."""
+        if asyncio.get_running_loop().time() > self._give_up:
+            message = f"{why}; given up after {self._patience.seconds:.0f} seconds. Run it again."
+            raise Busy(message)
+        if not self._said:
+            self._say(f"{why}; waiting.")
+            self._said = True
+        await asyncio.sleep(self._patience.pause_seconds)
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Tell whether a statement failed because somebody else holds what it needs."""
+    # Lock not available, and a deadlock.
+    if getattr(error.orig, "sqlstate", None) in {"55P03", "40P01"}:
+        return True
+    return "database is locked" in str(error.orig)
+
+
+class _TakenError(Exception):
+    """Somebody else has the turn."""
+
+
+async def _take(db: AsyncSession, job: str) -> None:
+    # On SQLite this already is the turn: its transactions that write begin with a lock.
+    await db.connection()
+    if db.get_bind().dialect.name == "postgresql":
+        # Of the transaction, not of the session, which a pooler would share with others.
+        key = func.hashtextextended(f"footing {job}", 0)
+        if not (await db.execute(select(func.pg_try_advisory_xact_lock(key)))).scalar_one():
+            raise _TakenError
+
+
+@contextlib.asynccontextmanager
+async def in_turn(
+    database: Database, job: str, say: Say = quiet, patience: Patience | None = None
+) -> AsyncIterator[AsyncSession]:
+    """Open a transaction that writes, while no other process has one open for the same job.
+
+    Waits for the others and says so once; raises Busy when they take too long.
+    """
+    waiting = Waiting(patience or Patience(), say)
+    while True:
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                db = await stack.enter_async_context(database.write())
+                await _take(db, job)
+                held = stack.pop_all()
+                break
+        except _TakenError:
+            await waiting.go_on(f"Another footing {job} is at work")
+        except DBAPIError as error:
+            if not is_lock_timeout(error):
+                raise
+            await waiting.go_on("Another process is writing to the database")
+    async with held:
+        yield db

@@ -1,0 +1,43 @@
+"""What is asked for in an address: refused where a call doesn't have it, on every call alike."""
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
+
+from api.core.errors import Fault, refuse
+from api.http.problems import pointer
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse parameters that a call would pass over, such as a mistyped filter; name each."""
+    route = request.scope["route"]
+    # Pages are no calls: a browser comes back to one with what an issuer of tokens added.
+    if not request.url.query or not isinstance(route, APIRoute) or not route.include_in_schema:
+        return
+    fields = get_flat_params(route.dependant)
+    known = sorted(field.alias for field in fields if isinstance(field.field_info, Query))
+    message = f"This call has no such parameter; it has {', '.join(known) or 'none at all'}."
+    refuse(
+        Fault(pointer(["query", name]), "unknown_parameter", message)
+        for name in request.query_params
+        if name not in known
+    )
+
+
+def _reads_token(dependant: Dependant) -> bool:
+    call: object = dependant.call
+    return isinstance(call, SecurityBase) or any(map(_reads_token, dependant.dependencies))
+
+
+async def check_query(request: Request) -> None:
+    """Check the query of a call that reads no token.
+
+    Who lets somebody in by a token checks it then: whoever may not call at all is told that first,
+    and what a clinician asked for is written down.
+    """
+    route = request.scope["route"]
+    if isinstance(route, APIRoute) and request.url.query and not _reads_token(route.dependant):
+        refuse_unknown_parameters(request)

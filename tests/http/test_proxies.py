@@ -1,0 +1,87 @@
+"""Behind a real nginx that compresses: what a phone read can still be changed."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.phone import Phone
+from tests.support.postgres import free_port
+from tests.support.server import running_server
+
+SCHEDULE = "/v1/me/schedule"
+CONFIGURATION = """
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    gzip on;
+    gzip_types application/json;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass {upstream}; }}
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx_before(upstream: str, folder: Path) -> Iterator[str]:
+    """Run an nginx of the test's own that compresses what it passes on."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("needs nginx")
+    port = free_port()
+    configuration = folder / "nginx.conf"
+    text = CONFIGURATION.format(folder=folder, port=port, upstream=upstream)
+    configuration.write_text(text, "utf-8")
+    log = folder / "error.log"
+    process = subprocess.Popen([program, "-e", str(log), "-c", str(configuration)])
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_plan_read_through_a_proxy_that_compresses_can_be_changed(
+    database_url: str, tmp_path: Path
+) -> None:
+    with (
+        running_server(database_url, tmp_path) as server,
+        nginx_before(server.url, tmp_path) as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        phone = Phone(client)
+        phone.enrol()
+        first = phone.put(SCHEDULE, phone.schedule(), **{"If-None-Match": "*"})
+        read = phone.get(SCHEDULE)
+        assert read.headers["Content-Encoding"] == "gzip"
+        assert read.headers["ETag"] == f"W/{first.headers['ETag'].removeprefix('W/')}"
+        tag = {"If-Match": read.headers["ETag"]}
+        changed = phone.put(SCHEDULE, phone.schedule(times=["09:00"]), **tag)
+        assert changed.status_code == 200
+        # Whoever has not seen that is still refused.
+        late = phone.put(SCHEDULE, phone.schedule(times=["10:00"]), **tag)
+        assert late.status_code == 412
+        assert phone.delete(SCHEDULE, **tag).status_code == 412
+        assert phone.delete(SCHEDULE, **{"If-Match": late.headers["ETag"]}).status_code == 204
