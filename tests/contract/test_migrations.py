@@ -149,8 +149,8 @@ def test_corrections_that_were_stored_before_find_the_first_of_what_they_correct
     assert {name: found[name] for name in expected} == expected
 
 
-def one_step_back(url: str) -> None:
-    run(url, lambda made: command.downgrade(made, "-1"))
+def back_to_a_log_that_can_be_changed(url: str) -> None:
+    run(url, lambda made: command.downgrade(made, "0002"))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -158,7 +158,7 @@ def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever needs the table after it would wait behind it."""
-    one_step_back(database_url)
+    back_to_a_log_that_can_be_changed(database_url)
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT_MILLISECONDS", 50)
 
     async def migrate_beside_a_long_transaction() -> list[str]:
@@ -188,7 +188,7 @@ def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_migration_that_takes_long_is_not_cut_off(database_url: str) -> None:
     """Neither by our own time-out nor by one that a host has given the database."""
-    one_step_back(database_url)
+    back_to_a_log_that_can_be_changed(database_url)
     name = database_url.rpartition("/")[2]
     execute(
         database_url,
