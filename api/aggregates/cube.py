@@ -43,13 +43,13 @@ from api.aggregates.measures import (
 )
 from api.aggregates.periods import Period, day_number, midnight
 from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, TablePlan
+from api.journal import counted
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
 
 DAY_SECONDS = 86400
 # A phone may send a session up to two of its own dates before the server's clock has reached them.
 AHEAD = datetime.timedelta(days=3)
-ABANDONED = "abandoned"
 
 Exact = dict[tuple[str, Statistic], int]
 
@@ -164,13 +164,10 @@ def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bo
 
 def session_counts(period: Period, plan: Plan) -> ColumnElement[bool]:
     """Say that a session counts in a period, if its participant agreed."""
-    correction = SESSIONS.alias("correction")
-    replaced = exists().where(
-        correction.c.participant_id == SESSIONS.c.participant_id,
-        correction.c.replaces == SESSIONS.c.id,
-        correction.c.received_at < period.closes_at(plan.grace_days),
+    return and_(
+        belongs(SESSIONS, period, plan),
+        counted.counts(received_before=period.closes_at(plan.grace_days)),
     )
-    return and_(belongs(SESSIONS, period, plan), SESSIONS.c.status != ABANDONED, ~replaced)
 
 
 def _counted_sessions(

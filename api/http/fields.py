@@ -38,7 +38,12 @@ DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$", re.ASCII)
 UUID_TEXT = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 EARLIEST_YEAR = 2000
 LATEST_YEAR = 2200
+# These years as they are by any clock on Earth, in UTC. The same for requests and for answers:
+# whatever is stored can be read.
+EARLIEST = datetime.datetime(EARLIEST_YEAR - 1, 12, 31, tzinfo=datetime.UTC)
+LATEST = datetime.datetime(LATEST_YEAR + 1, 1, 2, tzinfo=datetime.UTC)
 INT32 = {"format": "int32"}
+LARGEST_INT32 = 2**31 - 1
 
 
 def _allow_null(schema: dict[str, Any]) -> None:
@@ -159,7 +164,7 @@ def _instant(value: Any) -> Any:
 
 
 def _utc(value: datetime.datetime) -> datetime.datetime:
-    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+    if not EARLIEST <= value < LATEST:
         message = f"must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}"
         raise ValueError(message)
     return value.astimezone(datetime.UTC).replace(microsecond=0)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.core.db import is_outage
 from api.core.errors import Fault, InvalidRequest, Problem
-from api.http.fields import RecordId, counting_faults
+from api.http.fields import LARGEST_INT32, RecordId, counting_faults
 from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
@@ -53,6 +53,7 @@ class Entry:
     def receipt(self) -> Receipt:
         """Say what became of it."""
         found: dict[str, Any] = dict.fromkeys(("code", "detail", "pointer", "content_hash"))
+        found["adjusted"] = []
         if self.kept is None:
             first = self.faults[0]
             found["status"] = "conflict" if self.conflict else "rejected"
@@ -64,6 +65,7 @@ class Entry:
             found["status"] = "created" if self.kept.created else "duplicate"
             found["action"] = "none"
             found["content_hash"] = self.kept.row.content_hash
+            found["adjusted"] = reading.adjusted(self.kept.row, self.place)
             if self.kept.status == "deleted":
                 found["code"], found["action"] = "deleted", "drop"
         return Receipt(
@@ -201,9 +203,12 @@ async def take(writing: Writing, batch: Batch) -> BatchReceipts:
         ordered = in_order(new)
         await decisions.reconsider_later(writing, ordered[0], until=ordered[-1])
     await _find_levels(writing, entries)
-    skew = None if batch.device_time is None else batch.device_time - writing.now
+    skew = None
+    if batch.device_time is not None:
+        ahead = round((batch.device_time - writing.now).total_seconds())
+        skew = min(max(ahead, -LARGEST_INT32), LARGEST_INT32)
     return BatchReceipts(
         receipts=[entry.receipt() for entry in entries],
         server_time=writing.now,
-        clock_skew_seconds=None if skew is None else round(skew.total_seconds()),
+        clock_skew_seconds=skew,
     )

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.core.canonical import sha256
 from api.core.errors import Fault, InvalidRequest
+from api.http.fields import LARGEST_INT32
 from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
 from api.journal import reading
 from api.journal.models import CLEARANCES, SESSIONS
@@ -42,7 +43,8 @@ async def _position(db: AsyncSession, participant_id: uuid.UUID, cursor: str | N
     number = int(digits)
     if number == 0:
         return 0
-    stored = await change_at(db, participant_id, number)
+    # Larger numbers are none that a database holds.
+    stored = await change_at(db, participant_id, number) if number <= LARGEST_INT32 else None
     if stored is None or stored.hex != record_id:
         # The server went back to a backup, and may have gone on from there since: what the phone
         # holds may be missing here, and these numbers may mean other changes.

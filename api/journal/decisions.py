@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, or_, select, update
+from sqlalchemy import Select, and_, delete, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.core.canonical import canonical
@@ -25,16 +25,12 @@ from api.triage.service import RuleSets
 Row = Any
 
 
-def _before(at: datetime.datetime, report_id: uuid.UUID) -> Any:
-    return or_(
-        REPORTS.c.reported_at < at, and_(REPORTS.c.reported_at == at, REPORTS.c.id < report_id)
-    )
+# Compared as one, so that the index leads to the place: an OR would read all that is before it.
+PLACE = tuple_(REPORTS.c.reported_at, REPORTS.c.id)
 
 
-def _behind(at: datetime.datetime, report_id: uuid.UUID) -> Any:
-    return or_(
-        REPORTS.c.reported_at > at, and_(REPORTS.c.reported_at == at, REPORTS.c.id > report_id)
-    )
+def _place(at: datetime.datetime, report_id: uuid.UUID) -> Any:
+    return tuple_(literal(at, REPORTS.c.reported_at.type), literal(report_id, REPORTS.c.id.type))
 
 
 def past_report(row: Row) -> PastReport:
@@ -53,14 +49,14 @@ async def episode_before(
     earlier = (
         select(REPORTS.c.id, REPORTS.c.reported_at, REPORTS.c.pain_score)
         .where(REPORTS.c.participant_id == participant_id)
-        .where(_before(report.reported_at, report.id))
+        .where(_place(report.reported_at, report.id) > PLACE)
     )
     newest = (REPORTS.c.reported_at.desc(), REPORTS.c.id.desc())
     oldest = (REPORTS.c.reported_at, REPORTS.c.id)
     pain_free = earlier.where(REPORTS.c.pain_score == 0).order_by(*newest).limit(1)
     last = (await db.execute(pain_free)).first()
     if last is not None:
-        earlier = earlier.where(_behind(last.reported_at, last.id))
+        earlier = earlier.where(_place(last.reported_at, last.id) < PLACE)
     first = (await db.execute(earlier.order_by(*oldest).limit(1))).first()
     scored = earlier.where(REPORTS.c.pain_score.is_not(None)).order_by(*oldest).limit(1)
     first_scored = (await db.execute(scored)).first()
@@ -191,7 +187,7 @@ async def reconsider_later(
     later = (
         reports_joined(*DECIDED)
         .where(REPORTS.c.participant_id == participant_id)
-        .where(_behind(changed.reported_at, changed.id))
+        .where(_place(changed.reported_at, changed.id) < PLACE)
         .order_by(REPORTS.c.reported_at, REPORTS.c.id)
     )
     if (await db.execute(later.limit(1))).first() is None:

@@ -32,6 +32,14 @@ class ExerciseSession(SQLModel, table=True):
             sqlite_where=text("replaces IS NOT NULL"),
             postgresql_where=text("replaces IS NOT NULL"),
         ),
+        Index(
+            "ix_exercise_session_original",
+            "participant_id",
+            "original",
+            "id",
+            sqlite_where=text("original IS NOT NULL"),
+            postgresql_where=text("original IS NOT NULL"),
+        ),
     )
 
     participant_id: uuid.UUID = Field(primary_key=True)
@@ -39,10 +47,14 @@ class ExerciseSession(SQLModel, table=True):
     content_hash: str = Field(max_length=64)
     received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     replaces: uuid.UUID | None = Field(nullable=True)
+    # The first of the sessions that this one corrects, as far as they have arrived: see `counted`.
+    original: uuid.UUID | None = Field(default=None, nullable=True)
     routine_id: str | None = Field(max_length=64, nullable=True)
     started_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     ended_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     local_date: datetime.date
+    # What the device sent where instant and zone contradict it.
+    sent_local_date: datetime.date | None = Field(default=None, nullable=True)
     time_zone: str = Field(max_length=64)
     status: str = Field(max_length=16)
     items: list[dict[str, Any]] = Field(sa_column=Column(JsonDocument, nullable=False))
@@ -68,6 +80,8 @@ class SymptomReport(SQLModel, table=True):
     received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     reported_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     local_date: datetime.date
+    # What the device sent where instant and zone contradict it.
+    sent_local_date: datetime.date | None = Field(default=None, nullable=True)
     time_zone: str = Field(max_length=64)
     pain_score: int | None = Field(nullable=True)
     weeks: int | None = Field(nullable=True)

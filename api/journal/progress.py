@@ -5,14 +5,20 @@ end in the same figures.
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import attrgetter
 from typing import Literal
 
+from api.core.zones import find_zone
+
+NO_TIME = datetime.timedelta()
+ONE_MINUTE = datetime.timedelta(minutes=1)
 ONE_DAY = datetime.timedelta(days=1)
 WEEK = datetime.timedelta(days=7)
 WEEKS_SHOWN = 12
-# A forgotten stop button must not count as hours of exercise.
+# Longer than this, somebody forgot the stop button: hours of it must not count as exercise.
 LONGEST_SESSION = datetime.timedelta(hours=2)
 # The smallest change that matters for low back pain: 2 points of 10, or 30 % of the baseline
 # (Ostelo 2008). A baseline below 2 can't fall by 2, which is why either will do.
@@ -23,10 +29,36 @@ PainStatus = Literal["improved", "worse", "no_important_change", "not_enough_dat
 
 @dataclass(frozen=True, slots=True)
 class Practised:
-    """A session that counts: completed or partial, and not replaced by a correction."""
+    """A session that counts, with the time that counts of it."""
 
     local_date: datetime.date
-    duration: datetime.timedelta
+    started_at: datetime.datetime
+    ended_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A date with sessions in one time zone, and when the first of them began."""
+
+    local_date: datetime.date
+    time_zone: str
+    first_started_at: datetime.datetime
+
+
+@dataclass(slots=True)
+class _Day:
+    """A date with sessions, in whatever time zones."""
+
+    first_started_at: datetime.datetime
+    time_zones: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Total:
+    """What the sessions of a date add up to."""
+
+    sessions: int = 0
+    time: datetime.timedelta = NO_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +98,83 @@ def monday_of(date: datetime.date) -> datetime.date:
     return date - datetime.timedelta(days=date.weekday())
 
 
-def streak(active_dates: Iterable[datetime.date], today: datetime.date) -> int:
-    """Count the days in a row up to today, or up to yesterday while today is still open.
+def practised(
+    local_date: datetime.date,
+    started_at: datetime.datetime,
+    ended_at: datetime.datetime,
+    item_seconds: int | None,
+) -> Practised:
+    """Tell how long a session was: one that was left running, only as long as its items say."""
+    lasted = ended_at - started_at
+    if lasted > LONGEST_SESSION:
+        lasted = min(lasted, datetime.timedelta(seconds=item_seconds or 0), ONE_DAY)
+    return Practised(local_date, started_at, started_at + lasted)
 
-    Dates after today count as today: a traveller's own date can be a day ahead.
+
+def _follows(
+    earlier: datetime.date, day: datetime.date, active: Mapping[datetime.date, _Day]
+) -> bool:
+    """Tell whether one active day comes right after another.
+
+    Who flies west over the date line skips a date that they never lived through: by the clocks that
+    they left, they practised on the day after.
     """
-    days = {min(date, today) for date in active_dates}
-    day = today if today in days else today - ONE_DAY
-    count = 0
-    while day in days:
-        count += 1
-        day -= ONE_DAY
-    return count
+    if day - earlier == ONE_DAY:
+        return True
+    if day - earlier != 2 * ONE_DAY:
+        return False
+    first = active[day].first_started_at
+    zones = map(find_zone, active[earlier].time_zones)
+    return any(zone and first.astimezone(zone).date() - earlier <= ONE_DAY for zone in zones)
+
+
+def streak(
+    active: Iterable[Active], today: datetime.date, still_today: datetime.date
+) -> list[datetime.date]:
+    """Return the days in a row up to today, or up to yesterday while today is still open.
+
+    `today` is the latest date that the person may have now, and `still_today` the earliest: for
+    who has flown west a day takes longer to be over. Dates after today are of clocks that run fast,
+    and count as today.
+    """
+    days: dict[datetime.date, _Day] = {}
+    for entry in active:
+        day = days.setdefault(min(entry.local_date, today), _Day(entry.first_started_at))
+        day.first_started_at = min(day.first_started_at, entry.first_started_at)
+        day.time_zones.add(entry.time_zone)
+    newest, *older = sorted(days, reverse=True) or [datetime.date.min]
+    if newest < still_today - ONE_DAY:
+        return []
+    in_a_row = [newest]
+    for earlier in older:
+        if not _follows(earlier, in_a_row[-1], days):
+            break
+        in_a_row.append(earlier)
+    return in_a_row
+
+
+def is_broken(newest_first: Sequence[Active], today: datetime.date) -> bool:
+    """Tell whether a streak ends within these dates at the latest."""
+    return any(
+        min(later.local_date, today) - earlier.local_date > 2 * ONE_DAY
+        for later, earlier in pairwise(newest_first)
+    )
+
+
+def add_up(sessions: Iterable[Practised]) -> dict[datetime.date, Total]:
+    """Add up sessions by date. Time under more than one of them counts once, for the earliest."""
+    totals: dict[datetime.date, Total] = {}
+    covered = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    for session in sorted(sessions, key=attrgetter("started_at", "ended_at", "local_date")):
+        total = totals.setdefault(session.local_date, Total())
+        total.sessions += 1
+        total.time += max(session.ended_at - max(session.started_at, covered), NO_TIME)
+        covered = max(covered, session.ended_at)
+    return totals
 
 
 def weeks(
-    sessions: Sequence[Practised],
+    totals: Mapping[datetime.date, Total],
     today: datetime.date,
     *,
     is_planned: Callable[[datetime.date], bool],
@@ -94,20 +187,16 @@ def weeks(
     made = []
     for number in range(WEEKS_SHOWN):
         monday = this_monday - number * WEEK
-        of_week = [session for session in sessions if monday_of(session.local_date) == monday]
-        active = len({session.local_date for session in of_week})
         days = [monday + day * ONE_DAY for day in range(7)]
+        of_week = [totals[day] for day in days if day in totals]
+        active = len(of_week)
         due = sum(is_planned(day) for day in days if day <= today)
-        spent = sum(
-            (min(session.duration, LONGEST_SESSION) for session in of_week),
-            start=datetime.timedelta(),
-        )
         made.append(
             Week(
                 starts_on=monday,
-                sessions=len(of_week),
+                sessions=sum(total.sessions for total in of_week),
                 active_days=active,
-                minutes=int(spent.total_seconds()) // 60,
+                minutes=sum((total.time for total in of_week), start=NO_TIME) // ONE_MINUTE,
                 planned_days=due,
                 adherence_percent=min(100, 100 * active // due) if due else None,
             )

@@ -4,12 +4,24 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Select,
+    and_,
+    cast,
+    column,
+    false,
+    func,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.zones import find_zone
-from api.journal import decisions, progress
+from api.journal import counted, decisions, progress
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.journal.schemas import (
     ActivitiesInForce,
@@ -24,7 +36,7 @@ from api.participants.service import time_zone_of
 from api.triage.engines import as_shown
 from api.triage.rules import RuleSet
 
-STREAK_PAGE = 100
+PAGE = 500
 
 
 def local_today(now: datetime.datetime, time_zone: str) -> datetime.date:
@@ -32,50 +44,88 @@ def local_today(now: datetime.datetime, time_zone: str) -> datetime.date:
     return now.astimezone(find_zone(time_zone) or datetime.UTC).date()
 
 
-def counts(participant_id: uuid.UUID) -> ColumnElement[bool]:
-    """Make the condition that a session counts: not abandoned, and not replaced.
+def _counts(participant_id: uuid.UUID) -> ColumnElement[bool]:
+    """Make the condition that a session is the participant's, and counts."""
+    return and_(SESSIONS.c.participant_id == participant_id, counted.counts())
 
-    Where two phones have corrected the same session, one of the corrections counts: the one with
-    the greater id, which does not depend on what arrived first.
-    """
-    correction = SESSIONS.alias("correction")
-    replaced = exists(
-        select(correction.c.id).where(
-            correction.c.participant_id == participant_id,
-            or_(
-                correction.c.replaces == SESSIONS.c.id,
-                and_(correction.c.replaces == SESSIONS.c.replaces, correction.c.id > SESSIONS.c.id),
-            ),
-        )
+
+async def _zone_of_newest(db: AsyncSession, participant_id: uuid.UUID) -> str | None:
+    """Find where the person was when they last began a session."""
+    statement = (
+        select(SESSIONS.c.time_zone)
+        .where(SESSIONS.c.participant_id == participant_id)
+        .order_by(SESSIONS.c.started_at.desc(), SESSIONS.c.id.desc())
+        .limit(1)
     )
-    return and_(
-        SESSIONS.c.participant_id == participant_id,
-        SESSIONS.c.status != "abandoned",
-        ~replaced,
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def _streak(
+    db: AsyncSession, participant_id: uuid.UUID, time_zone: str, now: datetime.datetime
+) -> int:
+    """Count the streak: only a long one reads many dates."""
+    zones = [time_zone]
+    # A traveller's phone may have told of the new zone by a session alone.
+    newest = await _zone_of_newest(db, participant_id)
+    if newest is not None and find_zone(newest) is not None:
+        zones.append(newest)
+    dates = [local_today(now, zone) for zone in zones]
+    statement = (
+        select(SESSIONS.c.local_date, SESSIONS.c.time_zone, func.min(SESSIONS.c.started_at))
+        .where(_counts(participant_id))
+        .group_by(SESSIONS.c.local_date, SESSIONS.c.time_zone)
+        .order_by(SESSIONS.c.local_date.desc())
+    )
+    found: list[progress.Active] = []
+    rows = await db.stream(statement.execution_options(yield_per=PAGE))
+    async for page in rows.partitions():
+        start = max(len(found) - 1, 0)
+        found += [progress.Active(*row) for row in page]
+        if progress.is_broken(found[start:], max(dates)):
+            break
+    await rows.close()
+    return len(progress.streak(found, max(dates), min(dates)))
+
+
+def _item_seconds(dialect: str) -> Any:
+    """Add up what the items of a session say that they took; null where they say nothing."""
+    # Not `c.items`, which is a method of the collection.
+    items = SESSIONS.c["items"]
+    if dialect == "sqlite":
+        item = func.json_each(items).table_valued(column("value", JSON), name="item")
+    else:
+        listed = cast(items, JSONB)
+        item = func.jsonb_array_elements(listed).table_valued(column("value", JSONB), name="item")
+    took, skipped = item.c.value["seconds"], item.c.value["skipped"]
+    return (
+        select(func.sum(took.as_integer()))
+        .select_from(item)
+        .where(func.coalesce(skipped.as_boolean(), false()).is_(False))
+        .scalar_subquery()
     )
 
 
-async def _streak(db: AsyncSession, participant_id: uuid.UUID, today: datetime.date) -> int:
-    """Count the streak page by page: only a long streak reads many dates."""
-    dates: set[datetime.date] = set()
-    before: datetime.date | None = None
-    while True:
-        statement = select(SESSIONS.c.local_date).where(counts(participant_id)).distinct()
-        if before is not None:
-            statement = statement.where(SESSIONS.c.local_date < before)
-        statement = statement.order_by(SESSIONS.c.local_date.desc()).limit(STREAK_PAGE)
-        page = list((await db.execute(statement)).scalars())
-        dates.update(page)
-        days = progress.streak(dates, today)
-        if len(page) < STREAK_PAGE or days < len(dates) - 2:
-            return days
-        before = page[-1]
+async def _totals(
+    db: AsyncSession, participant_id: uuid.UUID, since: datetime.date
+) -> dict[datetime.date, progress.Total]:
+    """Read the sessions since a date, some at a time: there may be thousands on a day."""
+    recent = select(
+        SESSIONS.c.local_date,
+        SESSIONS.c.started_at,
+        SESSIONS.c.ended_at,
+        _item_seconds(db.get_bind().dialect.name),
+    ).where(_counts(participant_id), SESSIONS.c.local_date >= since)
+    found: list[progress.Practised] = []
+    rows = await db.stream(recent.execution_options(yield_per=PAGE))
+    async for page in rows.partitions():
+        found += [progress.practised(*row) for row in page]
+    return progress.add_up(found)
 
 
 def _scores(participant_id: uuid.UUID) -> Any:
     """Select every pain score with its date: before sessions, and in reports."""
     sessions = select(SESSIONS.c.local_date, SESSIONS.c.pain_before.label("pain")).where(
-        counts(participant_id), SESSIONS.c.pain_before.is_not(None)
+        _counts(participant_id), SESSIONS.c.pain_before.is_not(None)
     )
     reports = select(REPORTS.c.local_date, REPORTS.c.pain_score.label("pain")).where(
         REPORTS.c.participant_id == participant_id, REPORTS.c.pain_score.is_not(None)
@@ -144,17 +194,12 @@ async def read_progress(
     time_zone = await time_zone_of(db, participant_id)
     today = local_today(now, time_zone)
     since = progress.monday_of(today) - (progress.WEEKS_SHOWN - 1) * progress.WEEK
-    recent = select(SESSIONS.c.local_date, SESSIONS.c.started_at, SESSIONS.c.ended_at).where(
-        counts(participant_id), SESSIONS.c.local_date >= since
-    )
-    practised = [
-        progress.Practised(row.local_date, row.ended_at - row.started_at)
-        for row in await db.execute(recent)
-    ]
+    # Also those before that reach into it.
+    practised = await _totals(db, participant_id, since - 2 * progress.ONE_DAY)
     is_planned = await read_planned(db, participant_id, (today - since).days)
     totals = select(
         func.count(), func.count(SESSIONS.c.local_date.distinct()), func.max(SESSIONS.c.local_date)
-    ).where(counts(participant_id))
+    ).where(_counts(participant_id))
     sessions_total, active_days_total, last_active_on = (await db.execute(totals)).one()
     trend = await _pain(db, participant_id, today)
     hold = await decisions.activities_in_force(db, participant_id)
@@ -162,7 +207,9 @@ async def read_progress(
     return Progress(
         today=today,
         time_zone=time_zone,
-        streak=Streak(days=await _streak(db, participant_id, today), last_active_on=last_active_on),
+        streak=Streak(
+            days=await _streak(db, participant_id, time_zone, now), last_active_on=last_active_on
+        ),
         sessions_total=sessions_total,
         active_days_total=active_days_total,
         weeks=[

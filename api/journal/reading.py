@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, func, or_, select
+from sqlalchemy import Select, Table, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.content.catalogue import Catalogue
@@ -16,6 +16,7 @@ from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
 from api.journal import decisions
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.journal.schemas import (
+    Adjustment,
     LoggedItem,
     LoggedSession,
     SessionList,
@@ -33,15 +34,24 @@ from api.triage.schemas import Decision, SessionAdvice
 Row = Any
 
 
+def adjusted(row: Row, place: str = "") -> list[Adjustment]:
+    """List what is stored otherwise than it was sent; `place` is that of the record."""
+    # Clearances have no date of their own.
+    if getattr(row, "sent_local_date", None) is None:
+        return []
+    return [Adjustment(pointer=f"{place}/local_date", code="date_mismatch")]
+
+
 def session_of(
     row: Row, rule_set: RuleSet, language: str, *, deleted: bool = False
 ) -> LoggedSession:
     """Turn a stored row into an answer, with what the rules say of its pain."""
     blank = dict.fromkeys(LoggedItem.model_fields)
     items = [LoggedItem(**{**blank, "skipped": False, **item}) for item in row.items]
-    names = set(LoggedSession.model_fields) - {"items", "advice", "deleted"}
+    names = set(LoggedSession.model_fields) - {"items", "advice", "deleted", "adjusted"}
     return LoggedSession(
         deleted=deleted,
+        adjusted=adjusted(row),
         items=items,
         advice=[
             SessionAdvice(**advice)
@@ -58,9 +68,10 @@ def clearance_of(row: Row) -> StoredClearance:
 
 def report_of(row: Row, document: dict[str, Any], *, deleted: bool = False) -> StoredSymptomReport:
     """Turn a stored row and its decision into an answer."""
-    names = set(StoredSymptomReport.model_fields) - {"decision", "deleted"}
+    names = set(StoredSymptomReport.model_fields) - {"decision", "deleted", "adjusted"}
     return StoredSymptomReport(
         deleted=deleted,
+        adjusted=adjusted(row),
         decision=Decision.model_validate(as_shown(document)),
         **{name: getattr(row, name) for name in names},
     )
@@ -212,7 +223,9 @@ def _after(instant: Any, record_id: Any, cursor: str | None) -> Any:
         raise unreadable_cursor() from None
     if written.tzinfo is None:
         raise unreadable_cursor()
-    return or_(instant < at, and_(instant == at, record_id < last))
+    return tuple_(instant, record_id) < tuple_(
+        literal(at, instant.type), literal(last, record_id.type)
+    )
 
 
 async def _newest(

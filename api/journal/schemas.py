@@ -8,6 +8,7 @@ from api.content.schemas import AnyActivityKind, Hash, Name, Sentence, Slug
 from api.content.vocabulary import ActivityKind, CareLevel
 from api.http.fields import (
     INT32,
+    LARGEST_INT32,
     STORABLE,
     WHOLE,
     Instant,
@@ -83,6 +84,40 @@ Deleted = Annotated[
 ]
 
 
+class Adjustment(ResponseModel):
+    """A value that the server put in the place of the one that was sent."""
+
+    pointer: Annotated[
+        str,
+        Field(
+            max_length=500,
+            description="JSON Pointer (RFC 6901) into what was sent.",
+            examples=["/local_date"],
+        ),
+    ]
+    code: Annotated[
+        str,
+        Field(
+            max_length=64,
+            pattern=r"^[a-z0-9_]+$",
+            description="`date_mismatch`: the person's own date can't have been the one that was "
+            "sent; it is taken from the instant and the time zone.",
+            examples=["date_mismatch"],
+        ),
+    ]
+
+
+Adjusted = Annotated[
+    list[Adjustment],
+    Field(
+        max_length=20,
+        description="What is stored otherwise than it was sent. The record is stored, and its "
+        "content hash is that of what was sent.",
+        examples=[[]],
+    ),
+]
+
+
 class SessionItem(RequestModel):
     """One activity of a session: what was done, and what was meant to be done."""
 
@@ -140,6 +175,7 @@ class LoggedSession(ResponseModel):
     content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
     received_at: Instant
     deleted: Deleted
+    adjusted: Adjusted
     replaces: Annotated[
         RecordId | None, Field(description="The session that this one corrects.", examples=[None])
     ]
@@ -185,6 +221,7 @@ class StoredSymptomReport(ResponseModel):
     content_hash: Annotated[Hash, Field(description="Echo it; never compute it.")]
     received_at: Instant
     deleted: Deleted
+    adjusted: Adjusted
     reported_at: Instant
     local_date: LocalDate
     time_zone: TimeZoneName
@@ -271,10 +308,17 @@ class SymptomReportList(ResponseModel):
     next_cursor: NextCursor
 
 
-class Streak(ResponseModel):
-    """Days in a row, by the person's own dates; today counts once something was done."""
+# As many as there are rows: no bound but that of the number itself.
+Count = Annotated[int, Field(ge=0, le=LARGEST_INT32, json_schema_extra=INT32)]
 
-    days: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+
+class Streak(ResponseModel):
+    """Days in a row, by the person's own dates; today counts once something was done.
+
+    A date that the person skipped by flying west over the date line breaks no streak.
+    """
+
+    days: Count
     last_active_on: LocalDate | None
 
 
@@ -282,9 +326,15 @@ class ProgressWeek(ResponseModel):
     """One week from Monday to Sunday; the running one is measured by its days so far."""
 
     starts_on: LocalDate
-    sessions: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    sessions: Count
     active_days: Annotated[int, Field(ge=0, le=7, json_schema_extra=INT32)]
-    minutes: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    minutes: Annotated[
+        Count,
+        Field(
+            description="Time that several sessions cover counts once; one of more than two hours "
+            "counts what its items say, as somebody forgot to stop it."
+        ),
+    ]
     planned_days: Annotated[
         int,
         Field(
@@ -347,7 +397,8 @@ class ActivitiesInForce(ResponseModel):
         Field(description="Treat an unknown value as `stop`."),
     ]
     text: Sentence
-    rule_ids: Annotated[list[RuleName], Field(max_length=200)]
+    # Holds of all the rule sets there ever were.
+    rule_ids: Annotated[list[RuleName], Field(max_length=10_000)]
 
 
 class Progress(ResponseModel):
@@ -356,8 +407,8 @@ class Progress(ResponseModel):
     today: Annotated[LocalDate, Field(description="The person's own date.")]
     time_zone: TimeZoneName
     streak: Streak
-    sessions_total: Annotated[int, Field(ge=0, le=10_000_000, json_schema_extra=INT32)]
-    active_days_total: Annotated[int, Field(ge=0, le=100_000, json_schema_extra=INT32)]
+    sessions_total: Count
+    active_days_total: Count
     weeks: Annotated[list[ProgressWeek], Field(max_length=12, description="Newest first.")]
     pain: PainProgress
     last_decision: LastDecision | None

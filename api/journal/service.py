@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 
 from api.core.db import insert_once
 from api.core.errors import Fault, refuse
@@ -62,15 +62,19 @@ def row_of(
 ) -> dict[str, Any]:
     """Make the row of a record: what was sent, whose it is, and when it came.
 
-    What triage says to a report belongs to its row as well, and is left to the caller.
+    The person's own date is the one of instant and zone; what was sent instead stands beside it.
+    What triage says to a report, and what other records say of a session, belongs to their rows as
+    well, and is left to the caller.
     """
     content = uploads.content_of(record)
     match record:
         case NewSession():
             values = {**record.model_dump(exclude={"items"}), "items": content["items"]}
+            values |= _dated(record.started_at, record.time_zone, record.local_date)
         case NewSymptomReport():
             values = record.model_dump(exclude={"device_decision"})
             values["answers"] = content.get("answers", {})
+            values |= _dated(record.reported_at, record.time_zone, record.local_date)
         case _:
             values = record.model_dump()
     return {
@@ -79,6 +83,13 @@ def row_of(
         "content_hash": uploads.hash_of(record),
         "received_at": received_at,
     }
+
+
+def _dated(
+    instant: datetime.datetime, time_zone: str, sent: datetime.date
+) -> dict[str, datetime.date | None]:
+    own = uploads.own_date(instant, time_zone, sent)
+    return {"local_date": own, "sent_local_date": sent if sent != own else None}
 
 
 async def _keep(
@@ -107,7 +118,10 @@ async def keep_session(writing: Writing, session: NewSession) -> Kept:
         return repeated
     faults = uploads.session_faults(session, writing.known_activities, writing.now)
     refuse(faults)
-    kept = await _keep(writing, ChangedKind.SESSION, session)
+    original = await _original_of(writing, session.replaces)
+    kept = await _keep(writing, ChangedKind.SESSION, session, {"original": original})
+    if kept.created and original is not None:
+        await _link_later(writing, session.id, original)
     if kept.status == "deleted" and session.replaces is not None:
         # Deleting a correction takes what it corrects along, also where it comes afterwards. Where
         # it was stored once, that was done when it was deleted.
@@ -115,6 +129,35 @@ async def keep_session(writing: Writing, session: NewSession) -> Kept:
         if not known:
             await _delete_sessions(writing, session.replaces)
     return kept
+
+
+async def _original_of(writing: Writing, replaces: uuid.UUID | None) -> uuid.UUID | None:
+    """Find the first of the sessions that a new one corrects, as far as they have arrived."""
+    if replaces is None:
+        return None
+    statement = select(SESSIONS.c.original).where(
+        SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == replaces
+    )
+    earlier: uuid.UUID | None = (await writing.db.execute(statement)).scalar_one_or_none()
+    return earlier or replaces
+
+
+async def _link_later(writing: Writing, session_id: uuid.UUID, original: uuid.UUID) -> None:
+    """Lead corrections that arrived before what they correct on to where that leads back to."""
+    own = SESSIONS.c.participant_id == writing.participant_id
+    statement = update(SESSIONS).where(own, SESSIONS.c.original == session_id)
+    await writing.db.execute(statement.values(original=original))
+
+
+async def _lead_back_again(writing: Writing, original: uuid.UUID) -> None:
+    """Lead the corrections that are left after a deletion back as far as what is still stored."""
+    of_it = (SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.original == original)
+    left = select(SESSIONS.c.id, SESSIONS.c.replaces).where(*of_it)
+    replaces = {row.id: row.replaces for row in await writing.db.execute(left)}
+    for session_id, first in uploads.originals(replaces).items():
+        if first != original:
+            statement = update(SESSIONS).where(*of_it, SESSIONS.c.id == session_id)
+            await writing.db.execute(statement.values(original=first))
 
 
 async def log_session(writing: Writing, session: NewSession) -> tuple[LoggedSession, bool]:
@@ -147,7 +190,7 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
         writing.now,
         report_id=report.id,
         reported_at=report.reported_at,
-        local_date=report.local_date,
+        local_date=uploads.own_date(report.reported_at, report.time_zone, report.local_date),
         country=report.country,
         history_facts=episode.facts_of(past),
     )
@@ -216,19 +259,23 @@ async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredCleara
 async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
     """Delete a session and all that it corrects; what has not arrived yet won't be stored."""
     record_id: uuid.UUID | None = newest
+    original: uuid.UUID | None = None
     kind = ChangedKind.SESSION
     while record_id is not None:
         writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
         if (kind, record_id) in writing.deleted:
-            return
+            break
         statement = (
             delete(SESSIONS)
             .where(SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == record_id)
-            .returning(SESSIONS.c.replaces)
+            .returning(SESSIONS.c.replaces, SESSIONS.c.original)
         )
         row = (await writing.db.execute(statement)).first()
         writing.tombstone(kind, record_id)
         record_id = row.replaces if row is not None else None
+        original = original or (row.original if row is not None else None)
+    if original is not None:
+        await _lead_back_again(writing, original)
 
 
 async def _refuse_unknown(writing: Writing, kind: ChangedKind, record_id: uuid.UUID) -> bool:

@@ -5,9 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field, SkipValidation
 
 from api.content.schemas import Hash, Sentence
-from api.http.fields import INT32, DeviceInstant, Instant, RecordId, RequestModel, ResponseModel
+from api.http.fields import (
+    INT32,
+    LARGEST_INT32,
+    DeviceInstant,
+    Instant,
+    RecordId,
+    RequestModel,
+    ResponseModel,
+)
 from api.http.pages import MAX_LIMIT
 from api.journal.schemas import (
+    Adjusted,
     LoggedSession,
     NewClearance,
     NewSession,
@@ -26,7 +35,7 @@ RecordKind = Annotated[
     Literal["session", "symptom_report", "clearance"],
     Field(description="Skip an unknown value.", examples=["session"]),
 ]
-Number = Annotated[int, Field(ge=0, le=2_147_483_647, json_schema_extra=INT32, examples=[0])]
+Number = Annotated[int, Field(ge=0, le=LARGEST_INT32, json_schema_extra=INT32, examples=[0])]
 
 
 class Batch(RequestModel):
@@ -95,8 +104,9 @@ class Receipt(ResponseModel):
     ]
     content_hash: Annotated[
         Hash | None,
-        Field(description="Of what was stored; null where nothing was. Echo it in reconcile."),
+        Field(description="Of what was sent; null where nothing was stored. Echo it in reconcile."),
     ]
+    adjusted: Adjusted
     decision_level: Annotated[
         Level | None,
         Field(
@@ -118,10 +128,11 @@ class BatchReceipts(ResponseModel):
     clock_skew_seconds: Annotated[
         int | None,
         Field(
-            ge=-(2**53),
-            le=2**53,
-            json_schema_extra={"format": "int64"},
-            description="How far the phone's clock is ahead of the server's.",
+            ge=-LARGEST_INT32,
+            le=LARGEST_INT32,
+            json_schema_extra=INT32,
+            description="How far the phone's clock is ahead of the server's; what is further away "
+            "than 68 years is told as that far.",
             examples=[0],
         ),
     ]

@@ -158,13 +158,14 @@ def consents(row: Row) -> Iterator[Resource]:
         }
 
 
-def session(row: Row, replaced: Collection[uuid.UUID]) -> Iterator[Resource]:
+def session(row: Row) -> Iterator[Resource]:
     """Describe a session, each of its activities, and what was felt before, after and in it.
 
-    `replaced` are the sessions that have a correction: whoever counts must not count them.
+    The row has `superseded` beside it, whether another session stands for this one, so that whoever
+    counts must not count it; and `has_corrected`, whether what it corrects is stored.
     """
     extensions = _own_day(row)
-    if row.replaces in replaced:
+    if row.has_corrected:
         corrected = _reference(row, "Procedure", row.replaces)
         extensions.append(_extension("replaces", "valueReference", corrected))
     elif row.replaces is not None:
@@ -177,7 +178,7 @@ def session(row: Row, replaced: Collection[uuid.UUID]) -> Iterator[Resource]:
         **_received(row),
         "extension": extensions,
         "identifier": [_identifier(row.id)],
-        "status": "entered-in-error" if row.id in replaced else status,
+        "status": "entered-in-error" if row.superseded else status,
         "statusReason": _concept("session-status", row.status),
         "code": routine,
         "subject": _subject(row),
@@ -186,7 +187,7 @@ def session(row: Row, replaced: Collection[uuid.UUID]) -> Iterator[Resource]:
         **_note(row.note),
     }
     for number, item in enumerate(row.items):
-        yield _activity(row, number, item, wrong=row.id in replaced)
+        yield _activity(row, number, item)
     felt = (
         ("pain-before", row.pain_before, row.started_at, "Pain before the session"),
         ("pain-after", row.pain_after, row.ended_at, "Pain after the session"),
@@ -197,7 +198,7 @@ def session(row: Row, replaced: Collection[uuid.UUID]) -> Iterator[Resource]:
             codes = [*([] if kind == "effort" else [PAIN]), _own("observation", kind)]
             yield {
                 **_resource(row, "Observation", row.id, kind),
-                **_part(row, wrong=row.id in replaced),
+                **_part(row),
                 "category": [SURVEY],
                 "code": {"coding": codes, "text": text},
                 "effectiveDateTime": instant(moment),
@@ -205,17 +206,17 @@ def session(row: Row, replaced: Collection[uuid.UUID]) -> Iterator[Resource]:
             }
 
 
-def _part(row: Row, *, wrong: bool) -> Resource:
+def _part(row: Row) -> Resource:
     """Say what everything in a session has in common."""
     return {
         "partOf": [_reference(row, "Procedure", row.id)],
-        "status": "entered-in-error" if wrong else "final",
+        "status": "entered-in-error" if row.superseded else "final",
         "subject": _subject(row),
         "performer": [_subject(row)],
     }
 
 
-def _activity(row: Row, number: int, item: dict[str, Any], *, wrong: bool) -> Resource:
+def _activity(row: Row, number: int, item: dict[str, Any]) -> Resource:
     """Describe one activity of a session: what was done, and what was meant to be done."""
     skipped = item.get("skipped", False)
     figures = [
@@ -225,7 +226,7 @@ def _activity(row: Row, number: int, item: dict[str, Any], *, wrong: bool) -> Re
     ]
     made = {
         **_resource(row, "Observation", f"{row.id}/{number}", "activity"),
-        **_part(row, wrong=wrong),
+        **_part(row),
         "category": [ACTIVITY, _concept("activity-kind", item["kind"])],
         "code": _concept("activity", item["activity_id"]),
         "effectivePeriod": {"start": instant(row.started_at), "end": instant(row.ended_at)},
@@ -236,7 +237,7 @@ def _activity(row: Row, number: int, item: dict[str, Any], *, wrong: bool) -> Re
     if skipped:
         absent = {"system": f"{HL7}data-absent-reason", "code": "not-performed"}
         made["dataAbsentReason"] = {"coding": [absent]}
-        made["status"] = "entered-in-error" if wrong else "cancelled"
+        made["status"] = "entered-in-error" if row.superseded else "cancelled"
     return made
 
 

@@ -14,11 +14,11 @@ from api.aggregates.schemas import (
     Spent,
 )
 from api.content.schemas import Name, Sentence
-from api.http.fields import INT32, Instant, LocalDate, RecordId, ResponseModel
+from api.http.fields import INT32, LARGEST_INT32, Instant, LocalDate, RecordId, ResponseModel
 
 Rows = Annotated[
     list[Annotated[dict[str, Any], Field(max_length=50)]],
-    Field(max_length=10_000_000, description="Every row, with its columns by name."),
+    Field(max_length=LARGEST_INT32, description="Every row, with its columns by name."),
 ]
 
 
@@ -26,7 +26,7 @@ class ErasedTable(ResponseModel):
     """How many records of one kind were erased."""
 
     name: Name
-    records: Annotated[int, Field(ge=0, le=100_000_000, json_schema_extra=INT32)]
+    records: Annotated[int, Field(ge=0, le=LARGEST_INT32, json_schema_extra=INT32)]
 
 
 class ErasureReceipt(ResponseModel):
@@ -109,7 +109,7 @@ FHIR_BUNDLE = {
         "timestamp": {"type": "string", "format": "date-time", "maxLength": 20},
         "entry": {
             "type": "array",
-            "maxItems": 100_000_000,
+            "maxItems": LARGEST_INT32,
             "items": {
                 "type": "object",
                 "additionalProperties": False,

@@ -20,6 +20,7 @@ from api.core.clock import Clock
 from api.core.db import Database
 from api.http.conditional import IDENTITY
 from api.http.languages import choose_language
+from api.journal import counted
 from api.journal.decisions import activities_in_force
 from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
@@ -154,7 +155,15 @@ async def export_fhir(
 
 async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterator[fhir.Resource]:
     """Read the records that FHIR has a word for, each as its resources."""
-    replaced = await _replaced(db, participant_id)
+    superseded = counted.superseded().label("superseded")
+    corrected = SESSIONS.alias("corrected")
+    has_corrected = (
+        select(corrected.c.id)
+        .where(corrected.c.participant_id == participant_id)
+        .where(corrected.c.id == SESSIONS.c.replaces)
+        .exists()
+        .label("has_corrected")
+    )
     standing = (await activities_in_force(db, participant_id)).rule_ids
     rank = func.row_number().over(order_by=CONSENTS.c.number.desc()).label("rank")
     questions = await _questions(db, participant_id)
@@ -163,7 +172,7 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
     parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (
         (_of(PARTICIPANTS, participant_id), fhir.person),
         (_of(CONSENTS, participant_id).add_columns(rank), fhir.consents),
-        (_of(SESSIONS, participant_id), lambda row: fhir.session(row, replaced)),
+        (_of(SESSIONS, participant_id).add_columns(superseded, has_corrected), fhir.session),
         (
             _of(REPORTS, participant_id)
             .join(
@@ -210,17 +219,3 @@ async def _questions(db: AsyncSession, participant_id: uuid.UUID) -> dict[str, d
         spoken = choose_language(None, language, tuple(document["languages"]))
         found[name] = {asked["id"]: asked["text"][spoken] for asked in document["questions"]}
     return found
-
-
-async def _replaced(db: AsyncSession, participant_id: uuid.UUID) -> set[uuid.UUID]:
-    """Return the sessions that are stored and have a correction."""
-    correction = SESSIONS.alias("correction")
-    statement = select(SESSIONS.c.id).where(
-        SESSIONS.c.participant_id == participant_id,
-        SESSIONS.c.id.in_(
-            select(correction.c.replaces).where(
-                correction.c.participant_id == participant_id, correction.c.replaces.is_not(None)
-            )
-        ),
-    )
-    return set((await db.execute(statement)).scalars())

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import uuid
 from collections import Counter
 from fractions import Fraction
 from typing import Any
@@ -38,15 +39,28 @@ def counts_in(row: Row, period: Period, plan: Plan) -> bool:
     return not too_old and not correction and start_of(arrived, period) == period.starts_on
 
 
+def standing(person: Person, closing: datetime.date) -> set[uuid.UUID]:
+    """Return one session of each that was practised, of those that it was corrected by last."""
+    replaces = {row["id"]: row["replaces"] for row in person.sessions}
+    known = {row["id"] for row in person.sessions if row["received_at"].date() < closing}
+    corrected = {replaces[name] for name in known}
+    # What corrects nothing has no rival.
+    stand = {name for name in known - corrected if replaces[name] is None}
+    last: dict[uuid.UUID, uuid.UUID] = {}
+    for name in known - corrected - stand:
+        first = name
+        while replaces[first] is not None:
+            first = replaces[first]
+        last[first] = max(name, last.get(first, name))
+    return stand | set(last.values())
+
+
 def sessions_of(person: Person, period: Period, plan: Plan) -> list[Row]:
-    closing = period.closes_on(plan.grace_days)
-    replaced = {row["replaces"] for row in person.sessions if row["received_at"].date() < closing}
+    stand = standing(person, period.closes_on(plan.grace_days))
     return [
         row
         for row in person.sessions
-        if counts_in(row, period, plan)
-        and row["status"] != "abandoned"
-        and row["id"] not in replaced
+        if counts_in(row, period, plan) and row["status"] != "abandoned" and row["id"] in stand
     ]
 
 

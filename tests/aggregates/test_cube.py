@@ -182,6 +182,26 @@ def test_a_correction_takes_the_place_of_what_it_corrects(database_url: str) -> 
     assert found["daily", Statistic.PAIN] == -10 + 10
 
 
+def test_a_session_that_two_devices_have_corrected_counts_once(database_url: str) -> None:
+    person = Person()
+    first = person.session()
+    watch = person.session(replaces=first)
+    person.session(replaces=first)
+    person.session(replaces=watch)
+    found = computed(database_url, [person])[TableName.ROUTINE]
+    assert found["daily", Statistic.SESSIONS] == 1
+
+
+def test_a_second_correction_that_comes_after_the_close_counts_nowhere(database_url: str) -> None:
+    """Of the two, the first had counted when the period was closed, whichever id is greater."""
+    people = [Person() for _ in range(4)]
+    for person in people:
+        first = person.session()
+        person.session(replaces=first)
+        person.session(replaces=first, received=at(MONDAY + 30 * DAY))
+    assert practised(database_url, *people) == 4
+
+
 def test_a_correction_that_comes_after_the_close_counts_nowhere(database_url: str) -> None:
     person = Person()
     first = person.session(MONDAY - 21 * DAY)

@@ -83,9 +83,15 @@ class Person:
             "pain_before": before,
             "pain_after": after,
             "replaces": replaces,
+            "original": self._original(replaces),
         }
         self.sessions.append(row)
         return uuid.UUID(str(row["id"]))
+
+    def _original(self, replaces: uuid.UUID | None) -> uuid.UUID | None:
+        """Name the first of a chain of corrections, as a server does when one arrives."""
+        stored = {row["id"]: row for row in self.sessions}
+        return stored[replaces]["original"] or replaces if replaces in stored else replaces
 
     def report(
         self,
@@ -199,7 +205,7 @@ def anybody(chance: random.Random) -> Person:
         score = chance.random() < 0.7
         replaces = (
             chance.choice(person.sessions)["id"]
-            if person.sessions and chance.random() < 0.1
+            if person.sessions and chance.random() < 0.2
             else None
         )
         person.session(

@@ -97,7 +97,7 @@ def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
         reports = [change["symptom_report"] for change in changes if change["symptom_report"]]
         assert sessions
         assert reports
-        gone = ("content_hash", "received_at", "deleted", "advice")
+        gone = ("content_hash", "received_at", "deleted", "adjusted", "advice")
         for session in sessions[:5]:
             again = phone.post_session(without_gone(session, *gone))
             assert again.status_code == 200, again.text

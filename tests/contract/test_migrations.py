@@ -1,13 +1,16 @@
 """Migrations: they go up and down on both databases, and end where the models are."""
 
 import asyncio
+import datetime
+import uuid
 from collections.abc import Callable
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from typer.testing import CliRunner
 
 from api import migrations
@@ -15,8 +18,10 @@ from api.cli import app as footing
 from api.core.config import Settings
 from api.core.db import Database, metadata
 from api.core.turns import Patience
+from api.journal.models import SESSIONS
 from api.migrations import config, migrate, require_head
-from tests.core.stored import everything, execute
+from api.participants.models import PARTICIPANTS
+from tests.core.stored import everything, execute, in_database, rows
 
 Step = Callable[[Config], None]
 ALEMBICS_OWN = "alembic_version"
@@ -93,8 +98,59 @@ def test_every_step_goes_down_and_up_by_itself(empty_database_url: str) -> None:
         run(empty_database_url, lambda made, to=revision: command.upgrade(made, to))  # type: ignore[misc]
 
 
-def one_step_back(url: str) -> None:
-    run(url, lambda made: command.downgrade(made, "-1"))
+def test_corrections_that_were_stored_before_find_the_first_of_what_they_correct(
+    empty_database_url: str,
+) -> None:
+    run(empty_database_url, lambda made: command.upgrade(made, "0003"))
+    owner, moment = uuid.uuid4(), datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
+    first, second, third, fourth, lone, unknown, circle, back = (uuid.uuid4() for _ in range(8))
+    replaces = {
+        first: None,
+        second: first,
+        third: second,
+        fourth: first,
+        lone: unknown,
+        circle: back,
+        back: circle,
+    }
+    person = {
+        "participant_id": owner,
+        "enrolled_at": moment,
+        "time_zone": "Europe/Madrid",
+        "language": "en",
+        "age_band": "unknown",
+        "region": "unknown",
+        "conditions": [],
+        "last_change": 0,
+        "used": True,
+        "storage_consent": True,
+    }
+    session = {
+        "participant_id": owner,
+        "content_hash": "0" * 64,
+        "received_at": moment,
+        "started_at": moment,
+        "ended_at": moment,
+        "local_date": moment.date(),
+        "time_zone": "Europe/Madrid",
+        "status": "completed",
+        "items": [],
+    }
+
+    async def as_it_was(db: AsyncSession) -> None:
+        await db.execute(insert(PARTICIPANTS).values(person))
+        for name, corrected in replaces.items():
+            await db.execute(insert(SESSIONS).values(**session, id=name, replaces=corrected))
+
+    in_database(empty_database_url, as_it_was)
+    run(empty_database_url, up)
+    found = {row["id"]: row["original"] for row in rows(empty_database_url, SESSIONS)}
+    expected = {first: None, second: first, third: first, fourth: first, lone: unknown}
+    assert {name: found[name] for name in expected} == expected
+
+
+def back_to_a_log_that_can_be_changed(url: str) -> None:
+    run(url, lambda made: command.downgrade(made, "0002"))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -102,7 +158,7 @@ def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever needs the table after it would wait behind it."""
-    one_step_back(database_url)
+    back_to_a_log_that_can_be_changed(database_url)
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT_MILLISECONDS", 50)
 
     async def migrate_beside_a_long_transaction() -> list[str]:
@@ -132,7 +188,7 @@ def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_migration_that_takes_long_is_not_cut_off(database_url: str) -> None:
     """Neither by our own time-out nor by one that a host has given the database."""
-    one_step_back(database_url)
+    back_to_a_log_that_can_be_changed(database_url)
     name = database_url.rpartition("/")[2]
     execute(
         database_url,

@@ -1,6 +1,7 @@
 """Progress: counted by the person's own dates, whatever the order of the uploads."""
 
 import datetime
+import itertools
 import random
 from typing import Any
 
@@ -9,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.journal.progress import Practised, Score, pain_trend, streak, weeks
+from api.journal.progress import (
+    Active,
+    Practised,
+    Score,
+    add_up,
+    pain_trend,
+    practised,
+    streak,
+    weeks,
+)
 from tests.support.clock import FakeClock
 from tests.support.phone import Phone
 
@@ -18,8 +28,30 @@ TODAY = datetime.date(2026, 11, 22)
 DAY = datetime.timedelta(days=1)
 
 
+MINUTE = datetime.timedelta(minutes=1)
+
+
 def days_ago(*numbers: int) -> list[datetime.date]:
     return [TODAY - number * DAY for number in numbers]
+
+
+def at(date: datetime.date, hour: int) -> datetime.datetime:
+    return datetime.datetime.combine(date, datetime.time(hour, tzinfo=datetime.UTC))
+
+
+def active(date: datetime.date, time_zone: str = "UTC", hour: int = 12) -> Active:
+    return Active(date, time_zone, at(date, hour))
+
+
+def session(
+    date: datetime.date, *, hour: int = 7, minutes: int = 15, item_seconds: int | None = None
+) -> Practised:
+    start = at(date, hour)
+    return practised(date, start, start + minutes * MINUTE, item_seconds)
+
+
+def minutes_of(*sessions: Practised) -> int:
+    return weeks(add_up(sessions), TODAY, is_planned=lambda _: True)[0].minutes
 
 
 @pytest.mark.parametrize(
@@ -38,33 +70,84 @@ def days_ago(*numbers: int) -> list[datetime.date]:
 def test_a_streak_counts_days_in_a_row_and_waits_for_today(
     ago: tuple[int, ...], expected: int
 ) -> None:
-    assert streak(days_ago(*ago), TODAY) == expected
+    assert len(streak(map(active, days_ago(*ago)), TODAY, TODAY)) == expected
 
 
-@given(st.sets(st.integers(0, 40)), st.integers(0, 40))
-def test_another_active_day_never_shortens_a_streak(ago: set[int], more: int) -> None:
-    assert streak(days_ago(*ago, more), TODAY) >= streak(days_ago(*ago), TODAY)
+ZONES = ("UTC", "Pacific/Honolulu", "Pacific/Kiritimati", "Mars/Olympus_Mons")
+SOME_DAYS = st.lists(
+    st.builds(
+        active,
+        st.integers(-1, 12).map(lambda number: TODAY - number * DAY),
+        st.sampled_from(ZONES),
+        st.integers(0, 23),
+    )
+)
+
+
+@given(SOME_DAYS, SOME_DAYS)
+def test_another_active_day_never_shortens_a_streak(some: list[Active], more: list[Active]) -> None:
+    assert len(streak(some + more, TODAY, TODAY)) >= len(streak(some, TODAY, TODAY))
+    assert streak(more + some, TODAY, TODAY) == streak(some + more, TODAY, TODAY)
 
 
 def test_a_week_runs_from_monday_and_the_running_one_by_its_days_so_far() -> None:
     wednesday = datetime.date(2026, 11, 18)
-    quarter = datetime.timedelta(minutes=15)
     sessions = [
-        Practised(datetime.date(2026, 11, 16), quarter),
-        Practised(datetime.date(2026, 11, 17), quarter),
-        Practised(datetime.date(2026, 11, 17), quarter),
-        Practised(datetime.date(2026, 11, 15), quarter),
+        session(datetime.date(2026, 11, day), hour=hour)
+        for day, hour in ((16, 7), (17, 7), (17, 8), (15, 7))
     ]
-    running, last = weeks(sessions, wednesday, is_planned=lambda _: True)[:2]
+    running, last = weeks(add_up(sessions), wednesday, is_planned=lambda _: True)[:2]
     assert running.starts_on == datetime.date(2026, 11, 16)
     assert (running.sessions, running.active_days, running.minutes) == (3, 2, 45)
     assert (running.planned_days, running.adherence_percent) == (3, 66)
     assert (last.sessions, last.adherence_percent) == (1, 14)
 
 
-def test_a_forgotten_stop_button_does_not_count_as_hours_of_exercise() -> None:
-    forgotten = [Practised(TODAY, datetime.timedelta(hours=9))]
-    assert weeks(forgotten, TODAY, is_planned=lambda _: True)[0].minutes == 120
+@pytest.mark.parametrize(
+    ("minutes", "item_seconds", "expected"),
+    [
+        (120, 300, 120),  # long, but not so long that it must have been forgotten
+        (540, 300, 5),
+        (540, None, 0),
+        (130, 9_000, 130),  # no longer than it lasted
+        (60 * 24 * 40, 8_640_000, 1440),
+    ],
+)
+def test_a_session_that_was_left_running_counts_what_its_items_say(
+    minutes: int, item_seconds: int | None, expected: int
+) -> None:
+    counted = session(TODAY, minutes=minutes, item_seconds=item_seconds)
+    assert minutes_of(counted) == expected
+
+
+def test_time_that_two_devices_recorded_counts_once() -> None:
+    watch = session(TODAY, hour=7, minutes=30)
+    phone = session(TODAY, hour=7, minutes=45)
+    inside = session(TODAY, hour=7, minutes=5)
+    later = session(TODAY, hour=9, minutes=10)
+    for order in itertools.permutations([watch, phone, inside, later]):
+        assert minutes_of(*order) == 45 + 10
+        assert add_up(order)[TODAY].sessions == 4
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 110)), max_size=8))
+def test_minutes_are_those_that_lie_under_any_session(spans: list[tuple[int, int]]) -> None:
+    start = at(TODAY, 0)
+    sessions = [
+        practised(TODAY, start + begins * MINUTE, start + (begins + lasts) * MINUTE, None)
+        for begins, lasts in spans
+    ]
+    under = {minute for begins, lasts in spans for minute in range(begins, begins + lasts)}
+    assert minutes_of(*sessions) == len(under)
+
+
+def test_time_over_midnight_counts_once_and_for_the_day_it_began_on() -> None:
+    sunday, monday = datetime.date(2026, 11, 15), datetime.date(2026, 11, 16)
+    watch = practised(sunday, at(sunday, 23), at(monday, 1), None)
+    phone = practised(monday, at(monday, 0), at(monday, 1) + 30 * MINUTE, None)
+    this_week, last_week = weeks(add_up([phone, watch]), monday, is_planned=lambda _: True)[:2]
+    assert (last_week.minutes, this_week.minutes) == (120, 30)
+    assert (last_week.sessions, this_week.sessions) == (1, 1)
 
 
 def scores(start: datetime.date, *pains: int) -> list[Score]:
@@ -192,3 +275,124 @@ def test_a_session_that_two_phones_have_corrected_counts_once(phone: Phone) -> N
     for body in (corrections[0], first, corrections[1]):
         phone.post_session(body)
     assert phone.get("/v1/me/progress").json()["sessions_total"] == 1
+
+
+# A session and all that corrects it are one session.
+
+
+def counted(phone: Phone) -> tuple[int, int]:
+    """Count the sessions in progress, and those that a FHIR export says to count."""
+    headers = phone.headers | {"Accept": "application/fhir+json"}
+    bundle = phone.client.get("/v1/me/export", headers=headers).json()
+    procedures = [
+        entry["resource"]
+        for entry in bundle["entry"]
+        if entry["resource"]["resourceType"] == "Procedure"
+    ]
+    standing = [found for found in procedures if found["status"] != "entered-in-error"]
+    return phone.get("/v1/me/progress").json()["sessions_total"], len(standing)
+
+
+def test_a_session_corrected_twice_counts_once_in_whatever_order_it_all_arrives(
+    phone: Phone,
+) -> None:
+    """B and C correct A, D corrects B: one session was practised."""
+    lives = list(itertools.product(itertools.permutations(range(4)), (False, True)))
+    for order, descending in lives:
+        made = [phone.session() for _ in range(4)]
+        ids = sorted((body["id"] for body in made), reverse=descending)
+        for body, record_id in zip(made, ids, strict=True):
+            body["id"] = record_id
+        a, b, c, d = made
+        b["replaces"] = c["replaces"] = a["id"]
+        d["replaces"] = b["id"]
+        batch = {"sessions": [made[place] for place in order]}
+        answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+        assert {receipt["status"] for receipt in answer["receipts"]} == {"created"}
+    assert counted(phone) == (len(lives), len(lives))
+
+
+def test_after_a_deletion_it_counts_as_if_the_rest_alone_had_been_uploaded(phone: Phone) -> None:
+    a = phone.session()
+    b, c = phone.session(replaces=a["id"]), phone.session(replaces=a["id"])
+    d = phone.session(replaces=b["id"])
+    for body in (a, b, c, d):
+        phone.post_session(body)
+    phone.delete(f"/v1/sessions/{a['id']}")
+    assert counted(phone) == (1, 1)
+    # What connected the two corrections that are left is gone.
+    phone.delete(f"/v1/sessions/{b['id']}")
+    assert counted(phone) == (2, 2)
+    phone.delete(f"/v1/sessions/{c['id']}")
+    assert counted(phone) == (1, 1)
+    phone.delete(f"/v1/sessions/{d['id']}")
+    assert counted(phone) == (0, 0)
+
+
+# The person's own time.
+
+
+def test_sessions_of_watch_and_phone_count_their_time_once(phone: Phone) -> None:
+    for ended_at in ("2026-11-22T10:20:00Z", "2026-11-22T10:15:00Z"):
+        assert phone.post_session(phone.session(ended_at=ended_at)).status_code == 201
+    week = phone.get("/v1/me/progress").json()["weeks"][0]
+    assert (week["sessions"], week["minutes"]) == (2, 20)
+
+
+def test_a_forgotten_stop_button_does_not_count_as_hours_of_exercise(phone: Phone) -> None:
+    items = phone.session()["items"] + [
+        {"activity_id": "heel-raises", "kind": "exercise", "side": "both", "sets": 3},
+        {"activity_id": "arch-rolls", "kind": "exercise", "side": "both", "seconds": 900}
+        | {"skipped": True},
+    ]
+    phone.post_session(phone.session(ended_at="2026-11-22T19:00:00Z", items=items))
+    assert phone.get("/v1/me/progress").json()["weeks"][0]["minutes"] == 5
+
+
+def practise(phone: Phone, instant: str, time_zone: str, local_date: str) -> None:
+    body = phone.session(
+        started_at=instant, ended_at=instant, time_zone=time_zone, local_date=local_date
+    )
+    response = phone.post_session(body)
+    assert (response.status_code, response.json()["adjusted"]) == (201, [])
+
+
+def test_a_date_skipped_by_flying_west_breaks_no_streak(
+    client: TestClient, clock: FakeClock
+) -> None:
+    """From Honolulu to Auckland there is no 15 November: she practised every day she had."""
+    phone = Phone(client)
+    phone.enrol(time_zone="Pacific/Honolulu")
+    practise(phone, "2026-11-14T04:00:00Z", "Pacific/Honolulu", "2026-11-13")
+    practise(phone, "2026-11-15T04:00:00Z", "Pacific/Honolulu", "2026-11-14")
+    practise(phone, "2026-11-15T20:00:00Z", "Pacific/Auckland", "2026-11-16")
+    practise(phone, "2026-11-16T20:00:00Z", "Pacific/Auckland", "2026-11-17")
+    clock.instant = datetime.datetime(2026, 11, 16, 21, tzinfo=datetime.UTC)
+    for time_zone in ("Pacific/Honolulu", "Pacific/Auckland"):
+        phone.patch("/v1/me", {"time_zone": time_zone})
+        progress = phone.get("/v1/me/progress").json()
+        assert progress["streak"] == {"days": 4, "last_active_on": "2026-11-17"}
+
+
+def test_a_date_that_was_not_skipped_but_missed_breaks_a_streak(
+    client: TestClient, clock: FakeClock
+) -> None:
+    phone = Phone(client)
+    phone.enrol(time_zone="Pacific/Auckland")
+    practise(phone, "2026-11-13T20:00:00Z", "Pacific/Auckland", "2026-11-14")
+    practise(phone, "2026-11-15T20:00:00Z", "Pacific/Auckland", "2026-11-16")
+    clock.instant = datetime.datetime(2026, 11, 15, 21, tzinfo=datetime.UTC)
+    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 1
+
+
+def test_a_day_is_not_over_before_it_is_over_where_the_person_is(
+    client: TestClient, clock: FakeClock
+) -> None:
+    """It is Saturday in Madrid, where she enrolled, and Friday evening in Los Angeles."""
+    phone = Phone(client)
+    phone.enrol(time_zone="Europe/Madrid")
+    practise(phone, "2026-11-20T04:00:00Z", "America/Los_Angeles", "2026-11-19")
+    clock.instant = datetime.datetime(2026, 11, 21, 7, 30, tzinfo=datetime.UTC)
+    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 1
+    clock.advance(hours=1)
+    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 0
