@@ -34,6 +34,7 @@ from api.http.queries import check_query
 from api.journal.plans import router as plans_router
 from api.journal.refusals import wants_decision
 from api.journal.router import REPORTS
+from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
 from api.journal.sync_router import BATCHES
 from api.journal.sync_router import router as sync_router
@@ -186,6 +187,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         participants_router,
         schedule_router,
         journal_router,
+        reporting_router,
         sync_router,
         plans_router,
         privacy_router,

@@ -29,7 +29,7 @@ from api.triage.deps import CurrentRules, KnownRuleSets
 
 REPORTS = "/v1/symptom-reports"
 router = APIRouter(prefix="/v1", tags=["journal"])
-reporting = APIRouter(route_class=ReportRoute)
+reporting = APIRouter(prefix="/v1", tags=["journal"], route_class=ReportRoute)
 # 201 the first time, 200 when the same was stored before, 409 when something else was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
     200: {"description": "Stored before; the same answer again."},
@@ -94,9 +94,6 @@ async def file_symptom_report(
     response.headers["Content-Language"] = stored.decision.language
     answer_created(response, f"/v1/symptom-reports/{stored.id}", created=created)
     return stored
-
-
-router.include_router(reporting)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)

@@ -114,7 +114,7 @@ def test_every_body_is_tried() -> None:
     every = [field for name in names for field in fields({"$ref": name}, FULL[name])]
     optional = [place for place, may_be_left_out, _ in every if may_be_left_out]
     assert ("sessions", 0, "items", 0, "skipped") in optional
-    assert len(optional) > 60
+    assert len(optional) > 50
 
 
 @pytest.mark.parametrize(("method", "path", "name"), list(bodies()))

@@ -474,7 +474,7 @@ UNREADABLE: dict[str, Json] = {
     "null": {"content": "null", "status": 422},
     "a list": {"content": "[]", "status": 422},
     "a number": {"content": "7", "status": 422},
-    "no end of lists": {"content": "[" * 100_000, "status": 422},
+    "no end of lists": {"content": "[" * 100_000, "status": 413},
     "no UTF-8": {"content": b'{"answers": "\xff"}', "status": 422},
     "too much": {"content": b'"' + b"x" * 2**20 + b'"', "status": 413},
     "another media type": {"content": "a=1", "status": 415, "Content-Type": "text/plain"},
