@@ -7,16 +7,12 @@ import sys
 import uuid
 from pathlib import Path
 
-import pytest
-from typer.testing import CliRunner
-
 from api.aggregates.estimates import PainBounds, Quantity
 from api.aggregates.measures import TableName
 from api.aggregates.models import PUBLICATIONS
 from api.aggregates.publication_log import PublicationLog, hash_of
 from api.aggregates.reading import cells_of, published, table_estimates
 from api.aggregates.restoring import installation_id
-from api.cli import app as command
 from api.core.config import SEED_FOLDER
 from api.participants.models import PARTICIPANTS
 from tests.aggregates.test_publishing import NoNoise, practising, publish, settle
@@ -147,18 +143,21 @@ def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
 
 
 def test_without_its_log_an_old_installation_publishes_only_when_told_so_by_name(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path
 ) -> None:
     """As after a restore with another path: each period would be drawn a second time."""
     in_database(database_url, install)
     installation = in_database(database_url, installation_id)
     log = tmp_path / "new.log"
-    monkeypatch.setenv("FOOTING_DATABASE_URL", database_url)
-    monkeypatch.setenv("FOOTING_PUBLICATION_LOG", str(log))
 
     def footing_publish(*options: str) -> tuple[int, str]:
-        done = CliRunner().invoke(command, ["publish", *options])
-        return done.exit_code, done.stderr
+        done = footing(
+            *("publish", *options),
+            database_url=database_url,
+            folder=tmp_path,
+            publication_log=str(log),
+        )
+        return done.returncode, done.stderr
 
     code, said = footing_publish()
     assert code == 1

@@ -53,7 +53,7 @@ def test_a_secret_stands_nowhere_but_with_its_owner(database_url: str, tmp_path:
         # The worst moment for a secret is an error that nobody foresaw.
         execute(database_url, FAIL[database_url.partition(":")[0]])
         answers += [Clinician(client, secret).get() for secret in (key, token)]
-    expected = [200, 200, 401, 403, 401]
+    expected = [200, 422, 401, 403, 401]
     assert [answer.status_code for answer in answers] == [*expected, *expected, 401, 503, 503]
     told = [server.log, everything(database_url), added.stderr]
     told += [f"{answer.headers} {answer.text}" for answer in answers]

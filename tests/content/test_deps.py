@@ -76,7 +76,7 @@ def test_an_unknown_language_is_refused_with_what_there_is(
     ]
 
 
-@pytest.mark.parametrize("lang", ["", "e", "español", "es_MX", "../en", "e" * 36])
+@pytest.mark.parametrize("lang", ["", "e", "español", "../en", "e" * 36])
 def test_what_is_no_language_at_all_is_refused(content_client: TestClient, lang: str) -> None:
     response = content_client.get("/v1/exercises", params={"lang": lang})
     assert response.status_code == 422

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -11,10 +12,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from typer.testing import CliRunner
 
 from api import migrations
-from api.cli import app as footing
 from api.core.config import Settings
 from api.core.db import Database, metadata
 from api.core.turns import Patience
@@ -22,6 +21,7 @@ from api.journal.models import SESSIONS
 from api.migrations import config, migrate, require_head
 from api.participants.models import PARTICIPANTS
 from tests.core.stored import everything, execute, in_database, rows
+from tests.support.server import footing
 
 Step = Callable[[Config], None]
 ALEMBICS_OWN = "alembic_version"
@@ -186,7 +186,7 @@ def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_migration_that_takes_long_is_not_cut_off(database_url: str) -> None:
+def test_a_migration_that_takes_long_is_not_cut_off(database_url: str, tmp_path: Path) -> None:
     """Neither by our own time-out nor by one that a host has given the database."""
     back_to_a_log_that_can_be_changed(database_url)
     name = database_url.rpartition("/")[2]
@@ -198,9 +198,10 @@ def test_a_migration_that_takes_long_is_not_cut_off(database_url: str) -> None:
         "EXECUTE FUNCTION slowly()",
         f"ALTER DATABASE {name} SET statement_timeout = '200ms'",
     )
-    env = {"FOOTING_DATABASE_URL": database_url, "FOOTING_DATABASE_TIMEOUT_SECONDS": "0.2"}
-    done = CliRunner().invoke(footing, ["migrate"], env=env)
-    assert done.output == "The database is at the newest migration.\n"
+    done = footing(
+        "migrate", database_url=database_url, folder=tmp_path, database_timeout_seconds="0.2"
+    )
+    assert done.stdout + done.stderr == "The database is at the newest migration.\n"
 
 
 def test_there_is_one_newest_migration() -> None:

@@ -14,13 +14,15 @@ from api.tables import ALL_TABLES
 Result = TypeVar("Result")
 
 
-def in_database(url: str, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
-    """Run something in a transaction of its own."""
+def in_database(
+    url: str, work: Callable[[AsyncSession], Awaitable[Result]], *, reading: bool = False
+) -> Result:
+    """Run something in a transaction of its own; one that only reads waits for no writer."""
 
     async def run() -> Result:
         database = Database(Settings(database_url=url))
         try:
-            async with database.write() as db:
+            async with database.read() if reading else database.write() as db:
                 return await work(db)
         finally:
             await database.close()

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from typer.testing import CliRunner
 
-from api.cli import app as command
 from api.core import pooler
 from api.core.config import Settings
 from api.core.db import Database
@@ -19,6 +17,7 @@ from tests.core.stored import in_database
 from tests.support import databases, pgbouncer
 from tests.support.budget import budget
 from tests.support.phone import Phone
+from tests.support.server import footing as run
 
 pytestmark = pytest.mark.skipif(
     pgbouncer.PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer"
@@ -38,9 +37,8 @@ def pooled_url(templates: Path, tmp_path: Path) -> Iterator[str]:
 
 def footing(name: str, url: str, log: Path) -> str:
     """Run a command as an operator would; return what it printed."""
-    env = {"FOOTING_DATABASE_URL": url, "FOOTING_PUBLICATION_LOG": str(log)}
-    done = CliRunner().invoke(command, name, env=env)
-    assert done.exit_code == 0, done.output
+    done = run(name, database_url=url, folder=log.parent, publication_log=str(log))
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

@@ -159,7 +159,7 @@ def test_decided_again_it_rests_on_the_rule_set_in_force_and_the_old_one_stays(
         database = Database(Settings(database_url=database_url))
         old, in_force = first_engine.rule_set().hash, rule_sets.of(release)
         redone = redo_decisions(database, old, in_force, clock.now())
-        count = len([entry async for entry in redone])
+        count = sum([len(made) async for _, made in redone])
         await database.close()
         return count
 

@@ -59,7 +59,7 @@ def withdrawn(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> str:
             answered = phone.post_report(phone.report(answers))
             assert answered.status_code == 201
     decision: dict[str, Any] = answered.json()["decision"]
-    return str(decision["rule_set"]["hash"])
+    return str(decision["rule_set_hash"])
 
 
 def with_database(url: str, work: Work[Result]) -> Result:

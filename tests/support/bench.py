@@ -41,7 +41,10 @@ FINGERPRINT = (
 SCHEMA = """
     SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_attribute),
         (SELECT count(*) FROM pg_constraint),
-        (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O')
+        (SELECT count(*) FROM pg_trigger WHERE tgenabled = 'O'),
+        (SELECT count(*) FROM pg_event_trigger), (SELECT count(*) FROM pg_proc),
+        (SELECT count(*) FROM pg_db_role_setting, pg_database
+            WHERE setdatabase = pg_database.oid AND datname = current_database())
 """
 CONTENT = {"content_release", "content_body", "active_release", "known_activity"}
 SELDOM_SECONDS = 3600
