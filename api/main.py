@@ -198,4 +198,16 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     ):
         app.include_router(router)
     compatibility.check(app, settings.deprecations)
+    build_routes(app)
     return app
+
+
+def build_routes(app: FastAPI) -> None:
+    """Build every route now: FastAPI would do so while the first request waits.
+
+    It switches warnings off meanwhile, for the whole process: of two apps in two threads one would
+    see the other's warnings.
+    """
+    nowhere = {"type": "http", "method": "GET", "path": "", "root_path": "", "headers": []}
+    for route in app.routes:
+        route.matches(dict(nowhere))

@@ -29,6 +29,11 @@ settings.register_profile("footing", derandomize=not FULL)
 settings.load_profile("footing")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: now and then each of them waits for a server or a browser."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start one PostgreSQL for the whole run, before the workers are."""
     if config.option.collectonly:

@@ -12,6 +12,7 @@ from api.participants.models import PARTICIPANTS
 from tests.aggregates.surface import differences, surface
 from tests.aggregates.worlds import twins
 from tests.support import databases
+from tests.support.budget import budget
 
 LEAK = "/v1/aggregates/participants"
 leaking = APIRouter(route_class=AuditedRoute)
@@ -25,6 +26,7 @@ async def count_participants(_: ClinicianCaller, db: ReadDb) -> dict[str, int]:
     }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
     kind: str, templates: Path, tmp_path: Path
@@ -33,7 +35,7 @@ def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
     with twins(kind, templates, tmp_path) as servers:
         one = surface(servers.without, servers.key)
         other = surface(servers.having, servers.key)
-    assert len(one) > 150
+    assert len(one) > budget(quick=100, full=300)
     assert {200, 404, 406, 422} <= {status for status, _, _ in one.values()}
     assert differences(one, other) == []
 

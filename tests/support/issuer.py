@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -24,12 +25,16 @@ AUTHORIZE = "/authorize"
 DISCOVERY = "/.well-known/openid-configuration"
 
 
+# By their names, each made once: to find the primes takes longer than most tests.
+RSA_KEYS: defaultdict[str, RSAKey] = defaultdict(lambda: RSAKey.generate_key(2048))
+
+
 class Issuer:
     """Signs access tokens; a test can rotate its keys, break its answers or send it away."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.keys: dict[str, Key] = {"first": RSAKey.generate_key(2048)}
+        self.keys: dict[str, Key] = {"first": RSA_KEYS["first"]}
         self.calls: list[str] = []
         self.documents: dict[str, Any] = {}
         # What the browser is sent back with instead of a code.
@@ -132,7 +137,7 @@ class Issuer:
         return 200, {"access_token": token, "token_type": "Bearer", "expires_in": 300}
 
     def add_key(self, kid: str, *, curve: bool = False) -> None:
-        self.keys[kid] = ECKey.generate_key("P-256") if curve else RSAKey.generate_key(2048)
+        self.keys[kid] = ECKey.generate_key("P-256") if curve else RSA_KEYS[kid]
 
     def claims(self, **changes: Any) -> Json:
         now = int(self.clock.now().timestamp())
