@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from api.core.config import Settings
 from api.core.logging import describe_exception
 from api.main import create_app
-from tests.support import databases, postgres
+from tests.support import databases, postgres, travel
 from tests.support.bench import PUBLICATION_LOG, Benches
 from tests.support.budget import FULL
 from tests.support.clock import START, FakeClock
@@ -38,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start one PostgreSQL for the whole run, before the workers are."""
     if config.option.collectonly:
         return
+    if travel.NOW in os.environ:
+        travel.depart()
     if not hasattr(config, "workerinput"):
         given = os.environ.get("TEST_DATABASE_URL")
         url = given or lasting.enter_context(postgres.running_cluster())

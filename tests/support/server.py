@@ -19,6 +19,7 @@ from typing import Protocol
 
 import httpx
 
+from tests.support import travel
 from tests.support.postgres import free_port
 
 FOOTING = Path(sys.executable).with_name("footing")
@@ -64,6 +65,7 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
+    travel.arrive()
     sys.argv = [str(FOOTING), *arguments]
     from api.cli import app  # noqa: PLC0415  # in the forked process, which has it already
 

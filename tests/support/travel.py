@@ -1,0 +1,27 @@
+"""Another hour and day for every test and every server: `TEST_NOW=2028-02-29T12:00:00Z make test`.
+
+No test may depend on when it runs; this shows it.
+"""
+
+import datetime
+import os
+import time
+
+import time_machine
+
+NOW = "TEST_NOW"
+OFFSET = "TEST_TIME_OFFSET"
+
+
+def depart() -> None:
+    """Let this process live at the time that was asked for; those it starts find how far away."""
+    if OFFSET not in os.environ:
+        asked = datetime.datetime.fromisoformat(os.environ[NOW])
+        os.environ[OFFSET] = str(asked.timestamp() - time.time())
+    arrive()
+
+
+def arrive() -> None:
+    """Let this process live at the time of the one that started it."""
+    if OFFSET in os.environ:
+        time_machine.travel(time.time() + float(os.environ[OFFSET]), tick=True).start()
