@@ -173,8 +173,15 @@ def build(
             content=content,
         )
         answers["content", language] = (dump(bundle), JSON, None)
+    before = {} if previous is None else previous.bodies
     bodies = {
-        (path, language): make_body(data, media_type=media_type, language=language or None, tag=tag)
+        (path, language): make_body(
+            data,
+            media_type=media_type,
+            language=language or None,
+            tag=tag,
+            before=before.get((path, language)),
+        )
         for (path, language), (data, media_type, tag) in answers.items()
     }
     return Release(name, document_hash, catalogue, deleted, bodies)

@@ -61,14 +61,17 @@ def make_body(
     language: str | None = None,
     tag: str | None = None,
     quick: bool = False,
+    before: Body | None = None,
 ) -> Body:
-    """Prepare some bytes to be served; `tag` replaces their hash as the stem of the ETag."""
-    return Body(
-        media_type,
-        language,
-        tag or sha256(data)[:32],
-        MappingProxyType(compress(data, quick=quick)),
-    )
+    """Prepare some bytes to be served; `tag` replaces their hash as the stem of the ETag.
+
+    `before` is what was served in their place: the same bytes are not compressed again.
+    """
+    if before is not None and before.codings[IDENTITY] == data:
+        codings = before.codings
+    else:
+        codings = MappingProxyType(compress(data, quick=quick))
+    return Body(media_type, language, tag or sha256(data)[:32], codings)
 
 
 @cached_if_short

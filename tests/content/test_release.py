@@ -19,6 +19,8 @@ from api.content.release import Release, build, catalogue_of, document_of
 from api.content.rule_set import rule_set_document, rule_set_hash
 from api.content.vocabulary import ReviewStatus
 from api.core.config import Settings
+from api.http import conditional
+from api.http.conditional import compress
 from api.main import create_app
 from tests.content.seed_folder import SeedFolder
 from tests.support import databases
@@ -299,3 +301,22 @@ def test_a_release_is_named_by_what_its_answers_say(small: Catalogue) -> None:
     fresh = build(without(small, "tips"))
     assert second.hash != fresh.hash
     assert second.bodies["tips", "en"] == fresh.bodies["tips", "en"]
+
+
+def test_what_is_as_it_was_in_the_release_before_is_not_compressed_again(
+    small: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = build(small)
+    changed = replace(small, tips=small.tips[:1])
+    expected = build(changed)
+    compressed: list[bytes] = []
+
+    def counted(data: bytes, *, quick: bool = False) -> dict[str, bytes]:
+        compressed.append(data)
+        return compress(data, quick=quick)
+
+    monkeypatch.setattr(conditional, "compress", counted)
+    made = build(changed, before)
+    assert 0 < len(compressed) < len(made.bodies) / 2
+    same = before.bodies.keys() & made.bodies.keys() - {("content", "en")}
+    assert {key: made.bodies[key] for key in same} == {key: expected.bodies[key] for key in same}
