@@ -36,7 +36,7 @@ from api.journal.refusals import wants_decision
 from api.journal.router import REPORTS
 from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
-from api.journal.sync_router import BATCHES
+from api.journal.sync_router import BATCHES, batching
 from api.journal.sync_router import router as sync_router
 from api.journal.sync_schemas import MAX_BATCH_VALUES
 from api.migrations import require_head
@@ -45,7 +45,7 @@ from api.participants.schedule_router import router as schedule_router
 from api.privacy.exports import Exports
 from api.privacy.router import router as privacy_router
 from api.triage.deps import last_resort
-from api.triage.router import EVALUATIONS
+from api.triage.router import EVALUATIONS, evaluating
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
 
@@ -184,10 +184,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     for router in (
         content_router,
         triage_router,
+        evaluating,
         participants_router,
         schedule_router,
         journal_router,
         reporting_router,
+        batching,
         sync_router,
         plans_router,
         privacy_router,

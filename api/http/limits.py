@@ -15,7 +15,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 
 from api.core.config import Settings, open_rate_storage
-from api.core.errors import Problem, RateLimited
+from api.core.errors import Problem, RateLimited, WrongTokenKind
 
 # How long a Redis that did not answer is left alone.
 AWAY_SECONDS = 5
@@ -23,6 +23,11 @@ AWAY_SECONDS = 5
 FAILED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE}
 
 log = structlog.get_logger(__name__)
+
+
+def proves_nothing(problem: Problem) -> bool:
+    """Tell whether a call is refused for what it brings as a proof of who is calling."""
+    return problem.status in FAILED or isinstance(problem, WrongTokenKind)
 
 
 class Limiter:
@@ -112,18 +117,22 @@ async def counting_failures(
     try:
         yield
     except Problem as refused:
-        if refused.status in FAILED:
+        if proves_nothing(refused):
             limiter: Limiter = request.app.state.limiter
             told = await limiter.hit(item, name, caller_address(request), shared=True)
             refused.headers.update(told)
         raise
 
 
+async def count_public(request: Request) -> dict[str, str]:
+    """Count a call that computes something and needs no token, by address; refuse one too many."""
+    limiter: Limiter = request.app.state.limiter
+    return await limiter.hit(limiter.public, "public", caller_address(request))
+
+
 async def limit_public(request: Request, response: Response) -> None:
     """Limit calls that compute something and need no token, by address."""
-    limiter: Limiter = request.app.state.limiter
-    headers = await limiter.hit(limiter.public, "public", caller_address(request))
-    response.headers.update(headers)
+    response.headers.update(await count_public(request))
 
 
 async def limit_enrolment(request: Request, response: Response) -> None:

@@ -65,7 +65,7 @@ class ProblemDetails(BaseModel):
         dict[str, Any] | None,
         Field(
             description="What the person is told to do all the same, where they asked for that: "
-            "on an evaluation that can't be read, and on a symptom report that is not stored. "
+            "on an evaluation that is refused, and on symptom reports that are not stored. "
             "Show it like any other. Else null."
         ),
     ]

@@ -1,55 +1,50 @@
 """What journal handlers ask for: the caller's journal, and the language to answer them in.
 
-And the route of reports, whose sender is told what to do also where the report is refused.
+And the routes of reports, whose senders are told what to do also where they are refused.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+import datetime
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi import Depends
 
 from api.content.deps import AcceptLanguage, CurrentRelease, Lang
-from api.core.errors import Problem
-from api.http.deps import CurrentClock, Db, ReadDb
+from api.content.release import Release
+from api.http.deps import CurrentClock, Db
 from api.http.languages import choose_language
-from api.http.problems import from_validation
-from api.journal.refusals import REFUSED, decide_on_refused
+from api.journal.refusals import decide_on_batch, decide_on_refused
 from api.journal.writing import Writing
-from api.participants.deps import ReadingCaller, WritingCaller, require_storage_consent
-from api.participants.service import language_of, lock_participant
-from api.triage.deps import CurrentRules, KnownRuleSets, language_asked_for
+from api.participants.deps import Caller, ReadingCaller, WritingCaller, require_storage_consent
+from api.participants.service import lock_participant
+from api.triage.deps import AnsweringRoute, CurrentRules, KnownRuleSets
+from api.triage.evaluation import Json
+from api.triage.rules import RuleSet
 
 
-async def get_own_language(
-    request: Request,
-    db: Db,
+def _own_language(caller: Caller, release: Release, lang: str | None, accept_language: str) -> str:
+    """Choose what was asked for now, else the language of the enrolment."""
+    return choose_language(lang, accept_language or caller.language, release.languages)
+
+
+def get_own_language(
     caller: WritingCaller,
     release: CurrentRelease,
     lang: Lang = None,
     accept_language: AcceptLanguage = "",
 ) -> str:
-    """Choose what was asked for now, else the language of the enrolment."""
-    if not lang and not accept_language:
-        accept_language = await language_of(db, caller.participant_id)
-    language = choose_language(lang, accept_language, release.languages)
-    # For the answer to what is refused after this.
-    request.state.own_language = language
-    return language
+    """Choose the language of an answer to somebody known."""
+    return _own_language(caller, release, lang, accept_language)
 
 
-async def get_own_language_for_reading(
-    request: Request,
-    db: ReadDb,
+def get_own_language_for_reading(
     caller: ReadingCaller,
     release: CurrentRelease,
     lang: Lang = None,
     accept_language: AcceptLanguage = "",
 ) -> str:
     """Choose the same where nothing is written."""
-    return await get_own_language(request, db, caller, release, lang, accept_language)
+    return _own_language(caller, release, lang, accept_language)
 
 
 OwnLanguage = Annotated[str, Depends(get_own_language, scope="function")]
@@ -87,39 +82,21 @@ StoringJournal = Annotated[Writing, Depends(get_storing, scope="function")]
 ReadingLanguage = Annotated[str, Depends(get_own_language_for_reading, scope="function")]
 
 
-class ReportRoute(APIRoute):
-    """The route of a symptom report: a refusal holds a decision on what of the report is usable."""
+class ReportRoute(AnsweringRoute):
+    """The route of a symptom report."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler: what it raises leaves with a decision."""
-        handle = super().get_route_handler()
-
-        async def answered(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except Problem as problem:
-                await _tell(request, problem)
-                raise
-            except RequestValidationError as raised:
-                invalid = from_validation(raised)
-                await _tell(request, invalid)
-                raise invalid from raised
-
-        return answered
+    def decide(
+        self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
+    ) -> Json | None:
+        """Decide on what can be used of the report."""
+        return decide_on_refused(rule_set, sent, language, now)
 
 
-async def _tell(request: Request, problem: Problem) -> None:
-    """Put a decision beside the refusal of a report; its body was read before."""
-    if problem.status not in REFUSED or not problem.body_usable:
-        return
-    sent = None
-    with contextlib.suppress(ValueError):  # there may be no body at all
-        sent = await request.json()
-    state = request.app.state
-    language = getattr(request.state, "own_language", None)
-    problem.decision = decide_on_refused(
-        state.rule_sets.of(state.release),
-        sent,
-        language or language_asked_for(request.scope, state.release.languages),
-        state.clock.now(),
-    )
+class BatchRoute(AnsweringRoute):
+    """The route of a batch: one that is refused as a whole has no receipts to say what to do."""
+
+    def decide(
+        self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
+    ) -> Json | None:
+        """Return the strictest decision on what can be used of the reports."""
+        return decide_on_batch(rule_set, sent, language, now)

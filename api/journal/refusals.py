@@ -1,42 +1,62 @@
-"""What a person is told whose report is not stored: a decision on what of it can be used. Pure.
+"""What a person is told whose reports are not stored: a decision on what of them can be used. Pure.
 
 It is made without any history, and has no id: nothing of it is kept.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-import structlog
 
 from api.core.errors import Problem
 from api.journal.schemas import NewSymptomReport
+from api.journal.sync_schemas import MAX_ITEMS
 from api.triage.cautious import cautious_outcome
-from api.triage.evaluation import Json, decide
-from api.triage.reports import case_of_sent
+from api.triage.evaluation import Json, ranks
+from api.triage.refusals import decide_on_usable, is_decided_on
 from api.triage.rules import RuleSet
 from api.triage.schemas import ReportFields
 
-# A report that was read and is not stored; and whatever else keeps one from being read at all.
-# Not 401: whoever has no valid token asks for an evaluation, which needs none.
-REFUSED = frozenset({403, 409, 410, 422})
-UNREADABLE = frozenset({413, 415, 431, 500})
+# Whatever else keeps a report from being read at all.
+UNREADABLE = frozenset({413, 415, 500})
 # What of a report no decision is made on.
 BESIDE = frozenset(NewSymptomReport.model_fields) - frozenset(ReportFields.model_fields)
-
-log = structlog.get_logger(__name__)
+REPORTS_IN_BATCH = "symptom_reports"
 
 
 def wants_decision(problem: Problem) -> bool:
     """Tell whether whoever sent a report is told what to do beside this problem."""
-    return problem.status in REFUSED | UNREADABLE
+    return is_decided_on(problem) or problem.status in UNREADABLE
 
 
 def decide_on_refused(rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime) -> Json:
     """Decide on what can be used of a report; what is none gets the cautious outcome."""
-    if isinstance(sent, Mapping):
-        try:
-            return decide(rule_set, case_of_sent(rule_set, sent, language, now, beside=BESIDE))[0]
-        except Exception:  # a fault of ours, which must not leave anybody without an answer
-            log.exception("can't decide on a refused report")
-    return cautious_outcome(rule_set, language, now)
+    return decide_on_usable(rule_set, sent, language, now, beside=BESIDE)
+
+
+def decide_on_batch(
+    rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
+) -> Json | None:
+    """Return the strictest decision on the reports of a batch; None where it brings none."""
+    reports = sent.get(REPORTS_IN_BATCH) if isinstance(sent, Mapping) else None
+    if reports is None or reports == []:
+        return None
+    if not isinstance(reports, list):
+        return cautious_outcome(rule_set, language, now)
+    rank = ranks(rule_set)
+    strictest: Json | None = None
+    for said in _each(rule_set, reports, language, now):
+        if strictest is None or rank[said["level"]] > rank[strictest["level"]]:
+            strictest = said
+        if rank[strictest["level"]] == max(rank.values()):
+            break
+    return strictest
+
+
+def _each(
+    rule_set: RuleSet, reports: Sequence[Any], language: str, now: datetime.datetime
+) -> Iterator[Json]:
+    for sent in reports[:MAX_ITEMS]:
+        yield decide_on_refused(rule_set, sent, language, now)
+    if len(reports) > MAX_ITEMS:
+        # No batch may hold so many, and nobody looks at the rest of them.
+        yield cautious_outcome(rule_set, language, now)

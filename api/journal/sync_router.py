@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from api.http.deps import ReadDb
 from api.http.pages import DEFAULT_LIMIT
 from api.journal import batches, changes
-from api.journal.deps import ReadingLanguage, StoringJournal
+from api.journal.deps import BatchRoute, ReadingLanguage, StoringJournal
 from api.journal.router import PageCursor, PageLimit
 from api.journal.sync_schemas import (
     Batch,
@@ -19,13 +19,15 @@ from api.triage.deps import CurrentRules
 
 BATCHES = "/v1/batches"
 router = APIRouter(tags=["journal"])
+batching = APIRouter(tags=["journal"], route_class=BatchRoute)
 
 
-@router.post(BATCHES)
+@batching.post(BATCHES)
 async def upload_batch(journal: StoringJournal, batch: Batch) -> BatchReceipts:
     """Upload what was kept offline; each record gets a receipt, and none holds up another.
 
-    Send it again as often as you like: what was stored before is a `duplicate`.
+    Send it again as often as you like: what was stored before is a `duplicate`. A batch that is
+    refused as a whole gets one decision for all of its reports, in the problem: the strictest.
     """
     return await batches.take(journal, batch)
 

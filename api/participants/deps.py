@@ -34,6 +34,8 @@ class Caller:
 
     participant_id: uuid.UUID
     device_id: uuid.UUID
+    # The one of the enrolment.
+    language: str
 
 
 def failures_counted(request: Request) -> contextlib.AbstractAsyncContextManager[None]:
@@ -48,10 +50,10 @@ async def read_credentials(request: Request, credentials: Credentials) -> Device
         message = "Send the device token as Authorization: Bearer …"
         raise NotAuthenticated(message, headers=CHALLENGE)
     text = credentials.credentials
-    if token_kind(text) in {"clinician_key", "access_token"}:
-        message = "A clinician's key opens aggregates, never a participant's calls."
-        raise WrongTokenKind(message)
     async with failures_counted(request):
+        if token_kind(text) in {"clinician_key", "access_token"}:
+            message = "A clinician's key opens aggregates, never a participant's calls."
+            raise WrongTokenKind(message)
         token = read_token(text)
         if token is None:
             raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
@@ -79,9 +81,11 @@ async def authenticate_for_writing(
     """Look the token up in the transaction that will write."""
     async with failures_counted(request):
         found = await service.verify(db, token, service.WRITING)
+    # For what is refused from here on: the person is told what to do in their own language.
+    request.state.own_language = found.language
     await count_call(request, response, token)
     await service.note_use(db, token, found)
-    return Caller(token.participant_id, token.device_id)
+    return Caller(token.participant_id, token.device_id, found.language)
 
 
 async def authenticate_for_erasing(
@@ -89,9 +93,9 @@ async def authenticate_for_erasing(
 ) -> Caller:
     """Look the token up once nobody else is writing, in the transaction that will erase."""
     async with failures_counted(request):
-        await service.verify(db, token, service.ERASING)
+        found = await service.verify(db, token, service.ERASING)
     await count_call(request, response, token)
-    return Caller(token.participant_id, token.device_id)
+    return Caller(token.participant_id, token.device_id, found.language)
 
 
 def require_storage_consent(*, given: bool) -> None:
@@ -118,7 +122,7 @@ async def admit_reader(request: Request, db: AsyncSession, token: DeviceToken) -
             # Who reads does not wait for who writes: the next call notes it.
             if not is_outage(error):
                 raise
-    return Caller(token.participant_id, token.device_id)
+    return Caller(token.participant_id, token.device_id, found.language)
 
 
 async def authenticate_for_reading(

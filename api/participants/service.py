@@ -88,6 +88,8 @@ class Verified:
     pending: bool
     # The participant's first call ever, which has to be noted.
     first_call: bool
+    # The one they enrolled with.
+    language: str
 
 
 # How a call keeps hold of its participant until it is done, where it does. One that writes lets
@@ -109,6 +111,7 @@ async def verify(db: AsyncSession, token: DeviceToken, hold: Hold | None = None)
             DEVICES.c.pending_hash,
             DEVICES.c.revoked_at,
             PARTICIPANTS.c.used,
+            PARTICIPANTS.c.language,
         )
         .join(PARTICIPANTS, PARTICIPANTS.c.participant_id == DEVICES.c.participant_id)
         .where(own)
@@ -121,7 +124,7 @@ async def verify(db: AsyncSession, token: DeviceToken, hold: Hold | None = None)
     elif row.revoked_at is None:
         pending = token.matches(row.pending_hash)
         if pending or token.matches(row.secret_hash):
-            return Verified(pending, not row.used)
+            return Verified(pending, not row.used, row.language)
     # The same answer for all that fails: it tells nobody which ids exist.
     raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
 

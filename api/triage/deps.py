@@ -1,20 +1,28 @@
 """What triage handlers ask for: the rule set in force, compiled, and any other.
 
-And what the app answers in their place where they can't: nobody goes without an answer.
+And what is answered where they refuse or can't: nobody goes without an answer.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+import datetime
+from abc import abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, QueryParams
 
 from api.content.deps import CurrentRelease
 from api.content.release import Release
 from api.core.errors import InvalidRequest, Problem
 from api.http.languages import choose_language
+from api.http.limits import count_public
+from api.http.problems import from_validation
 from api.triage.cautious import cautious_outcome
+from api.triage.evaluation import Json
+from api.triage.refusals import decide_on_usable, is_decided_on
 from api.triage.rules import RuleSet
 from api.triage.service import RuleSets
 
@@ -40,8 +48,13 @@ CurrentRules = Annotated[RuleSet, Depends(get_rule_set)]
 
 
 def language_asked_for(scope: Mapping[str, Any], available: tuple[str, ...]) -> str:
-    """Choose the language of an answer to a request that may be refused for whatever it holds."""
+    """Choose the language of an answer to a request that may be refused for whatever it holds.
+
+    Where none is asked for it is `own_language` of the request's state: the one of the enrolment,
+    once it is known who is calling.
+    """
     accepted = Headers(raw=scope["headers"]).get("accept-language", "")[:MAX_ACCEPT_LANGUAGE]
+    accepted = accepted or scope.get("state", {}).get("own_language", "")
     asked = QueryParams(scope["query_string"]).get("lang")
     with contextlib.suppress(InvalidRequest):
         return choose_language(asked, accepted, available)
@@ -66,3 +79,70 @@ def last_resort(
         return cautious_outcome(state.rule_sets.of(release), language, state.clock.now())
 
     return decide
+
+
+class AnsweringRoute(APIRoute):
+    """A route whose caller asks what to do: what it refuses is answered with a decision as well.
+
+    Its router is included by the app itself: nested in another one, requests would be logged
+    without the prefix of that.
+    """
+
+    @abstractmethod
+    def decide(
+        self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
+    ) -> Json | None:
+        """Decide on what can be used of a body that is refused, whatever it holds."""
+
+    async def admit(self, request: Request) -> Mapping[str, str]:  # noqa: ARG002  # for others
+        """Refuse a call before anything is computed for it, or return headers of its answer."""
+        return {}
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler: what it raises leaves with a decision."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            headers = await self.admit(request)
+            try:
+                response = await handle(request)
+            except Problem as problem:
+                await self._tell(request, problem)
+                raise
+            except RequestValidationError as raised:
+                invalid = from_validation(raised)
+                await self._tell(request, invalid)
+                raise invalid from raised
+            response.headers.update(headers)
+            return response
+
+        return answered
+
+    async def _tell(self, request: Request, problem: Problem) -> None:
+        """Put a decision beside a refusal; the body was read before."""
+        if not is_decided_on(problem) or not problem.body_usable:
+            return
+        sent = None
+        with contextlib.suppress(ValueError):  # there may be no body at all
+            sent = await request.json()
+        state = request.app.state
+        problem.decision = self.decide(
+            state.rule_sets.of(state.release),
+            sent,
+            language_asked_for(request.scope, state.release.languages),
+            state.clock.now(),
+        )
+
+
+class EvaluationRoute(AnsweringRoute):
+    """The route of evaluations."""
+
+    async def admit(self, request: Request) -> Mapping[str, str]:
+        """Count the call first: a refused one is decided on as well, and no cheaper."""
+        return await count_public(request)
+
+    def decide(
+        self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
+    ) -> Json | None:
+        """Decide as if nothing but the body had been sent."""
+        return decide_on_usable(rule_set, sent, language, now)

@@ -11,10 +11,9 @@ from api.core.canonical import canonical
 from api.core.errors import NotFound
 from api.http.conditional import JSON, respond
 from api.http.deps import CurrentClock, ReadDb
-from api.http.limits import PublicLimit
 from api.http.openapi import content_responses
 from api.triage import schemas
-from api.triage.deps import CurrentRules, KnownRuleSets
+from api.triage.deps import CurrentRules, EvaluationRoute, KnownRuleSets
 from api.triage.evaluation import decide
 from api.triage.reports import case_of_sent
 from api.triage.service import path_of
@@ -22,6 +21,7 @@ from api.triage.vectors import PATH
 
 EVALUATIONS = "/v1/triage/evaluations"
 router = APIRouter(prefix="/v1/triage", tags=["triage"])
+evaluating = APIRouter(prefix="/v1/triage", tags=["triage"], route_class=EvaluationRoute)
 
 RuleSetHash = Annotated[
     str, Path(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])
@@ -58,24 +58,21 @@ async def get_stored_rule_set(
     return respond(request, body, max_age=IMMUTABLE_MAX_AGE, immutable=True)
 
 
-@router.post("/evaluations", response_model=schemas.Decision)
+@evaluating.post("/evaluations", response_model=schemas.Decision)
 async def evaluate_report(
     rule_set: CurrentRules,
     language: CurrentLanguage,
     clock: CurrentClock,
     report: schemas.TriageReport,
-    response: Response,
-    _: PublicLimit,
 ) -> Response:
     """Get a decision for a report. Nothing is stored, and no token is needed.
 
     Every JSON object is answered with a decision. What can't be used counts as not answered, is
-    listed in `ignored`, and never leaves an all-clear. Where the body can't be read at all, the
-    problem holds the cautious outcome, in the form of a decision.
+    listed in `ignored`, and never leaves an all-clear. Where something else is refused, such as the
+    language, the problem holds the decision on the body; where that can't be read at all, the
+    cautious outcome, in the form of a decision.
     """
     case = case_of_sent(rule_set, report.sent, language, clock.now())
     decision, _outcome = decide(rule_set, case)
     # The canonical bytes: what a phone with the same rule set computes offline.
-    headers = {**response.headers, "Content-Language": language}
-    headers.pop("content-length", None)
-    return Response(canonical(decision), headers=headers, media_type=JSON)
+    return Response(canonical(decision), headers={"Content-Language": language}, media_type=JSON)

@@ -204,6 +204,26 @@ def test_content_and_health_are_never_limited(database_url: str, make_client: Ap
         assert [client.get(path).status_code for _ in range(3)] == [200, 200, 200]
 
 
+def test_a_token_of_another_kind_counts_as_one_that_proves_wrong(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(
+        database_url=database_url, rate_limit_participant="2/hour", rate_limit_clinician="2/hour"
+    )
+    phone = Phone(client)
+    phone.enrol()
+    for path, token in (
+        ("/v1/symptom-reports", "fc_whatever"),
+        ("/v1/aggregates", phone.token),
+    ):
+        headers = {"Authorization": f"Bearer {token}"}
+        answers = [client.get(path, headers=headers) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [403, 403, 429]
+        assert "RateLimit" not in answers[0].headers
+    # Whoever proves who they are is let in all the same.
+    assert phone.get("/v1/symptom-reports").status_code == 200
+
+
 # In Redis, for several workers.
 
 

@@ -24,9 +24,17 @@ NUMB = {"saddle_numbness": "yes"}
 Refusal = Callable[[Phone, Json], httpx.Response]
 
 
-def withdraw_consent(phone: Phone, body: Json) -> httpx.Response:
+def withdraw(phone: Phone) -> None:
     consent = {"version": CONSENT_VERSION, "storage": False, "research": False}
     assert phone.put("/v1/me/consent", consent).status_code == 200
+
+
+def erase(phone: Phone) -> None:
+    assert phone.delete("/v1/me").status_code == 200
+
+
+def withdraw_consent(phone: Phone, body: Json) -> httpx.Response:
+    withdraw(phone)
     return phone.post_report(body)
 
 
@@ -36,7 +44,7 @@ def send_other_content(phone: Phone, body: Json) -> httpx.Response:
 
 
 def erase_first(phone: Phone, body: Json) -> httpx.Response:
-    assert phone.delete("/v1/me").status_code == 200
+    erase(phone)
     return phone.post_report(body)
 
 
@@ -124,13 +132,20 @@ def test_whoever_is_not_let_in_gets_no_decision_but_an_evaluation(phone: Phone) 
     assert evaluated(phone, body)["level"] == "emergency"
 
 
-def test_a_clinicians_key_is_refused_and_the_report_answered(
+def test_nor_does_a_clinicians_key_which_is_nobodys_who_reports(
     phone: Phone, database_url: str, clock: FakeClock
 ) -> None:
-    headers = {"Authorization": f"Bearer {give_key(database_url, clock)}"}
-    response = phone.client.post("/v1/symptom-reports", json=phone.report(NUMB), headers=headers)
-    assert response.status_code == 403
-    assert response.json()["decision"]["level"] == "emergency"
+    report = phone.report(NUMB)
+    for key in (give_key(database_url, clock), "fc_whatever"):
+        headers = {"Authorization": f"Bearer {key}"}
+        for path, body in (
+            ("/v1/symptom-reports", report),
+            ("/v1/batches", {"symptom_reports": [report]}),
+        ):
+            response = phone.client.post(path, json=body, headers=headers)
+            assert response.status_code == 403
+            assert response.json()["decision"] is None
+    assert evaluated(phone, report)["level"] == "emergency"
 
 
 @pytest.mark.parametrize(
@@ -184,12 +199,45 @@ def test_it_speaks_the_language_that_was_asked_for_or_else_the_one_of_the_enrolm
     assert response.json()["decision"]["language"] == language
 
 
-def batch(phone: Phone, *reports: Any) -> list[Json]:
-    response = phone.client.post(
+@pytest.mark.parametrize("address", ["?foo=1", "?lang=xx", "?lang=xx&foo=1", "?lang="])
+@pytest.mark.parametrize("path", ["/v1/symptom-reports", "/v1/batches"])
+def test_the_language_of_the_enrolment_is_kept_whatever_the_address_says(
+    database_url: str, make_client: AppMaker, path: str, address: str
+) -> None:
+    phone = Phone(make_client(database_url=database_url))
+    phone.enrol(language="es-MX")
+    report = phone.report(NUMB)
+    body = report if path == "/v1/symptom-reports" else {"symptom_reports": [report]}
+    response = phone.client.post(path + address, json=body, headers=phone.headers)
+    assert response.status_code == 422
+    decision = response.json()["decision"]
+    assert (decision["level"], decision["language"]) == ("emergency", "es")
+
+
+def test_a_fault_of_ours_is_told_in_the_language_of_the_enrolment_as_well(
+    database_url: str, make_client: AppMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    phone = Phone(make_client(database_url=database_url))
+    phone.enrol(language="es")
+    monkeypatch.setattr("api.journal.service.decide", fail)
+    response = phone.post_report(phone.report(NUMB))
+    assert response.status_code == 500
+    assert response.json()["decision"]["language"] == "es"
+
+
+def send_batch(phone: Phone, body: Any) -> httpx.Response:
+    return phone.client.post(
         "/v1/batches",
-        content=json.dumps({"symptom_reports": reports}),
+        content=json.dumps(body),
         headers={**phone.headers, "Content-Type": "application/json"},
     )
+
+
+def batch(phone: Phone, *reports: Any) -> list[Json]:
+    response = send_batch(phone, {"symptom_reports": reports})
     assert response.status_code == 200, response.text
     receipts: list[Json] = response.json()["receipts"]
     return receipts
@@ -223,13 +271,75 @@ def test_the_receipt_of_a_refused_report_says_what_to_do(phone: Phone) -> None:
     assert receipts[6]["decision_headline"] == "We could not check your answers"
 
 
+@pytest.mark.parametrize(
+    ("status", "before", "beside"),
+    [
+        (403, withdraw, {}),
+        (410, erase, {}),
+        (422, None, {"mood": "low"}),
+        (422, None, {"clearances": [{}] * 501}),
+        (422, None, {"sessions": [{}] * 499}),
+    ],
+    ids=["withdrawn", "erased", "unknown field", "too many of a kind", "too many together"],
+)
+def test_a_batch_refused_as_a_whole_is_answered_with_the_strictest_decision_on_its_reports(
+    phone: Phone, status: int, before: Callable[[Phone], None] | None, beside: Json
+) -> None:
+    mild, numb = phone.report({"radiating_pain": "left"}), odd(phone.report(NUMB), headache="yes")
+    if before is not None:
+        before(phone)
+    response = send_batch(phone, {"symptom_reports": [mild, numb], **beside})
+    assert response.status_code == status
+    decision = response.json()["decision"]
+    assert Decision.model_validate(decision).model_dump(mode="json") == decision
+    assert decision["level"] == "emergency"
+    assert decision["id"] is None
+    assert decision == evaluated_report(phone, numb)
+
+
+def evaluated_report(phone: Phone, body: Json) -> Json:
+    """Evaluate what is reported, without the fields of a record."""
+    return evaluated(phone, {"answers": body["answers"]})
+
+
+@pytest.mark.parametrize(
+    ("reports", "level"),
+    [
+        ([{"answers": {"radiating_pain": "left"}}, {}], "see_professional"),
+        # What is no report is doubt, and more of them than anybody looks at is as well.
+        ([{"answers": {"radiating_pain": "left"}}, None], "urgent"),
+        ({"answers": NUMB}, "urgent"),
+        ([{"answers": NUMB}] + [{}] * 500, "emergency"),
+        ([{}] * 500 + [{"answers": NUMB}], "urgent"),
+    ],
+    ids=["two", "no report", "no list", "too many", "too many to look at"],
+)
+def test_doubt_about_the_reports_of_a_refused_batch_asks_for_care(
+    phone: Phone, reports: Any, level: str
+) -> None:
+    withdraw(phone)
+    response = send_batch(phone, {"symptom_reports": reports})
+    assert response.status_code in {403, 422}
+    assert response.json()["decision"]["level"] == level
+
+
+@pytest.mark.parametrize("body", [{}, {"symptom_reports": []}, {"symptom_reports": None}, [], None])
+def test_a_refused_batch_without_reports_is_answered_without_a_decision(
+    phone: Phone, body: Any
+) -> None:
+    withdraw(phone)
+    response = send_batch(phone, body)
+    assert response.status_code in {403, 422}
+    assert response.json()["decision"] is None
+
+
 def test_a_fault_of_ours_leaves_nobody_without_an_answer(
     phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("api.journal.refusals.decide", fail)
+    monkeypatch.setattr("api.triage.refusals.decide", fail)
     with structlog.testing.capture_logs() as logs:
         decision = phone.post_report(phone.report(NUMB, mood="low")).json()["decision"]
         assert decision["actions"][0]["code"] == "cannot_evaluate"

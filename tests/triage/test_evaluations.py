@@ -478,7 +478,6 @@ UNREADABLE: dict[str, Json] = {
     "no UTF-8": {"content": b'{"answers": "\xff"}', "status": 422},
     "too much": {"content": b'"' + b"x" * 2**20 + b'"', "status": 413},
     "another media type": {"content": "a=1", "status": 415, "Content-Type": "text/plain"},
-    "an unknown language": {"content": "{}", "status": 422, "lang": "fr"},
 }
 
 
@@ -490,7 +489,6 @@ def test_what_cannot_be_read_gets_the_cautious_outcome_in_the_problem(
     response = content_client.post(
         "/v1/triage/evaluations",
         content=sent["content"],
-        params={"lang": sent["lang"]} if "lang" in sent else None,
         headers={
             "Content-Type": sent.get("Content-Type", "application/json"),
             "Accept-Language": "es-MX",
@@ -506,6 +504,48 @@ def test_what_cannot_be_read_gets_the_cautious_outcome_in_the_problem(
     assert decision["id"] is None
     assert decision["language"] == "es"
     assert decision["rule_set_hash"] == rule_set.hash
+
+
+# What is refused beside a body that can be read.
+BESIDE_THE_BODY: dict[str, Json] = {
+    "an unknown parameter": {"params": {"foo": "1"}},
+    "an unknown language": {"params": {"lang": "xx"}},
+    "no end of languages": {"headers": {"Accept-Language": "es," * 500}},
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_THE_BODY)
+def test_what_is_refused_for_its_address_or_headers_is_decided_on_all_the_same(
+    content_client: TestClient, name: str
+) -> None:
+    body = {"pain_score": 11, "answers": {"saddle_numbness": "yes"}}
+    asked: Json = {"headers": {"Accept-Language": "es"}} | BESIDE_THE_BODY[name]
+    response = content_client.post("/v1/triage/evaluations", json=body, **asked)
+    assert response.status_code == 422
+    decision = response.json()["decision"]
+    assert Decision.model_validate(decision).model_dump(mode="json") == decision
+    assert decision["level"] == "emergency"
+    assert "E01" in fired_rules(decision)
+    assert decision["ignored"] == [{"pointer": "/pain_score", "code": "invalid_value"}]
+    assert decision == evaluate(content_client, body, **{"Accept-Language": "es"})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"json": {}, **beside} for beside in BESIDE_THE_BODY.values()),
+        {"content": "{", "headers": {"Content-Type": "application/json"}},
+    ],
+    ids=[*BESIDE_THE_BODY, "no JSON"],
+)
+def test_a_refused_evaluation_counts_like_any_other(
+    database_url: str, make_client: AppMaker, asked: Json
+) -> None:
+    client = make_client(database_url=database_url, rate_limit_public="1/hour")
+    assert client.post("/v1/triage/evaluations", **asked).status_code == 422
+    refused = client.post("/v1/triage/evaluations", **asked)
+    assert refused.status_code == 429
+    assert refused.json()["decision"]["actions"][0]["code"] == "cannot_evaluate"
 
 
 def test_whoever_asks_too_often_gets_the_cautious_outcome_as_well(

@@ -1,0 +1,48 @@
+"""What a person is told whose request is refused: a decision on what of it can be used. Pure.
+
+It is made without any history, and has no id: nothing of it is kept.
+"""
+
+import datetime
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import structlog
+
+from api.core.errors import Problem, WrongTokenKind
+from api.triage.cautious import cautious_outcome
+from api.triage.evaluation import Json, decide
+from api.triage.reports import case_of_sent
+from api.triage.rules import RuleSet
+
+# Not 401: whoever has no valid token asks for an evaluation, which needs none. Not 429 and 503:
+# to refuse has to stay cheap.
+REFUSED = frozenset({403, 409, 410, 422})
+
+log = structlog.get_logger(__name__)
+
+
+def is_decided_on(problem: Problem) -> bool:
+    """Tell whether what was sent is decided on beside this refusal, if it can be read."""
+    # A clinician's key, or what looks like one, is nobody's who reports.
+    return problem.status in REFUSED and not isinstance(problem, WrongTokenKind)
+
+
+def decide_on_usable(
+    rule_set: RuleSet,
+    sent: Any,
+    language: str,
+    now: datetime.datetime,
+    *,
+    beside: Collection[str] = (),
+) -> Json:
+    """Decide on what can be used of a report; what is none gets the cautious outcome.
+
+    `beside` names fields that are no part of what is decided on, and are passed over.
+    """
+    if isinstance(sent, Mapping):
+        try:
+            return decide(rule_set, case_of_sent(rule_set, sent, language, now, beside=beside))[0]
+        except Exception:  # a fault of ours, which must not leave anybody without an answer
+            log.exception("can't decide on a refused report")
+    return cautious_outcome(rule_set, language, now)
