@@ -10,19 +10,15 @@ from typing import Any
 import structlog
 
 from api.core.errors import Problem
-from api.journal.schemas import NewSymptomReport
 from api.triage.cautious import cautious_outcome
 from api.triage.evaluation import Json, decide
 from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet
-from api.triage.schemas import ReportFields
 
 # A report that was read and is not stored; and whatever else keeps one from being read at all.
 # Not 401: whoever has no valid token asks for an evaluation, which needs none.
 REFUSED = frozenset({403, 409, 410, 422})
 UNREADABLE = frozenset({413, 415, 431, 500})
-# What of a report no decision is made on.
-BESIDE = frozenset(NewSymptomReport.model_fields) - frozenset(ReportFields.model_fields)
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +32,7 @@ def decide_on_refused(rule_set: RuleSet, sent: Any, language: str, now: datetime
     """Decide on what can be used of a report; what is none gets the cautious outcome."""
     if isinstance(sent, Mapping):
         try:
-            return decide(rule_set, case_of_sent(rule_set, sent, language, now, beside=BESIDE))[0]
+            return decide(rule_set, case_of_sent(rule_set, sent, language, now))[0]
         except Exception:  # a fault of ours, which must not leave anybody without an answer
             log.exception("can't decide on a refused report")
     return cautious_outcome(rule_set, language, now)
