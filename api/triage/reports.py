@@ -10,7 +10,7 @@ from api.core.errors import Fault, InvalidRequest
 from api.triage.evaluation import Case, Ignored
 from api.triage.facts import UNKNOWN, Answers
 from api.triage.rules import RuleSet
-from api.triage.schemas import ReportFields
+from api.triage.schemas import COUNTRY_AS_SENT, ReportFields
 
 # Questions with a field of their own; every other one is answered in `answers`.
 FIELDS = ("pain_score", "weeks", "trend", "age_years")
@@ -27,7 +27,7 @@ UNKNOWN_QUESTION = "unknown_question"
 UNKNOWN_CHOICE = "unknown_choice"
 INVALID_VALUE = "invalid_value"
 
-COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
+COUNTRY_CODE = re.compile(COUNTRY_AS_SENT)
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
