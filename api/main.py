@@ -134,6 +134,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
                     *("ETag", "Location", "Retry-After", "X-Request-ID"),
                     *("RateLimit", "RateLimit-Policy"),
                     *("Deprecation", "Sunset", "Link"),
+                    *("Content-Disposition", "Content-Language"),
                 ],
             )
         )

@@ -105,6 +105,13 @@ def database_url(request: pytest.FixtureRequest, benches: Benches) -> str:
 
 
 @pytest.fixture(params=databases.KINDS)
+def own_database(request: pytest.FixtureRequest, templates: Path, tmp_path: Path) -> Iterator[str]:
+    """A database that the test may break, or kill a server on."""
+    with databases.fresh_database(request.param, templates, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(params=databases.KINDS)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without a single table."""
     with databases.empty_database(request.param, tmp_path) as url:

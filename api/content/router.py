@@ -21,6 +21,7 @@ from api.http.pages import (
     encode_cursor,
     unreadable_cursor,
 )
+from api.http.queries import with_any_query
 
 router = APIRouter(prefix="/v1", tags=["content"])
 
@@ -272,6 +273,7 @@ async def get_content(
         "image/svg+xml",
     ),
 )
+@with_any_query
 async def get_media(
     request: Request, release: CurrentRelease, db: ReadDb, name: MediaName
 ) -> Response:

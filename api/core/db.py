@@ -155,7 +155,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
     return engine
 
 
-class Busy(PoolTimeoutError):
+class QueueFull(PoolTimeoutError):
     """Too many transactions wait for a connection already."""
 
 
@@ -171,9 +171,9 @@ class Queue:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Take a place for one transaction, or raise Busy at once."""
+        """Take a place for one transaction, or raise QueueFull at once."""
         if self.taken >= self.places:
-            raise Busy(f"{self.taken} transactions are open or waiting")
+            raise QueueFull(f"{self.taken} transactions are open or waiting")
         self.taken += 1
         try:
             yield

@@ -154,7 +154,7 @@ def _statuses(operation: Json) -> Iterator[int]:
     yield from (int(status) for status in operation["responses"] if _is_problem(status))
     if operation.get("requestBody"):
         yield from (413, 415)
-    # Any call can be asked with a parameter that it doesn't have.
+    # Almost any call can be asked with a parameter that it doesn't have.
     yield 422
     schemes = {name for need in operation["security"] for name in need}
     if schemes:

@@ -9,6 +9,7 @@ from api.core.errors import Unavailable
 from api.core.writable import WriteCheck
 from api.http.fields import ResponseModel
 from api.http.problems import RETRY_SOON
+from api.http.queries import with_any_query
 
 router = APIRouter(tags=["operations"])
 
@@ -27,12 +28,14 @@ class Readiness(ResponseModel):
 
 
 @router.get("/healthz")
+@with_any_query
 async def get_health() -> Health:
     """Tell that the process is alive."""
     return Health(status="ok")
 
 
 @router.get("/readyz")
+@with_any_query
 async def get_readiness(request: Request) -> Readiness:
     """Tell that the database can be read and written, and that a release is loaded."""
     check: WriteCheck = request.app.state.write_check

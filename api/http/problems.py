@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.core import errors
-from api.core.db import Busy, is_outage
+from api.core.db import QueueFull, is_outage
 from api.core.errors import MAX_FAULTS, Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -187,7 +187,7 @@ def from_exception(raised: Exception) -> Problem:
         log.warning("gone while it was being read", exc_info=raised)
         return errors.NotFound("It was deleted a moment ago.")
     if is_outage(raised):
-        if not isinstance(raised, Busy):  # to refuse has to stay cheap
+        if not isinstance(raised, QueueFull):  # to refuse has to stay cheap
             log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(
             "The database can't be reached just now. Nothing was stored; send it again.",

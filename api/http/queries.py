@@ -1,4 +1,7 @@
-"""What is asked for in an address: refused where a call doesn't have it, on every call alike."""
+"""What is asked for in an address: refused where a call doesn't have it, on almost every call."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -10,12 +13,28 @@ from fastapi.security.base import SecurityBase
 from api.core.errors import Fault, refuse
 from api.http.problems import pointer
 
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+_WITH_ANY_QUERY: set[Callable[..., Any]] = set()
+
+
+def with_any_query(call: Call) -> Call:
+    """Let a call be made with whatever is added to its address.
+
+    For addresses that programs which know nothing of this service keep and call: load balancers,
+    calendars and pages with pictures. They add what they like, against caches for instance.
+    """
+    _WITH_ANY_QUERY.add(call)
+    return call
+
 
 def refuse_unknown_parameters(request: Request) -> None:
     """Refuse parameters that a call would pass over, such as a mistyped filter; name each."""
     route = request.scope["route"]
     # Pages are no calls: a browser comes back to one with what an issuer of tokens added.
     if not request.url.query or not isinstance(route, APIRoute) or not route.include_in_schema:
+        return
+    if route.endpoint in _WITH_ANY_QUERY:
         return
     fields = get_flat_params(route.dependant)
     known = sorted(field.alias for field in fields if isinstance(field.field_info, Query))

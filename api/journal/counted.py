@@ -2,8 +2,8 @@
 
 A session and all that corrects it, directly or through other corrections, are one session that was
 practised once. One of them counts: one that nothing corrects, and where several devices have
-corrected the same session, the one of these with the greatest id. That depends on what is stored
-alone, never on what arrived first.
+corrected the same session, the one of these with the greatest id. Of sessions that correct each
+other in a circle none counts. That depends on what is stored alone, never on what arrived first.
 """
 
 import datetime

@@ -8,18 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from api.core.errors import Problem
-from api.journal.schemas import NewSymptomReport
 from api.journal.sync_schemas import MAX_ITEMS
 from api.triage.cautious import cautious_outcome
 from api.triage.evaluation import Json, ranks
 from api.triage.refusals import decide_on_usable, is_decided_on
 from api.triage.rules import RuleSet
-from api.triage.schemas import ReportFields
 
 # Whatever else keeps a report from being read at all.
 UNREADABLE = frozenset({413, 415, 500})
-# What of a report no decision is made on.
-BESIDE = frozenset(NewSymptomReport.model_fields) - frozenset(ReportFields.model_fields)
 REPORTS_IN_BATCH = "symptom_reports"
 
 
@@ -30,7 +26,7 @@ def wants_decision(problem: Problem) -> bool:
 
 def decide_on_refused(rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime) -> Json:
     """Decide on what can be used of a report; what is none gets the cautious outcome."""
-    return decide_on_usable(rule_set, sent, language, now, beside=BESIDE)
+    return decide_on_usable(rule_set, sent, language, now)
 
 
 def decide_on_batch(

@@ -22,7 +22,6 @@ from api.http.pages import MAX_LIMIT, NextCursor
 from api.triage.schemas import (
     AgeYears,
     Answer,
-    Country,
     Decision,
     EngineName,
     Level,
@@ -31,6 +30,7 @@ from api.triage.schemas import (
     ReportFields,
     RuleName,
     SessionAdvice,
+    StoredCountry,
     Trend,
     Weeks,
 )
@@ -229,7 +229,7 @@ class StoredSymptomReport(ResponseModel):
     weeks: Weeks
     trend: Trend
     age_years: AgeYears
-    country: Country
+    country: StoredCountry
     answers: Annotated[
         dict[QuestionId, Answer],
         Field(max_length=200, description="The questions that were answered."),

@@ -15,6 +15,7 @@ from api.http.conditional import make_body, require_current, respond
 from api.http.deps import CurrentClock, Db, ReadDb
 from api.http.limits import PublicLimit
 from api.http.openapi import content_responses
+from api.http.queries import with_any_query
 from api.participants import feeds, schedules, service
 from api.participants.calendars import MEDIA_TYPE
 from api.participants.deps import ReadingCaller, StoringCaller, WritingCaller
@@ -133,6 +134,7 @@ async def end_calendar_feed(caller: WritingCaller, db: Db) -> None:
         {"type": "string", "maxLength": 100_000}, MEDIA_TYPE, example=EXAMPLE_CALENDAR
     ),
 )
+@with_any_query
 async def get_calendar(
     request: Request, release: CurrentRelease, db: ReadDb, address: FeedToken, _: PublicLimit
 ) -> Response:

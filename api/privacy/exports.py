@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from api.core.errors import RateLimited, Unavailable
+from api.http.problems import RETRY_SOON
 
 # An export that is not taken ends with its connection, FOOTING_SEND_TIMEOUT_SECONDS later.
 RETRY_OWN_SECONDS = 10
-RETRY_OTHERS_SECONDS = 2
 
 
 class Exports:
@@ -33,7 +33,7 @@ class Exports:
         if self.preparing >= self.at_once:
             raise Unavailable(
                 "Too many exports are being prepared. Try again later.",
-                headers={"Retry-After": str(RETRY_OTHERS_SECONDS)},
+                headers=RETRY_SOON,
             )
         self.participants.add(participant_id)
         self.preparing += 1

@@ -4,7 +4,7 @@ It is made without any history, and has no id: nothing of it is kept.
 """
 
 import datetime
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -28,21 +28,11 @@ def is_decided_on(problem: Problem) -> bool:
     return problem.status in REFUSED and not isinstance(problem, WrongTokenKind)
 
 
-def decide_on_usable(
-    rule_set: RuleSet,
-    sent: Any,
-    language: str,
-    now: datetime.datetime,
-    *,
-    beside: Collection[str] = (),
-) -> Json:
-    """Decide on what can be used of a report; what is none gets the cautious outcome.
-
-    `beside` names fields that are no part of what is decided on, and are passed over.
-    """
+def decide_on_usable(rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime) -> Json:
+    """Decide on what can be used of a report; what is none gets the cautious outcome."""
     if isinstance(sent, Mapping):
         try:
-            return decide(rule_set, case_of_sent(rule_set, sent, language, now, beside=beside))[0]
+            return decide(rule_set, case_of_sent(rule_set, sent, language, now))[0]
         except Exception:  # a fault of ours, which must not leave anybody without an answer
             log.exception("can't decide on a refused report")
     return cautious_outcome(rule_set, language, now)

@@ -3,19 +3,21 @@
 import datetime
 import heapq
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api.core.errors import Fault, InvalidRequest
 from api.triage.evaluation import Case, Ignored
 from api.triage.facts import UNKNOWN, Answers
 from api.triage.rules import RuleSet
-from api.triage.schemas import ReportFields
+from api.triage.schemas import COUNTRY_AS_SENT, ReportFields
 
 # Questions with a field of their own; every other one is answered in `answers`.
 FIELDS = ("pain_score", "weeks", "trend", "age_years")
 ANSWERS = "answers"
 COUNTRY = "country"
+# What a stored report has besides, and no decision is made on: a whole report may be evaluated.
+PASSED_OVER = ("id", "reported_at", "local_date", "time_zone", "note", "device_decision")
 # As many of the places that were ignored are listed; each name in one is cut to so much.
 MAX_IGNORED = 50
 MAX_NAME = 64
@@ -25,7 +27,7 @@ UNKNOWN_QUESTION = "unknown_question"
 UNKNOWN_CHOICE = "unknown_choice"
 INVALID_VALUE = "invalid_value"
 
-COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
+COUNTRY_CODE = re.compile(COUNTRY_AS_SENT)
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -33,12 +35,14 @@ def _faults(rule_set: RuleSet, report: ReportFields) -> Iterator[Fault]:
     for name, choice in report.answers.items():
         place = f"/answers/{name.replace('~', '~0').replace('/', '~1')}"
         question = rule_set.questions.get(name)
+        if choice is None:  # the same as left out, whatever its name is
+            continue
         if question is None or name in FIELDS:
             message = "There is no such question in this rule set."
             yield Fault(place, "unknown_question", message)
             continue
         choices = [known["id"] for known in question["choices"]]
-        if choice is not None and choice not in choices:
+        if choice not in choices:
             message = f"There is no such choice; there is {', '.join(choices)}."
             yield Fault(place, "unknown_choice", message)
 
@@ -49,7 +53,8 @@ def read_answers(rule_set: RuleSet, report: ReportFields) -> Answers:
     if faults:
         detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults[:3])
         raise InvalidRequest(detail, faults=faults)
-    return {**{name: getattr(report, name) for name in FIELDS}, **report.answers}
+    given = {name: choice for name, choice in report.answers.items() if choice is not None}
+    return {**{name: getattr(report, name) for name in FIELDS}, **given}
 
 
 class _Reader:
@@ -66,7 +71,7 @@ class _Reader:
         self.ignored.append((_place(names), code))
         self.answers_ignored = self.answers_ignored or answer
 
-    def read(self, sent: Mapping[str, Any], beside: Collection[str]) -> None:
+    def read(self, sent: Mapping[str, Any]) -> None:
         for name, value in sent.items():
             if name in FIELDS and name in self.questions:
                 self.take(name, value, (name,))
@@ -74,7 +79,7 @@ class _Reader:
                 self.read_answers(value)
             elif name == COUNTRY:
                 self.read_country(value)
-            elif name not in beside:
+            elif name not in PASSED_OVER:
                 # An answer that stands in the wrong place was still meant as one.
                 self.ignore(name, code=UNKNOWN_FIELD, answer=name in self.questions)
 
@@ -85,6 +90,8 @@ class _Reader:
             self.ignore(ANSWERS, code=INVALID_VALUE)
             return
         for name, value in given.items():
+            if value is None:  # the same as left out, whatever its name is
+                continue
             if name in FIELDS or name not in self.questions:
                 self.ignore(ANSWERS, name, code=UNKNOWN_QUESTION)
             else:
@@ -135,15 +142,13 @@ def case_of_sent(
     sent: Mapping[str, Any],
     language: str,
     now: datetime.datetime,
-    *,
-    beside: Collection[str] = (),
 ) -> Case:
     """Read any JSON object as a report; what can't be used counts as not answered, and is listed.
 
-    `beside` names fields that are no part of what is decided on, and are passed over.
+    The fields that only a stored report has are no part of what is decided on.
     """
     reader = _Reader(rule_set)
-    reader.read(sent, beside)
+    reader.read(sent)
     first = heapq.nsmallest(MAX_IGNORED, reader.ignored, key=_in_order)
     ignored = Ignored(tuple(first), len(reader.ignored), reader.answers_ignored)
     return Case(reader.answers, language, now, country=reader.country, ignored=ignored)

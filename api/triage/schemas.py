@@ -81,14 +81,19 @@ AgeYears = Annotated[
     Annotated[int, Field(ge=0, le=120, json_schema_extra=INT32), WHOLE] | None,
     Field(examples=[42]),
 ]
+COUNTRY_AS_SENT = r"^[A-Za-z]{2}$"
 Country = Annotated[
     Annotated[
         str,
-        Field(pattern=r"^[A-Za-z]{2}$", max_length=2, min_length=2),
+        Field(pattern=COUNTRY_AS_SENT, max_length=2, min_length=2),
         AfterValidator(str.upper),
     ]
     | None,
     Field(description="ISO 3166-1 alpha-2; stored in capitals.", examples=["ES"]),
+]
+CountryCode = Annotated[str, Field(min_length=2, max_length=2, pattern=r"^[A-Z]{2}$")]
+StoredCountry = Annotated[
+    CountryCode | None, Field(description="ISO 3166-1 alpha-2.", examples=["ES"])
 ]
 # Not checked as a Name: what a client sends here is looked up, and the refusal names it.
 QuestionId = Annotated[str, Field(max_length=64)]
@@ -376,7 +381,7 @@ class RuleSetPhrases(ResponseModel):
 class RuleSetCountry(ResponseModel):
     """Whom to call in one country; where none is listed, the phrase `emergency_number` is used."""
 
-    country: Annotated[str, Field(min_length=2, max_length=2, pattern=r"^[A-Z]{2}$")]
+    country: CountryCode
     emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
     urgent_service: Texts | None
     source_ids: SourceIds

@@ -13,6 +13,7 @@ from api.core.clock import Clock
 from api.core.db import insert_once
 from api.core.errors import NotReady, Unavailable
 from api.http.conditional import IDENTITY, Body, make_body
+from api.http.problems import RETRY_SOON
 from api.triage.models import WITHDRAWN
 from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
 
@@ -114,7 +115,7 @@ class RuleSets:
         successor = await self.find(db, name)
         if successor is None or successor.engine != ENGINE:
             message = "The rule set was withdrawn a moment ago. Send it again."
-            raise Unavailable(message, headers={"Retry-After": "2"})
+            raise Unavailable(message, headers=RETRY_SOON)
         return successor
 
     async def find(self, db: AsyncSession, name: str) -> RuleSet | None:

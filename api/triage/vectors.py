@@ -79,7 +79,7 @@ ALONE: Mapping[str, Answers] = {
 # be used.
 ODD: Mapping[str, Json] = {
     "ignored-question": {"answers": {"headache": "yes"}},
-    "ignored-question-of-no-value": {"answers": {"a/b~c": None}},
+    "ignored-question-of-an-odd-name": {"answers": {"a/b~c": False}},
     "ignored-choice": {"answers": {"night_pain": "often"}},
     "ignored-choice-of-another-kind": {"answers": {"one_leg_swelling": True}},
     "ignored-field-in-answers": {"answers": {"pain_score": "9"}},
@@ -98,6 +98,16 @@ ODD: Mapping[str, Json] = {
     "ignored-names-cut-short": {"answers": {"~" * 70: "yes"}, "\uff5e\U0001f600/" * 30: 1},
     "understood-country-in-lower-case": {"country": "gb", "answers": {"fever": "yes"}},
     "understood-unknown": {"weeks": "unknown", "trend": "unknown"},
+    "understood-null-for-what-nobody-asks": {"answers": {"headache": None, "weeks": None}},
+    "understood-whole-report": {
+        "id": "0193b1c4-2a10-7b3d-9c55-1f2e3d4c5b6a",
+        "reported_at": "2026-11-22T10:00:00+01:00",
+        "local_date": "2026-11-22",
+        "time_zone": "Europe/Madrid",
+        "note": None,
+        "device_decision": {"level": "self_care", "rule_set_hash": "0" * 64},
+        "answers": {"fever": "yes"},
+    },
 }
 COUNTRIES = ("GB", "ES", "US", "ZZ")
 SESSIONS = ((None, None), (3, 4), (3, 5), (None, 6), (None, 7), (5, None), (4, 9), (9, 8))

@@ -109,11 +109,6 @@ def test_a_line_that_is_no_report_is_named(footing: Footing, tmp_path: Path) -> 
     assert "reports.jsonl:2: not a report" in result.stderr
 
 
-def decision_of(phone: Phone, report: Json) -> Json:
-    decision: Json = phone.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
-    return decision
-
-
 def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_anew(
     footing: Footing, make_client: AppMaker, database_url: str, corrected_seed: Path
 ) -> None:
@@ -138,7 +133,7 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_ane
     assert "see_professional -> urgent" in done.stdout
     assert done.stdout.endswith("1 decisions were made again.\n")
 
-    again = decision_of(phone, report)
+    again = phone.decision_on(report)
     assert again["level"] == "urgent"
     details = phone.get(f"/v1/decisions/{wrong['id']}").json()
     assert details["decision"] == wrong

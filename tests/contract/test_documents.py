@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -525,6 +526,8 @@ def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
         ("/v1/sessions", session | {"ended_at": "2026-11-22T01:00:00Z"}),
         ("/v1/symptom-reports", phone.report({"fever": "perhaps"})),
         ("/v1/batches", {"sessions": [None] * 300, "symptom_reports": [None] * 300}),
+        ("/v1/batches", {"sessions": [None]}),
+        ("/v1/symptom-reports", phone.report(pain_score=math.nan)),
         ("/v1/sessions", session),
         ("/v1/sessions", session | {"pain_after": 9}),
     )
@@ -549,6 +552,9 @@ def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
         assert response.status_code < 500, (method, url, request, response.text)
         if response.status_code >= 400:
             codes.update(error["code"] for error in response.json()["errors"])
+        elif url == "/v1/batches":
+            receipts = response.json()["receipts"]
+            codes.update(receipt["code"] for receipt in receipts if receipt.get("code"))
     return codes
 
 

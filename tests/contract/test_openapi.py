@@ -191,6 +191,15 @@ def test_head_is_answered_but_not_listed(document: Json) -> None:
     }
 
 
+def test_a_country_is_taken_in_any_letters_and_answered_in_capitals(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    taken, answered = (
+        schemas[name]["properties"]["country"]["pattern"]
+        for name in ("NewSymptomReport", "StoredSymptomReport")
+    )
+    assert (taken, answered) == ("^[A-Za-z]{2}$", "^[A-Z]{2}$")
+
+
 def test_every_schema_has_a_type(document: Json) -> None:
     typed = {"type", "$ref", "const", "enum"}
     assert not [place for place, schema in all_schemas(document) if not typed & schema.keys()]

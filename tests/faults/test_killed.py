@@ -5,15 +5,12 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.faults.conftest import SETTINGS
 from tests.faults.stored_records import assert_stored, stored_ids
-from tests.support import databases
 from tests.support.offline import Entry, OfflinePhone, key_of
 from tests.support.postgres import free_port
 from tests.support.server import running_server
@@ -21,12 +18,6 @@ from tests.support.server import running_server
 # So often the server has to die before it has answered, within so many attempts.
 DEATHS, ATTEMPTS = 2, 8
 SOONEST, LATEST = 0.05, 1.0
-
-
-@pytest.fixture(params=databases.KINDS)
-def database_url(request: pytest.FixtureRequest, templates: Path, tmp_path: Path) -> Iterator[str]:
-    with databases.fresh_database(request.param, templates, tmp_path) as url:
-        yield url
 
 
 def five_hundred(phone: OfflinePhone) -> list[Entry]:
@@ -41,7 +32,7 @@ def five_hundred(phone: OfflinePhone) -> list[Entry]:
 
 
 def test_a_server_killed_within_a_batch_of_five_hundred_loses_nothing_and_doubles_nothing(
-    database_url: str, tmp_path: Path
+    own_database: str, tmp_path: Path
 ) -> None:
     moments = random.Random()  # noqa: S311  # other moments in every run: they are what is tested
     port = free_port()
@@ -52,12 +43,12 @@ def test_a_server_killed_within_a_batch_of_five_hundred_loses_nothing_and_double
         phone = OfflinePhone(client)
         waiting: list[Entry] = []
         while outcomes["no answer"] < DEATHS and outcomes.total() < 2 * ATTEMPTS:
-            with running_server(database_url, tmp_path, port, **SETTINGS) as server:
+            with running_server(own_database, tmp_path, port, **SETTINGS) as server:
                 if not phone.token:
                     phone.enrol()
                 if waiting:
                     acknowledged += settle(phone, waiting)
-                    assert_stored(database_url, phone, acknowledged)
+                    assert_stored(own_database, phone, acknowledged)
                 single = phone.session()
                 assert phone.post_session(single).status_code == 201
                 acknowledged.append(("session", single))
@@ -72,15 +63,15 @@ def test_a_server_killed_within_a_batch_of_five_hundred_loses_nothing_and_double
                 except httpx.TransportError:
                     outcomes["no answer"] += 1
                 killer.join()
-            stored = set(stored_ids(database_url, phone))
+            stored = set(stored_ids(own_database, phone))
             # All of the batch, or nothing of it.
             of_batch = stored & set(map(key_of, waiting))
             assert len(of_batch) in {0, len(waiting)}
             outcomes["stored" if of_batch else "not stored"] += 1
             assert stored - of_batch == set(map(key_of, acknowledged))
-        with running_server(database_url, tmp_path, port, **SETTINGS):
+        with running_server(own_database, tmp_path, port, **SETTINGS):
             acknowledged += settle(phone, waiting)
-            assert_stored(database_url, phone, acknowledged)
+            assert_stored(own_database, phone, acknowledged)
     assert outcomes["no answer"] == DEATHS, outcomes
 
 

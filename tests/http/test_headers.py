@@ -96,6 +96,7 @@ def test_a_configured_origin_is_admitted_and_no_other(
         assert response.headers["Access-Control-Allow-Origin"] == "https://app.example"
         exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
         assert exposed >= {"ETag", "RateLimit", "RateLimit-Policy", "Retry-After"}
+        assert exposed >= {"Content-Disposition", "Content-Language"}
         assert "access-control-allow-credentials" not in response.headers
         stranger = client.get(path, headers={"Origin": "https://evil.example"})
         assert "access-control-allow-origin" not in stranger.headers

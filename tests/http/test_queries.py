@@ -17,7 +17,14 @@ from tests.support.clock import FakeClock
 from tests.support.phone import Json, Phone
 
 DOCUMENT: Json = json.loads(json.dumps(create_app(Settings()).openapi()))
-CALLS = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
+# Kept and called by programs that know nothing of this service.
+ADDRESSES = ("/healthz", "/readyz", "/v1/media/{name}", "/v1/calendars/{address}.ics")
+CALLS = [
+    (method, path)
+    for path, item in DOCUMENT["paths"].items()
+    for method in item
+    if path not in ADDRESSES
+]
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +67,16 @@ def test_a_parameter_that_a_call_does_not_have_is_named(
     # Whoever may not call at all is told that, and nothing else.
     needs_token = {} not in DOCUMENT["paths"][path][method]["security"]
     assert call().status_code == (401 if needs_token else 422)
+
+
+def test_an_address_that_others_keep_works_whatever_they_add_to_it(phone: Phone) -> None:
+    drawing = phone.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
+    assert phone.put("/v1/me/schedule", phone.schedule()).is_success
+    feed = phone.post("/v1/me/schedule/feed").json()["path"]
+    for address in ("/healthz", "/readyz", drawing, feed):
+        plain, added = (phone.client.get(address + query) for query in ("", "?v=1&lang=xx"))
+        assert (plain.status_code, added.status_code) == (200, 200), address
+        assert added.headers.get("ETag") == plain.headers.get("ETag")
 
 
 def test_a_mistyped_filter_does_not_return_everything(content_client: TestClient) -> None:

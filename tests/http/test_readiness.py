@@ -18,13 +18,6 @@ from tests.support.phone import Phone
 from tests.support.server import running_server
 
 
-@pytest.fixture
-def own_database(request: pytest.FixtureRequest, templates: Path, tmp_path: Path) -> Iterator[str]:
-    """A database that the test may break."""
-    with databases.fresh_database(request.param, templates, tmp_path) as url:
-        yield url
-
-
 @contextlib.contextmanager
 def full_disk(pid: int, file: Path) -> Iterator[None]:
     """Let no file of the process grow beyond a file's size, as on a disk without room."""

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from api.core.db import Busy, Queue
+from api.core.db import Queue, QueueFull
 from tests.conftest import AppMaker
 from tests.support import databases
 from tests.support.phone import Phone
@@ -107,7 +107,7 @@ def test_a_place_is_given_back_whatever_happens() -> None:
         with pytest.raises(LookupError), queue.place():
             raise LookupError
     with queue.place(), queue.place():
-        with pytest.raises(Busy), queue.place():
+        with pytest.raises(QueueFull), queue.place():
             pass
         assert queue.taken == 2
     assert queue.taken == 0

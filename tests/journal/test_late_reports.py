@@ -22,17 +22,12 @@ def reports_over_two_months(phone: Phone) -> list[Json]:
     return made
 
 
-def current(phone: Phone, report: Json) -> Json:
-    decision: Json = phone.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
-    return decision
-
-
 def test_a_late_report_makes_a_new_linked_decision(phone: Phone) -> None:
     first, _, third, _ = reports_over_two_months(phone)
     early = phone.post_report(third).json()["decision"]
     assert early["history_facts"] == []
     phone.post_report(first)
-    now = current(phone, third)
+    now = phone.decision_on(third)
     assert now["history_facts"] == ["persistent_in_history"]
     assert "P04" in {reason["rule_id"] for reason in now["reasons"]}
     assert now["id"] != early["id"]
@@ -57,7 +52,7 @@ def test_whatever_the_order_of_arrival_the_current_decisions_are_the_same(
         outcomes.append(
             [
                 (decision["level"], decision["history_facts"], decision["reasons"])
-                for decision in (current(phone, report) for report in made)
+                for decision in (phone.decision_on(report) for report in made)
             ]
         )
     assert all(outcome == outcomes[0] for outcome in outcomes)
@@ -67,12 +62,12 @@ def test_whatever_the_order_of_arrival_the_current_decisions_are_the_same(
 def test_a_late_pain_free_report_ends_the_episode_again(phone: Phone) -> None:
     first, second, third, _ = reports_over_two_months(phone)
     phone.post_report(third)
-    before = current(phone, third)["id"]
+    before = phone.decision_on(third)["id"]
     phone.post_report(first)
-    assert current(phone, third)["history_facts"] == ["persistent_in_history"]
+    assert phone.decision_on(third)["history_facts"] == ["persistent_in_history"]
     phone.post_report(second | {"pain_score": 0})
-    assert current(phone, third)["history_facts"] == []
-    assert current(phone, third)["id"] == before
+    assert phone.decision_on(third)["history_facts"] == []
+    assert phone.decision_on(third)["id"] == before
 
 
 def test_a_hold_that_a_late_report_speaks_against_is_as_in_an_upload_in_order(
@@ -99,11 +94,11 @@ def test_late_reports_together_change_those_behind_the_last_of_them_too(phone: P
     first, second, third, _ = reports_over_two_months(phone)
     phone.post_report(third)
     phone.post_report(first)
-    assert current(phone, third)["history_facts"] == ["persistent_in_history"]
+    assert phone.decision_on(third)["history_facts"] == ["persistent_in_history"]
     milder = phone.report(pain_score=2, reported_at="2026-09-15T10:00:00Z", local_date="2026-09-15")
     late = {"symptom_reports": [milder, second | {"pain_score": 0}]}
     phone.client.post("/v1/batches", json=late, headers=phone.headers)
-    assert current(phone, third)["history_facts"] == []
+    assert phone.decision_on(third)["history_facts"] == []
 
 
 def test_every_decision_replays_to_the_same_bytes(phone: Phone) -> None:
@@ -111,7 +106,7 @@ def test_every_decision_replays_to_the_same_bytes(phone: Phone) -> None:
     for report in reversed(made):
         phone.post_report(report)
     for report in made:
-        decision = current(phone, report)
+        decision = phone.decision_on(report)
         replayed = phone.client.post(
             f"/v1/decisions/{decision['id']}/replay", headers=phone.headers
         )

@@ -36,6 +36,7 @@ SAME_REPORTS: list[Json] = [
     {"time_zone": "UTC+05:30"},
     {"reported_at": "2026-11-22T11:00+0100"},
     {"weeks": None, "answers": {"fever": "no", "night_pain": None}},
+    {"answers": {"fever": "no", "headache": None, "weeks": None}},
     {"device_decision": None, "note": None},
 ]
 

@@ -84,6 +84,11 @@ class Phone:
             "/v1/symptom-reports", json=body, headers={**self.headers, **headers}
         )
 
+    def decision_on(self, report: Json) -> Json:
+        """Get the decision that counts now for a report."""
+        decision: Json = self.get(f"/v1/symptom-reports/{report['id']}").json()["decision"]
+        return decision
+
     def get(self, path: str, **params: Any) -> httpx.Response:
         return self.client.get(path, params=params, headers=self.headers)
 

@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 from api.content.catalogue import Catalogue
 from api.content.loading import load_catalogue
 from api.core.config import SEED_FOLDER
+from api.journal.schemas import NewSymptomReport
 from api.triage.reports import FIELDS
 from api.triage.rules import RuleSet
-from api.triage.schemas import Decision
+from api.triage.schemas import Decision, ReportFields
 from tests.conftest import AppMaker
 from tests.triage.reports import (
     Json,
@@ -391,7 +392,7 @@ BESIDE_THE_POINT: list[tuple[Json, str, str]] = [
     ({"country": "Spain"}, "/country", "invalid_value"),
     ({"country": 34}, "/country", "invalid_value"),
     ({"mood": "low"}, "/mood", "unknown_field"),
-    ({"id": "7"}, "/id", "unknown_field"),
+    ({"app_version": "7"}, "/app_version", "unknown_field"),
 ]
 
 
@@ -454,6 +455,23 @@ def test_plain_meaning_is_understood(content_client: TestClient, rule_set: RuleS
     said = {**plain, "country": "gb", "age_years": "unknown", "pain_score": 3.0}
     assert evaluate(content_client, said) == evaluate(content_client, meant)
     assert evaluate(content_client, {"answers": None}) == evaluate(content_client, {})
+
+
+def test_a_whole_report_can_be_evaluated_as_it_is(
+    content_client: TestClient, rule_set: RuleSet
+) -> None:
+    report = mild_report(rule_set)
+    beside = set(NewSymptomReport.model_fields) - set(ReportFields.model_fields)
+    assert {"id", "reported_at", "note", "device_decision"} <= beside
+    for value in ("7", None, {"level": "self_care"}):
+        whole = {**report, **dict.fromkeys(beside, value)}
+        assert evaluate(content_client, whole) == evaluate(content_client, report)
+
+
+def test_null_is_no_answer_whatever_it_is_the_answer_to(content_client: TestClient) -> None:
+    told = {"answers": {"saddle_numbness": "yes", "headache": None, "weeks": None}}
+    without = {"answers": {"saddle_numbness": "yes"}}
+    assert evaluate(content_client, told) == evaluate(content_client, without)
 
 
 def test_a_number_beyond_all_bounds_is_taken_for_no_answer(content_client: TestClient) -> None:

@@ -30,6 +30,16 @@ def test_a_report_is_answered_with_its_decision(phone: Phone) -> None:
     assert phone.get(f"/v1/symptom-reports/{body['id']}").json() == stored
 
 
+def test_null_for_a_question_that_nobody_asks_is_no_answer(phone: Phone) -> None:
+    stored = phone.post_report(phone.report({**LEFT_LEG, "headache": None, "weeks": None}))
+    assert stored.status_code == 201
+    assert stored.json()["answers"] == LEFT_LEG
+    replay = phone.client.post(
+        f"/v1/decisions/{stored.json()['decision']['id']}/replay", headers=phone.headers
+    )
+    assert replay.json()["identical"] is True
+
+
 def test_a_report_without_answers_is_stored_as_incomplete(phone: Phone) -> None:
     response = phone.post_report(phone.report())
     assert response.status_code == 201

@@ -4,6 +4,8 @@ import { isOpen } from './facts.js'
 
 /** Questions with a field of their own; every other one is answered in `answers`. */
 export const FIELDS = ['pain_score', 'weeks', 'trend', 'age_years']
+// What a stored report has besides, and no decision is made on: a whole report may be evaluated.
+const PASSED_OVER = ['id', 'reported_at', 'local_date', 'time_zone', 'note', 'device_decision']
 const MAX_IGNORED = 50
 const MAX_NAME = 64
 const COUNTRY = /^[A-Za-z]{2}$/
@@ -61,6 +63,7 @@ export function readReport (document, report) {
       else {
         for (const [question, answer] of Object.entries(value)) {
           const place = ['answers', question]
+          if (answer === null || answer === undefined) continue
           if (FIELDS.includes(question) || !questions.has(question)) ignore(place, 'unknown_question')
           else take(question, answer, place)
         }
@@ -68,7 +71,7 @@ export function readReport (document, report) {
     } else if (name === 'country') {
       if (typeof value === 'string' && COUNTRY.test(value)) country = value.toUpperCase()
       else if (value !== null && value !== undefined) ignore(['country'], 'invalid_value', false)
-    } else {
+    } else if (!PASSED_OVER.includes(name)) {
       // An answer that stands in the wrong place was still meant as one.
       ignore([name], 'unknown_field', questions.has(name))
     }

@@ -58,6 +58,12 @@ for (const change of [{ country: 'Spain' }, { country: 34 }, { mood: 'low' }]) {
   })
 }
 
+test('a whole report is evaluated as it is, and null is no answer to anything', () => {
+  const beside = { id: '7', reported_at: null, local_date: 1, time_zone: 'x', note: '', device_decision: {} }
+  const decision = decisionOn(withMild({ ...beside, answers: { headache: null, weeks: null } }))
+  assert.deepEqual(decision, decisionOn(BENIGN))
+})
+
 test('a country in lower case and an unknown number are understood', () => {
   const decision = decisionOn(withMild({ country: 'gb', age_years: 'unknown', answers: { fever: 'yes' } }))
   assert.deepEqual(decision.ignored, [])
