@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from api.clinicians.keys import Key, make_key, read_key
 from api.clinicians.models import KEYS
+from api.core.clock import SystemClock
 from api.core.tokens import token_kind
 from tests.clinicians.conftest import Footing
 from tests.conftest import AppMaker
@@ -126,14 +127,16 @@ def test_the_list_shows_every_key_and_whether_it_opens_anything(
     clinician: Clinician, footing: Footing, database_url: str, clock: FakeClock
 ) -> None:
     clinician.get()
+    # The command goes by the clock of the machine.
+    give_key(database_url, SystemClock(), "New", days=9)
     clock.advance(days=-400)
     give_key(database_url, clock, "Long ago", days=1)
     give_key(database_url, clock, "Left", days=366)
     footing("clinician", "revoke", "Left")
     listed = footing("clinician", "list").stdout
     lines = {line[34:42].strip(): line for line in listed.splitlines()}
-    assert set(lines) == {"NAME", "Ward 3", "Long ago", "Left"}
-    assert " valid " in lines["Ward 3"]
+    assert set(lines) == {"NAME", "Ward 3", "New", "Long ago", "Left"}
+    assert " valid " in lines["New"]
     assert lines["Ward 3"].count("2026-11-22T12:00:00Z") == 2, "created and last used"
     assert " expired " in lines["Long ago"]
     assert " revoked " in lines["Left"]
