@@ -245,7 +245,7 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
     stored = []
 
     @settings(
-        max_examples=budget(quick=6, full=400),
+        max_examples=budget(quick=6, full=150),
         deadline=None,
         database=None,
         derandomize=not FULL,
@@ -276,10 +276,10 @@ def test_hundreds_of_sessions_on_one_day_are_read_by_every_operation(
     everything.phone.enrol()
     everything.phone.put("/v1/me/schedule", everything.phone.schedule())
     times = {"started_at": "2026-11-22T08:00:00Z", "ended_at": "2026-11-22T10:00:00Z"}
-    for _ in range(budget(quick=1, full=6)):
+    for _ in range(budget(quick=1, full=3)):
         batch = {"sessions": [everything.phone.session(**times) for _ in range(150)]}
         everything.post("/v1/batches", batch)
-    for _ in range(budget(quick=0, full=6)):
+    for _ in range(budget(quick=0, full=2)):
         batch = {"sessions": [everything.phone.session(**times) for _ in range(500)]}
         everything.post("/v1/batches", batch)
     everything.read()
@@ -305,7 +305,7 @@ def histories(draw: Draw) -> tuple[list[Json], list[Json]]:
 @pytest.mark.fuzz
 def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
     @settings(
-        max_examples=budget(quick=8, full=400),
+        max_examples=budget(quick=8, full=150),
         deadline=None,
         database=None,
         derandomize=not FULL,

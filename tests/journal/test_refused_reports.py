@@ -369,7 +369,7 @@ def test_a_refused_report_is_answered_as_the_evaluation_of_it_is(
     fields = st.sampled_from(["reported_at", "local_date", "time_zone", "note", "device_decision"])
 
     @settings(
-        max_examples=budget(quick=20, full=2000),
+        max_examples=budget(quick=20, full=500),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -1,8 +1,10 @@
 """The export as FHIR: valid, whole, the same figures as the JSON export, and no secret in it."""
 
 import asyncio
+import contextlib
 import datetime
 import json
+import sys
 import tracemalloc
 import uuid
 from collections.abc import Iterator
@@ -406,6 +408,17 @@ def sessions(participant_id: str, count: int, **changes: Any) -> Any:
     return insert(SESSIONS).values(rows)
 
 
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Let nobody look on whose own memory would be counted, such as what measures coverage."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(trace)
+
+
 async def peak_of(settings: Settings, participant_id: str) -> tuple[int, int]:
     """Return the size of an export, and the most memory it took at any moment."""
     database = Database(settings)
@@ -429,9 +442,10 @@ def test_a_longer_life_takes_no_more_memory(client: httpx.Client, database_url: 
         for _ in range(max(1, count // 100)):
             statement = sessions(phone.participant_id, min(100, count), **blank)
             in_database(database_url, statement)
-    asyncio.run(peak_of(settings, warm.participant_id))
-    short_size, short_peak = asyncio.run(peak_of(settings, short.participant_id))
-    long_size, long_peak = asyncio.run(peak_of(settings, long.participant_id))
+    with untraced():
+        asyncio.run(peak_of(settings, warm.participant_id))
+        short_size, short_peak = asyncio.run(peak_of(settings, short.participant_id))
+        long_size, long_peak = asyncio.run(peak_of(settings, long.participant_id))
     assert long_size > 3.5 * short_size
     assert long_peak < 1.5 * short_peak
 
