@@ -15,6 +15,8 @@ from tests.support import databases
 from tests.support.phone import Phone
 from tests.support.server import running_server
 
+pytestmark = pytest.mark.chaos
+
 THREADS = 50
 
 

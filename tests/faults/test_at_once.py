@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import pytest
+
 from tests.faults.stored_records import assert_stored
 from tests.faults.test_lost_answers import Phones, a_week
 from tests.support.offline import Entry
+
+pytestmark = pytest.mark.chaos
 
 Result = TypeVar("Result")
 THREADS = 50

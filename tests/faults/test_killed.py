@@ -8,15 +8,19 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.faults.conftest import SETTINGS
 from tests.faults.stored_records import assert_stored, stored_ids
+from tests.support.budget import budget
 from tests.support.offline import Entry, OfflinePhone, key_of
 from tests.support.postgres import free_port
 from tests.support.server import running_server
 
 # So often the server has to die before it has answered, within so many attempts.
-DEATHS, ATTEMPTS = 2, 8
+DEATHS, ATTEMPTS = budget(quick=(2, 8), full=(20, 80))
+pytestmark = pytest.mark.chaos
+
 SOONEST, LATEST = 0.05, 1.0
 
 

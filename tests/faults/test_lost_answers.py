@@ -12,6 +12,8 @@ from tests.support.line import BadLine
 from tests.support.offline import PATHS, Entry, OfflinePhone
 from tests.support.phone import Json
 
+pytestmark = pytest.mark.chaos
+
 Phones = tuple[OfflinePhone, OfflinePhone]
 
 

@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 from tests.conftest import AppMaker
 from tests.support.phone import Phone
 
+pytestmark = pytest.mark.chaos
+
 HOST = "127.0.0.1"
 
 

@@ -16,6 +16,8 @@ from tests.support import databases
 from tests.support.phone import CONSENT_VERSION, Phone
 from tests.support.server import running_server
 
+pytestmark = pytest.mark.chaos
+
 THREADS = 20
 
 
