@@ -1,5 +1,6 @@
 """Reports as anybody could send them, made at random but the same in every run."""
 
+import copy
 import datetime
 import random
 import uuid
@@ -126,7 +127,8 @@ class ReportGenerator:
         """Make a report of which something can't be used, as any client might send it."""
         report = as_sent(self.case())
         for _ in range(self.random.randint(1, 4)):
-            value = self.random.choice(ODD_VALUES)
+            # A copy: what is put into it must not be in the next report as well.
+            value = copy.deepcopy(self.random.choice(ODD_VALUES))
             name = self.random.choice((*self.questions, *ODD_NAMES))
             if self.random.random() < 0.4:
                 report[name] = value
