@@ -140,8 +140,7 @@ def make_client(clock: FakeClock) -> Iterator[AppMaker]:
 @pytest.fixture
 def client(database_url: str, benches: Benches, clock: FakeClock) -> TestClient:
     """The app on that database, as it is without settings."""
-    assert clock is benches.clock
-    return benches.client(database_url)
+    return benches.client(database_url, clock)
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
 from api.journal.history import in_order
-from api.journal.refusals import decide_on_refused
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.journal.service import Kept
 from api.journal.sync_schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
 from api.triage.evaluation import advise, ranks
+from api.triage.refusals import decide_on_usable
 
 log = structlog.get_logger(__name__)
 RECORD_ID: TypeAdapter[uuid.UUID] = TypeAdapter(RecordId)
@@ -163,7 +163,7 @@ async def _find_levels(writing: Writing, entries: Sequence[Entry]) -> None:
     current = await reading.said_on(writing.db, writing.participant_id, ids)
     for entry in reports:
         if entry.kept is None:
-            said = decide_on_refused(rule_set, entry.sent, language, writing.now)
+            said = decide_on_usable(rule_set, entry.sent, language, writing.now)
             entry.level, entry.headline = said["level"], said["headline"]
         elif entry.kept.decision is not None:
             said = entry.kept.decision

@@ -13,12 +13,13 @@ from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.content.release import Release
 from api.http.deps import CurrentClock, Db
 from api.http.languages import choose_language
-from api.journal.refusals import decide_on_batch, decide_on_refused
+from api.journal.refusals import decide_on_batch
 from api.journal.writing import Writing
 from api.participants.deps import Caller, ReadingCaller, WritingCaller, require_storage_consent
 from api.participants.service import lock_participant
 from api.triage.deps import AnsweringRoute, CurrentRules, KnownRuleSets
 from api.triage.evaluation import Json
+from api.triage.refusals import decide_on_usable
 from api.triage.rules import RuleSet
 
 
@@ -27,7 +28,7 @@ def _own_language(caller: Caller, release: Release, lang: str | None, accept_lan
     return choose_language(lang, accept_language or caller.language, release.languages)
 
 
-def get_own_language(
+async def get_own_language(
     caller: WritingCaller,
     release: CurrentRelease,
     lang: Lang = None,
@@ -37,7 +38,7 @@ def get_own_language(
     return _own_language(caller, release, lang, accept_language)
 
 
-def get_own_language_for_reading(
+async def get_own_language_for_reading(
     caller: ReadingCaller,
     release: CurrentRelease,
     lang: Lang = None,
@@ -89,7 +90,7 @@ class ReportRoute(AnsweringRoute):
         self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
     ) -> Json | None:
         """Decide on what can be used of the report."""
-        return decide_on_refused(rule_set, sent, language, now)
+        return decide_on_usable(rule_set, sent, language, now)
 
 
 class BatchRoute(AnsweringRoute):

@@ -24,11 +24,6 @@ def wants_decision(problem: Problem) -> bool:
     return is_decided_on(problem) or problem.status in UNREADABLE
 
 
-def decide_on_refused(rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime) -> Json:
-    """Decide on what can be used of a report; what is none gets the cautious outcome."""
-    return decide_on_usable(rule_set, sent, language, now)
-
-
 def decide_on_batch(
     rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
 ) -> Json | None:
@@ -52,7 +47,7 @@ def _each(
     rule_set: RuleSet, reports: Sequence[Any], language: str, now: datetime.datetime
 ) -> Iterator[Json]:
     for sent in reports[:MAX_ITEMS]:
-        yield decide_on_refused(rule_set, sent, language, now)
+        yield decide_on_usable(rule_set, sent, language, now)
     if len(reports) > MAX_ITEMS:
         # No batch may hold so many, and nobody looks at the rest of them.
         yield cautious_outcome(rule_set, language, now)

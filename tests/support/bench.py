@@ -58,8 +58,7 @@ class Bench(ABC):
     url: str
     expected: Fingerprint
 
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
+    def __init__(self) -> None:
         self.name = f"b{uuid.uuid4().hex}"
         self.app: FastAPI | None = None
         self.running = contextlib.ExitStack()
@@ -85,12 +84,12 @@ class Bench(ABC):
         if self.app is not None:
             self.app.state.limiter = Limiter(self.app.state.settings)
 
-    def client(self) -> TestClient:
+    def client(self, clock: FakeClock) -> TestClient:
         """Return a client of the app, which is started when it is first asked for."""
         if self.app is None:
             # Nothing but the test happens here while it runs.
             settings = Settings(database_url=self.url, release_poll_seconds=SELDOM_SECONDS)
-            self.app = create_app(settings, self.clock)
+            self.app = create_app(settings, clock)
             first = TestClient(self.app, raise_server_exceptions=False)
             self.portal = self.running.enter_context(first).portal
         client = TestClient(self.app, raise_server_exceptions=False)
@@ -111,8 +110,8 @@ class Bench(ABC):
 class SqliteBench(Bench):
     """A file, which is replaced: nothing of what was in it can stay."""
 
-    def __init__(self, templates: Path, folder: Path, clock: FakeClock) -> None:
-        super().__init__(clock)
+    def __init__(self, templates: Path, folder: Path) -> None:
+        super().__init__()
         self.template = templates / "template.db"
         self.path = folder / f"{self.name}.db"
         self.url = f"sqlite:///{self.path}"
@@ -149,8 +148,8 @@ class SqliteBench(Bench):
 class PostgresBench(Bench):
     """A database whose rows are deleted: to copy one again takes longer than most tests."""
 
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__(clock)
+    def __init__(self) -> None:
+        super().__init__()
         self.url = databases.url_of(self.name)
         self.make()
 
@@ -214,8 +213,8 @@ class Benches:
     def __init__(self, templates: Path, folder: Path) -> None:
         self.clock = FakeClock()
         self.makers: dict[str, Callable[[], Bench]] = {
-            "sqlite": lambda: SqliteBench(templates, folder, self.clock),
-            "postgresql": lambda: PostgresBench(self.clock),
+            "sqlite": lambda: SqliteBench(templates, folder),
+            "postgresql": PostgresBench,
         }
         self.made: dict[str, Bench] = {}
 
@@ -227,10 +226,10 @@ class Benches:
         bench.restore()
         return bench
 
-    def client(self, url: str) -> TestClient:
+    def client(self, url: str, clock: FakeClock) -> TestClient:
         """Return a client of the app on a database."""
         (bench,) = (bench for bench in self.made.values() if bench.url == url)
-        return bench.client()
+        return bench.client(clock)
 
     def __enter__(self) -> Self:
         return self
