@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import gc
 import json
 import sys
 import tracemalloc
@@ -423,10 +424,16 @@ async def peak_of(settings: Settings, participant_id: str) -> tuple[int, int]:
     """Return the size of an export, and the most memory it took at any moment."""
     database = Database(settings)
     size = 0
+    gc.collect()
     tracemalloc.start()
     pieces = service.export_fhir(database, uuid.UUID(participant_id), FakeClock())
+    number = 0
     async for piece in pieces:
         size += len(piece)
+        number += 1
+        if number % 50 == 0:
+            # What is free to go is no memory that the export takes.
+            gc.collect()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     await database.close()
@@ -435,17 +442,19 @@ async def peak_of(settings: Settings, participant_id: str) -> tuple[int, int]:
 
 def test_a_longer_life_takes_no_more_memory(client: httpx.Client, database_url: str) -> None:
     settings = Settings(database_url=database_url)
-    warm, short, long = Phone(client), Phone(client), Phone(client)
-    for phone, count in ((warm, 1), (short, 300), (long, 1200)):
+    short, long = Phone(client), Phone(client)
+    for phone, count in ((short, 300), (long, 1200)):
         phone.enrol()
         blank: Json = {"items": [], "pain_before": None, "pain_after": None, "note": "Easier." * 60}
         for _ in range(max(1, count // 100)):
             statement = sessions(phone.participant_id, min(100, count), **blank)
             in_database(database_url, statement)
     with untraced():
-        asyncio.run(peak_of(settings, warm.participant_id))
-        short_size, short_peak = asyncio.run(peak_of(settings, short.participant_id))
-        long_size, long_peak = asyncio.run(peak_of(settings, long.participant_id))
+        # The lower of two: what is compiled or collected by chance meanwhile is no part of it.
+        (short_size, short_peak), (long_size, long_peak) = (
+            min(asyncio.run(peak_of(settings, phone.participant_id)) for _ in range(2))
+            for phone in (short, long)
+        )
     assert long_size > 3.5 * short_size
     assert long_peak < 1.5 * short_peak
 
