@@ -6,7 +6,7 @@ RUN python -m venv --without-pip /opt/footing
 COPY requirements.lock ./
 RUN sed '/^# Development/,$d' requirements.lock > image.lock \
     && sed -n '/^# Build/,$p' image.lock > build.lock \
-    && pip install --require-hashes --only-binary :all: -r image.lock
+    && pip install --require-hashes --no-deps --only-binary :all: -r image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY api api
 COPY alembic alembic

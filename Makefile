@@ -15,8 +15,9 @@ help: ## Show the targets
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Footing needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv .venv
-	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) check
 	@touch $@
 
 setup: $(STAMP) ## Create .venv with everything that is pinned in requirements.lock
@@ -41,6 +42,7 @@ test: $(STAMP) ## Run every test, on SQLite and on PostgreSQL
 
 # What `make test` tries a little of, in full; docs/developers.md says how long each takes.
 fuzz chaos proof: export TEST_BUDGET = full
+fuzz chaos proof: export PYTEST_TIMEOUT = 3600
 
 fuzz: $(STAMP) ## Try far more generated input than `make test` does, and other input each time
 	$(BIN)/python -m pytest -m fuzz

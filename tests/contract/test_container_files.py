@@ -95,7 +95,7 @@ def test_the_image_takes_the_lock_without_the_development_part(tmp_path: Path) -
     assert "pytest==" in development
     installs = re.findall(r"pip install (.*?)(?:&&|$)", "\n".join(INSTRUCTIONS), re.MULTILINE)
     assert [install.strip() for install in installs] == [
-        "--require-hashes --only-binary :all: -r image.lock",
+        "--require-hashes --no-deps --only-binary :all: -r image.lock",
         "--no-deps --no-build-isolation .",
     ]
 
