@@ -5,7 +5,6 @@ import datetime
 import re
 import shutil
 import signal
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,7 +34,8 @@ from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, in
 from tests.core.stored import execute, in_database, rows
 from tests.support.clock import FakeClock
 from tests.support.postgres import execute as execute_on_postgres
-from tests.support.server import PATIENCE_SECONDS, Forked, environment, footing
+from tests.support.server import Forked, environment, footing
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
 WEEK = datetime.timedelta(days=7)
@@ -245,12 +245,8 @@ def test_a_publisher_that_is_killed_leaves_whole_periods_and_the_next_one_goes_o
     PublicationLog(Path(log)).begin(installation, long_ago)
     env = environment(database_url, publication_log=log)
     process = Forked(["publish"], env, tmp_path, tmp_path / "output")
-    give_up = time.monotonic() + 60
     third = select(PUBLICATIONS.c.id).offset(2)
-    while in_database(database_url, lambda db: db.scalar(third), reading=True) is None:
-        assert process.poll() is None
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    wait_until(lambda: in_database(database_url, lambda db: db.scalar(third), reading=True))
     process.kill()
     assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     killed = {row["id"]: row["kind"] for row in rows(database_url, PUBLICATIONS)}

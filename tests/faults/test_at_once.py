@@ -11,6 +11,7 @@ import pytest
 from tests.faults.stored_records import assert_stored
 from tests.faults.test_lost_answers import Phones, a_week
 from tests.support.offline import Entry
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.chaos
 
@@ -20,7 +21,7 @@ THREADS = 50
 
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
     """Make all calls at the same moment."""
-    barrier = threading.Barrier(len(calls))
+    barrier = threading.Barrier(len(calls), timeout=PATIENCE_SECONDS)
 
     def call(one: Callable[[], Result]) -> Result:
         barrier.wait()

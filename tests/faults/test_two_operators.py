@@ -21,6 +21,7 @@ from tests.core.stored import execute, in_database, rows
 from tests.support import databases
 from tests.support.budget import budget
 from tests.support.server import FOOTING, environment
+from tests.support.waiting import PATIENCE_SECONDS
 
 OPERATORS = 2
 UNUSED = 20
@@ -55,7 +56,7 @@ def operate(
     def run(name: str, url: str) -> tuple[list[int], str, str]:
         monkeypatch.setenv("FOOTING_DATABASE_URL", url)
         monkeypatch.setenv("FOOTING_PUBLICATION_LOG", str(tmp_path / "publications.log"))
-        start = threading.Barrier(OPERATORS)
+        start = threading.Barrier(OPERATORS, timeout=PATIENCE_SECONDS)
 
         def one(_: int) -> int:
             start.wait()

@@ -22,6 +22,7 @@ from tests.conftest import AppMaker
 from tests.support.phone import CONSENT_VERSION, Json, Phone
 from tests.support.postgres import free_port
 from tests.support.server import running_server
+from tests.support.waiting import wait_until_it_listens
 
 ENROLMENT = {
     "time_zone": "Europe/Madrid",
@@ -236,10 +237,7 @@ def redis_on(port: int, folder: Path) -> Iterator[None]:
     options = ("--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder))
     process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
+        wait_until_it_listens(port)
         yield
     finally:
         process.kill()

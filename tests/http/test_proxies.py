@@ -3,9 +3,7 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 from tests.support.phone import Phone
 from tests.support.postgres import free_port
 from tests.support.server import running_server
+from tests.support.waiting import PATIENCE_SECONDS, wait_until_it_listens
 
 SCHEDULE = "/v1/me/schedule"
 CONFIGURATION = """
@@ -53,14 +52,11 @@ def nginx_before(upstream: str, folder: Path) -> Iterator[str]:
     log = folder / "error.log"
     process = subprocess.Popen([program, "-e", str(log), "-c", str(configuration)])
     try:
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
+        wait_until_it_listens(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait()
+        process.wait(PATIENCE_SECONDS)
 
 
 def test_a_plan_read_through_a_proxy_that_compresses_can_be_changed(

@@ -17,8 +17,9 @@ from api.core.db import Queue, QueueFull
 from tests.conftest import AppMaker
 from tests.support import databases
 from tests.support.phone import Phone
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 20.0
+DATABASE_TIMEOUT_SECONDS = 20.0
 LONGEST_REFUSAL_SECONDS = 2.0
 
 
@@ -44,7 +45,7 @@ def sessions_held(database_url: str) -> Iterator[None]:
 
     thread = threading.Thread(target=lambda: asyncio.run(hold()))
     thread.start()
-    held.wait()
+    assert held.wait(PATIENCE_SECONDS)
     try:
         yield
     finally:
@@ -60,7 +61,7 @@ def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
         database_url=database_url,
         database_pool_size=1,
         database_max_waiting=2,
-        database_timeout_seconds=PATIENCE_SECONDS,
+        database_timeout_seconds=DATABASE_TIMEOUT_SECONDS,
     )
     app: Any = client.app
     phone = Phone(client)
@@ -69,8 +70,7 @@ def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
     with ThreadPoolExecutor(3) as pool:
         with sessions_held(database_url):
             answers = [pool.submit(phone.post_session, body) for body in waiting]
-            while app.state.database.writes.taken < 3:
-                time.sleep(0.01)
+            wait_until(lambda: app.state.database.writes.taken == 3)
             capsys.readouterr()
             started = time.monotonic()
             response = phone.post_session(refused)

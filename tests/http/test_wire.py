@@ -16,13 +16,14 @@ import pytest
 from tests.support import databases
 from tests.support.phone import CONSENT_VERSION, Phone
 from tests.support.server import Server, running_server
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 0.6
+TIMEOUT_SECONDS = 0.6
 MAX_CONNECTIONS = 12
 SETTINGS = {
-    "header_timeout_seconds": str(PATIENCE_SECONDS),
-    "body_timeout_seconds": str(PATIENCE_SECONDS),
-    "send_timeout_seconds": str(PATIENCE_SECONDS),
+    "header_timeout_seconds": str(TIMEOUT_SECONDS),
+    "body_timeout_seconds": str(TIMEOUT_SECONDS),
+    "send_timeout_seconds": str(TIMEOUT_SECONDS),
     "max_connections": str(MAX_CONNECTIONS),
     "rate_limit_public": "10000/minute",
 }
@@ -31,8 +32,6 @@ EVALUATE = (
 )
 CHUNKED = EVALUATE + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: footing\r\n"
-# Loaded machines are slow, and none of this is about how fast.
-LONG_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def dial(server: Server) -> Iterator[Callable[..., socket.socket]]:
             line = stack.enter_context(socket.socket())
             if small:
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            line.settimeout(LONG_SECONDS)
+            line.settimeout(PATIENCE_SECONDS)
             line.connect((address.hostname, address.port))
             return line
 
@@ -75,13 +74,6 @@ def connections_of(server: Server) -> int:
     states = {f"socket:[{row.split()[9]}]": row.split()[3] for row in rows}
     listening = "0A"
     return sum(states.get(name, listening) != listening for name in found)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONG_SECONDS
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def everything(line: socket.socket) -> bytes:
@@ -125,7 +117,9 @@ def healthy(line: socket.socket) -> bool:
     line.sendall(HEALTH + b"\r\n")
     received = b""
     while not received.endswith(b'{"status":"ok"}'):
-        received += line.recv(65536)
+        data = line.recv(65536)
+        assert data, received
+        received += data
     return received.startswith(b"HTTP/1.1 200 ")
 
 
@@ -149,7 +143,7 @@ def test_headers_that_drip_are_given_up_as_well(dial: Dial) -> None:
         for byte in HEALTH + b"X-Slow: " + b"x" * 1000:
             line.sendall(bytes([byte]))
             time.sleep(0.02)
-            if time.monotonic() - started > 3 * PATIENCE_SECONDS:
+            if time.monotonic() - started > 3 * TIMEOUT_SECONDS:
                 break
     assert_refused(everything(line), 408, "request_timeout")
 
@@ -189,8 +183,8 @@ def test_a_body_that_is_slow_but_steady_is_taken(dial: Dial) -> None:
     started = time.monotonic()
     for byte in content:
         line.sendall(bytes([byte]))
-        time.sleep(PATIENCE_SECONDS / 15)
-    assert time.monotonic() - started > PATIENCE_SECONDS
+        time.sleep(TIMEOUT_SECONDS / 15)
+    assert time.monotonic() - started > TIMEOUT_SECONDS
     assert line.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 

@@ -15,6 +15,7 @@ from tests.core.stored import rows
 from tests.support import databases
 from tests.support.phone import CONSENT_VERSION, Phone
 from tests.support.server import running_server
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.chaos
 
@@ -44,7 +45,7 @@ def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def at_once(work: Callable[[int], httpx.Response]) -> list[httpx.Response]:
-    barrier = threading.Barrier(THREADS)
+    barrier = threading.Barrier(THREADS, timeout=PATIENCE_SECONDS)
 
     def run(number: int) -> httpx.Response:
         barrier.wait()

@@ -3,21 +3,19 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from tests.support.postgres import SUPERUSER, free_port
+from tests.support.waiting import wait_until_it_listens
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 # Fewer than the clients have connections, so that transactions really change places.
 SERVER_CONNECTIONS = 3
-PATIENCE_SECONDS = 20
 
 
 @contextlib.contextmanager
@@ -53,20 +51,9 @@ max_client_conn = 200
         [PROGRAM, "--quiet", str(folder / "pgbouncer.ini")], user=user, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_until_it_listens(port, process, folder / "log")
+        wait_until_it_listens(port)
         yield url.set(port=port).render_as_string(hide_password=False)
     finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        process.kill()
+        process.wait()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_until_it_listens(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        said = log.read_text("utf-8") if log.exists() else "nothing"
-        assert process.poll() is None, said
-        assert time.monotonic() < give_up, said
-        time.sleep(0.02)

@@ -8,10 +8,11 @@ environment, folder and output, which can be killed like any other.
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,9 @@ import httpx
 
 from tests.support import travel
 from tests.support.postgres import free_port
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 FOOTING = Path(sys.executable).with_name("footing")
-PATIENCE_SECONDS = 60
-POLL_SECONDS = 0.02
 
 forkserver = multiprocessing.get_context("forkserver")
 forkserver.set_forkserver_preload(
@@ -58,6 +58,7 @@ def _become(
     arguments: Sequence[str], env: dict[str, str], folder: str, stdout: str, stderr: str
 ) -> None:
     """Turn a forked process into the command."""
+    threading.Thread(target=_end_with_the_test, daemon=True).start()
     out = os.open(stdout, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     err = out if stderr == stdout else os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
@@ -70,6 +71,14 @@ def _become(
     from api.cli import app  # noqa: PLC0415  # in the forked process, which has it already
 
     app()
+
+
+def _end_with_the_test() -> None:
+    """Leave nothing behind of a test that was killed because it hung."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Forked:
@@ -179,16 +188,19 @@ def stopping(server: Server) -> Iterator[None]:
         yield
     finally:
         server.process.terminate()
-        server.process.wait(PATIENCE_SECONDS)
+        try:
+            server.process.wait(PATIENCE_SECONDS)
+        finally:
+            server.process.kill()
 
 
 def wait_until_ready(server: Server) -> None:
     """Wait until a server answers that it can serve."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < give_up:
+
+    def is_ready() -> bool:
         assert server.process.poll() is None, server.log
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{server.url}/readyz").status_code == httpx.codes.OK:
-                return
-        time.sleep(POLL_SECONDS)
-    raise AssertionError(server.log)
+            return httpx.get(f"{server.url}/readyz").status_code == httpx.codes.OK
+        return False
+
+    wait_until(is_ready, lambda: server.log)
