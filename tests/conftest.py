@@ -1,6 +1,7 @@
 """Every test runs the real app over HTTP, on a real SQLite and on a real PostgreSQL."""
 
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -67,8 +68,11 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def plain_logs() -> None:
-    """Write exceptions as production does; structlog's own way takes seconds for each."""
+def plain_logs() -> Iterator[None]:
+    """Write exceptions as production does; structlog's own way takes seconds for each.
+
+    A command that is called in this process would set up the logs of every test after it.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -77,6 +81,18 @@ def plain_logs() -> None:
             structlog.processors.JSONRenderer(),
         ]
     )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", lambda **_: None)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_log_handlers() -> Iterator[None]:
+    """Take back the handlers of a command: they write to what was captured of one test."""
+    root = logging.getLogger()
+    handlers = [*root.handlers]
+    yield
+    root.handlers = handlers
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from tests.support.phone import CONSENT_VERSION, Phone
 from tests.support.server import Server, running_server
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-TIMEOUT_SECONDS = 0.6
+TIMEOUT_SECONDS = 1.0
 MAX_CONNECTIONS = 12
 SETTINGS = {
     "header_timeout_seconds": str(TIMEOUT_SECONDS),
