@@ -11,7 +11,6 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
-from api.aggregates.plan import read_plans
 from api.aggregates.router import router as aggregates_router
 from api.clinicians import page as clinic_page
 from api.clinicians.oidc import AccessTokens
@@ -32,19 +31,20 @@ from api.http.middleware import BodyLimits, RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
 from api.journal.plans import router as plans_router
-from api.journal.refusals import wants_decision
 from api.journal.router import REPORTS
 from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
-from api.journal.sync_router import BATCHES, batching
-from api.journal.sync_router import router as sync_router
-from api.journal.sync_schemas import MAX_BATCH_VALUES
 from api.migrations import require_head
 from api.participants.router import router as participants_router
 from api.participants.schedule_router import router as schedule_router
 from api.privacy.exports import Exports
 from api.privacy.router import router as privacy_router
+from api.publications.policy import read_plans
+from api.sync.router import BATCHES, batching
+from api.sync.router import router as sync_router
+from api.sync.schemas import MAX_BATCH_VALUES
 from api.triage.deps import last_resort
+from api.triage.refusals import wants_decision
 from api.triage.router import EVALUATIONS, evaluating
 from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets

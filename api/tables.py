@@ -1,10 +1,10 @@
 """Every table, for migrations and for tests that read them all."""
 
-from api.aggregates import models as aggregates
 from api.clinicians import models as clinicians
 from api.content import models as content
 from api.journal import models as journal
 from api.participants import models as participants
+from api.publications import models as aggregates
 from api.triage import models as triage
 
 # Tables that hold nothing about a person.

@@ -1,1 +1,1 @@
-"""Anonymised figures: each period is closed once, with noise, and everything is read from there."""
+"""Reading published figures: estimates, tables and series, as JSON, CSV and FHIR."""

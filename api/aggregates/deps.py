@@ -9,7 +9,6 @@ from werkzeug.http import parse_accept_header, parse_options_header
 from api.aggregates import service
 from api.aggregates.egress import CSV, JSON, Form
 from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
-from api.aggregates.plan import Plans
 from api.aggregates.service import Shelf
 from api.aggregates.texts import Texts
 from api.clinicians.deps import ClinicianCaller
@@ -17,6 +16,7 @@ from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.errors import NotAcceptable
 from api.http.deps import CurrentClock, CurrentSettings, ReadDb
 from api.http.media_types import choose_media_type
+from api.publications.policy import Plans
 
 FORMS = (JSON, CSV, MEDIA_TYPE)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.aggregates.measures import (
+from api.publications.measures import (
     DOSE_MET_WEIGHT,
     PRACTISED_WEIGHT,
     SCORED_WEIGHT,

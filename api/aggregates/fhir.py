@@ -15,8 +15,8 @@ from fhir.resources import get_fhir_model_class as get_r5_model
 from fhir.resources.R4B import get_fhir_model_class as get_r4b_model
 
 from api.aggregates.estimates import Quantity, Status
-from api.aggregates.measures import TableName
 from api.aggregates.schemas import AggregateFigure, AggregatePeriod, AggregatePrivacy, Unit
+from api.publications.measures import TableName
 
 MEDIA_TYPE = "application/fhir+json"
 Version = Literal["4.3", "5.0"]

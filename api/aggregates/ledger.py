@@ -13,14 +13,14 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, exists, false, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.cube import agreed, belongs, session_counts
-from api.aggregates.measures import FROM_REPORTS
-from api.aggregates.periods import Period
-from api.aggregates.plan import Plan, Plans
-from api.aggregates.reading import Published, published
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.participants.changes import ChangedKind
 from api.participants.models import CHANGES
+from api.publications.cube import agreed, belongs, session_counts
+from api.publications.measures import FROM_REPORTS
+from api.publications.periods import Period
+from api.publications.policy import Plan, Plans
+from api.publications.reading import Published, published
 
 COUNTED_KINDS = (ChangedKind.SESSION, ChangedKind.SYMPTOM_REPORT)
 # Questions in one statement; databases take a few hundred columns.

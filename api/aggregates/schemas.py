@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.aggregates.estimates import Quantity, Status
-from api.aggregates.measures import TableName
 from api.content.schemas import Hash, Sentence
 from api.http.fields import INT32, Instant, LocalDate, ResponseModel
+from api.publications.measures import TableName
 
 Json = dict[str, Any]
 DOUBLE = {"format": "double"}

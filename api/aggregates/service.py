@@ -19,16 +19,9 @@ from api.aggregates.estimates import (
     Status,
     quantities,
 )
-from api.aggregates.keys import keys_of
-from api.aggregates.measures import STATISTICS, TableName
-from api.aggregates.periods import Period, periods
-from api.aggregates.plan import Plan, Plans
 from api.aggregates.reading import (
     Cells,
-    Published,
     cells_of,
-    first_day,
-    published,
     published_keys,
     table_estimates,
 )
@@ -50,6 +43,11 @@ from api.aggregates.schemas import (
 )
 from api.aggregates.texts import Texts, promised_percent
 from api.core.errors import Fault, InvalidRequest, NotFound
+from api.publications.keys import keys_of
+from api.publications.measures import STATISTICS, TableName
+from api.publications.periods import Period, periods
+from api.publications.policy import Plan, Plans
+from api.publications.reading import Published, first_day, published
 
 METHOD_URL = "/clinic#method"
 # Enough for any reading; the rest of a float would be noise about noise.

@@ -4,10 +4,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from api.aggregates.budget import best_guess_percent
 from api.aggregates.estimates import Quantity, Status
-from api.aggregates.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNOWN, TableName
 from api.content.catalogue import Catalogue
+from api.publications.budget import best_guess_percent
+from api.publications.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNOWN, TableName
 
 SPECIAL = {EVERYBODY, UNKNOWN, PERSONALISED, OTHER_RULE}
 AGE_UNDER = re.compile(r"^age_under_(\d+)$")

@@ -1,6 +1,6 @@
 """What journal handlers ask for: the caller's journal, and the language to answer them in.
 
-And the routes of reports, whose senders are told what to do also where they are refused.
+And the route of a report, whose sender is told what to do also where it is refused.
 """
 
 import datetime
@@ -13,7 +13,6 @@ from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.content.release import Release
 from api.http.deps import CurrentClock, Db
 from api.http.languages import choose_language
-from api.journal.refusals import decide_on_batch
 from api.journal.writing import Writing
 from api.participants.deps import Caller, ReadingCaller, WritingCaller, require_storage_consent
 from api.participants.service import lock_participant
@@ -91,13 +90,3 @@ class ReportRoute(AnsweringRoute):
     ) -> Json | None:
         """Decide on what can be used of the report."""
         return decide_on_usable(rule_set, sent, language, now)
-
-
-class BatchRoute(AnsweringRoute):
-    """The route of a batch: one that is refused as a whole has no receipts to say what to do."""
-
-    def decide(
-        self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
-    ) -> Json | None:
-        """Return the strictest decision on what can be used of the reports."""
-        return decide_on_batch(rule_set, sent, language, now)

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 
 from api.aggregates import ledger
 from api.aggregates.deps import CurrentPlans
-from api.aggregates.publication_log import PublicationLog
 from api.aggregates.texts import Texts
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.db import Database
@@ -19,6 +18,7 @@ from api.participants.deps import ErasingCaller, ReadingCaller, StreamingCaller
 from api.privacy import fhir, service
 from api.privacy.exports import Exports
 from api.privacy.schemas import FHIR_BUNDLE, FHIR_EXAMPLE, ErasureReceipt, Export, PrivacyLedger
+from api.publications.log import PublicationLog
 
 router = APIRouter(prefix="/v1", tags=["participants"])
 

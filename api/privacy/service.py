@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Select, Table, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.budget import epsilon_of
 from api.aggregates.ledger import Entry
 from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
@@ -35,6 +34,7 @@ from api.privacy.schemas import (
     LedgerSum,
     PrivacyLedger,
 )
+from api.publications.budget import epsilon_of
 from api.triage.service import path_of
 
 FORMAT = "footing-export/1"

@@ -19,6 +19,9 @@ from api.triage.rules import RuleSet
 # to refuse has to stay cheap.
 REFUSED = frozenset({403, 409, 410, 422})
 
+# Whatever else keeps a report from being read at all.
+UNREADABLE = frozenset({413, 415, 500})
+
 log = structlog.get_logger(__name__)
 
 
@@ -36,3 +39,8 @@ def decide_on_usable(rule_set: RuleSet, sent: Any, language: str, now: datetime.
         except Exception:  # a fault of ours, which must not leave anybody without an answer
             log.exception("can't decide on a refused report")
     return cautious_outcome(rule_set, language, now)
+
+
+def wants_decision(problem: Problem) -> bool:
+    """Tell whether whoever sent a report is told what to do beside this problem."""
+    return is_decided_on(problem) or problem.status in UNREADABLE

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.noise import Noise
-from api.aggregates.plan import Plan
+from api.publications.noise import Noise
+from api.publications.policy import Plan
 from tests.aggregates.sensitivity import cubes
 from tests.aggregates.world import STANDARD, extremes
 from tests.core.stored import in_database

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.keys import Keys, keys_of
-from api.aggregates.noise import Noise
-from api.aggregates.plan import Plan
 from api.content.service import active_hash, load_release
+from api.publications.keys import Keys, keys_of
+from api.publications.noise import Noise
+from api.publications.policy import Plan
 from tests.aggregates.test_publishing import NoNoise, publish, settle
 from tests.aggregates.world import MONDAY, STANDARD, Person
 from tests.core.stored import in_database

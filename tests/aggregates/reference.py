@@ -7,11 +7,11 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
-from api.aggregates.cube import Exact
-from api.aggregates.keys import Keys
-from api.aggregates.measures import STATISTICS, Statistic, TableName
-from api.aggregates.periods import Period
-from api.aggregates.plan import Plan, TablePlan
+from api.publications.cube import Exact
+from api.publications.keys import Keys
+from api.publications.measures import STATISTICS, Statistic, TableName
+from api.publications.periods import Period
+from api.publications.policy import Plan, TablePlan
 from tests.aggregates.world import Person
 
 Row = dict[str, Any]

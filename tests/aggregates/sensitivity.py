@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates import cube
-from api.aggregates.cube import Exact
-from api.aggregates.measures import STATISTICS
-from api.aggregates.plan import Plan
 from api.core.config import Settings
 from api.core.db import Database
+from api.publications import cube
+from api.publications.cube import Exact
+from api.publications.measures import STATISTICS
+from api.publications.policy import Plan
 from tests.aggregates.world import KEYS, PILOT, STANDARD, anybody, extremes, period_of
 
 # Period, table and measure.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.aggregates.budget import best_guess_percent
+from api.publications.budget import best_guess_percent
 from tests.aggregates.attacks import ATTACKS, accuracy, in_cell, naive_for
 from tests.aggregates.fortress import Fortress, fortress
 from tests.aggregates.world import STANDARD

@@ -12,13 +12,13 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.testclient import TestClient
 
-from api.aggregates.accounting import Accountant
-from api.aggregates.budget import epsilon_of
 from api.aggregates.estimates import Status
-from api.aggregates.models import PUBLICATIONS
 from api.clinicians.models import AUDIT
 from api.core.config import Settings
 from api.main import create_app
+from api.publications.accounting import Accountant
+from api.publications.budget import epsilon_of
+from api.publications.models import PUBLICATIONS
 from tests.aggregates.forms import (
     NUMBERS,
     R4B,

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import CTE, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates import cube
-from api.aggregates.cube import Exact
-from api.aggregates.measures import EVERYBODY, PERSONALISED, Statistic, TableName
-from api.aggregates.periods import Period
-from api.aggregates.plan import Plan, TablePlan
+from api.publications import cube
+from api.publications.cube import Exact
+from api.publications.measures import EVERYBODY, PERSONALISED, Statistic, TableName
+from api.publications.periods import Period
+from api.publications.policy import Plan, TablePlan
 from tests.aggregates import reference
 from tests.aggregates.battery import mutants
 from tests.aggregates.sensitivity import broken, worst_distances

@@ -23,7 +23,7 @@ from api.aggregates.estimates import (
     pain_spread,
     reconciled,
 )
-from api.aggregates.measures import Statistic, TableName
+from api.publications.measures import Statistic, TableName
 
 BOUNDS = PainBounds(-5.0, 3.0)
 SCALES = {

@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates import cube
 from api.aggregates.ledger import Entered
 from api.aggregates.ledger import entries as ledger_entries
-from api.aggregates.models import PUBLICATIONS
-from api.aggregates.periods import Period
-from api.aggregates.plan import Plans
+from api.publications import cube
+from api.publications.models import PUBLICATIONS
+from api.publications.periods import Period
+from api.publications.policy import Plans
 from tests.aggregates.published import DAY, real_keys
 from tests.aggregates.test_publishing import NoNoise, publish, settle
 from tests.aggregates.world import (

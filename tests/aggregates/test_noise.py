@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from api.aggregates import cube, noise, publishing
-from api.aggregates.budget import best_guess_percent
-from api.aggregates.noise import OpenDpNoise
+from api.publications import cube, noise, publishing
+from api.publications.budget import best_guess_percent
+from api.publications.noise import OpenDpNoise
 from tests.aggregates.battery import Weaker, audit, distance, fit, mutants, worst_shifts
 from tests.aggregates.world import STANDARD
 
@@ -23,7 +23,7 @@ PREDICTABLE = {"random", "numpy", "secrets", "time", "math", "statistics"}
 FORKS = """
 import os, random
 random.seed(1)
-from api.aggregates.noise import OpenDpNoise
+from api.publications.noise import OpenDpNoise
 noise = OpenDpNoise()
 noise.draw([0], 144)
 for child in range(4):

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from api.aggregates.accounting import Accountant
-from api.aggregates.budget import (
+from api.content.loading import load_catalogue
+from api.core.config import SEED_FOLDER
+from api.participants.schemas import AgeBand
+from api.publications.accounting import Accountant
+from api.publications.budget import (
     Spending,
     best_guess_percent,
     most_in_any_window,
     most_touched,
 )
-from api.aggregates.keys import keys_of
-from api.aggregates.measures import STATISTICS, TableName
-from api.aggregates.periods import due, monday_of
-from api.aggregates.plan import Plan, PlanInvalid, read_plan
-from api.content.loading import load_catalogue
-from api.core.config import SEED_FOLDER
-from api.participants.schemas import AgeBand
+from api.publications.keys import keys_of
+from api.publications.measures import STATISTICS, TableName
+from api.publications.periods import due, monday_of
+from api.publications.policy import Plan, PlanInvalid, read_plan
 from tests.aggregates.world import MONDAY, PILOT, STANDARD
 
 Json = dict[str, Any]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from api.aggregates.publication_log import PublicationLog, hash_of
 from api.core.errors import NotReady, Unavailable
+from api.publications.log import PublicationLog, hash_of
 
 DAY = datetime.date(2026, 11, 22)
 INSTALLATION = uuid.UUID(int=7)
 # A file may not grow beyond so many bytes: a disk that is full after that, as the system says it.
 ON_A_FULL_DISK = """
 import asyncio, datetime, pathlib, resource, sys, uuid
-from api.aggregates.publication_log import PublicationLog
+from api.publications.log import PublicationLog
 from api.core.errors import Unavailable
 log = PublicationLog(pathlib.Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)

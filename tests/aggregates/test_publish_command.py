@@ -8,13 +8,14 @@ import uuid
 from pathlib import Path
 
 from api.aggregates.estimates import PainBounds, Quantity
-from api.aggregates.measures import TableName
-from api.aggregates.models import PUBLICATIONS
-from api.aggregates.publication_log import PublicationLog, hash_of
-from api.aggregates.reading import cells_of, published, table_estimates
-from api.aggregates.restoring import installation_id
+from api.aggregates.reading import cells_of, table_estimates
 from api.core.config import SEED_FOLDER
 from api.participants.models import PARTICIPANTS
+from api.publications.log import PublicationLog, hash_of
+from api.publications.measures import TableName
+from api.publications.models import PUBLICATIONS
+from api.publications.reading import published
+from api.publications.restoring import installation_id
 from tests.aggregates.test_publishing import NoNoise, practising, publish, settle
 from tests.aggregates.world import MONDAY, Person, install
 from tests.conftest import AppMaker
@@ -25,7 +26,7 @@ from tests.support.server import environment, footing, running_server
 WITHOUT_OPENDP = """
 import sys
 sys.modules["opendp"] = None
-from api.cli import app
+from api.commands.app import app
 app()
 """
 

@@ -17,19 +17,19 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.keys import Keys
-from api.aggregates.measures import STATISTICS
-from api.aggregates.models import CELLS, PUBLICATIONS
-from api.aggregates.noise import Noise, OpenDpNoise
-from api.aggregates.plan import Plan
-from api.aggregates.publication_log import PublicationLog, hash_of
-from api.aggregates.publishing import Publisher
-from api.aggregates.restoring import Mended, installation_id, put_right
+from api.commands.publish import erase_again
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
 from api.participants.models import PARTICIPANTS
-from api.publish_cli import erase_again
+from api.publications.keys import Keys
+from api.publications.log import PublicationLog, hash_of
+from api.publications.measures import STATISTICS
+from api.publications.models import CELLS, PUBLICATIONS
+from api.publications.noise import Noise, OpenDpNoise
+from api.publications.policy import Plan
+from api.publications.publishing import Publisher
+from api.publications.restoring import Mended, installation_id, put_right
 from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.core.stored import execute, in_database, rows
 from tests.support.clock import FakeClock

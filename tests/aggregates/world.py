@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.keys import Keys
-from api.aggregates.models import INSTALLATIONS
-from api.aggregates.periods import Period
-from api.aggregates.plan import Plan, read_plan
 from api.core.config import SEED_FOLDER
 from api.journal.models import DECISIONS, REPORTS, SESSIONS
 from api.participants.models import CONSENTS, PARTICIPANTS
+from api.publications.keys import Keys
+from api.publications.models import INSTALLATIONS
+from api.publications.periods import Period
+from api.publications.policy import Plan, read_plan
 
 Row = dict[str, Any]
 MONDAY = datetime.date(2026, 9, 7)

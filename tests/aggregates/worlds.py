@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.testclient import TestClient
 
-from api.aggregates.noise import OpenDpNoise
+from api.commands.publish import erase_again
 from api.core.config import Settings
 from api.main import create_app
-from api.publish_cli import erase_again
+from api.publications.noise import OpenDpNoise
 from tests.aggregates.published import DAY, person, publish_a_week
 from tests.aggregates.test_publishing import practising
 from tests.aggregates.world import MONDAY, Person, at

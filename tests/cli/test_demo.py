@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.aggregates.models import CELLS, INSTALLATIONS, PUBLICATIONS
 from api.journal.models import CLEARANCES, HOLDS, REPORTS, SESSIONS
 from api.participants.models import CHANGES, CONSENTS, PARTICIPANTS
+from api.publications.models import CELLS, INSTALLATIONS, PUBLICATIONS
 from tests.core.stored import rows
 from tests.support import databases
 from tests.support.phone import Phone

@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.commands.app import app
 from api.core.config import SEED_FOLDER
 from tests.support.server import footing
 

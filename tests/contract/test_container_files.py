@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.main import get_group
 
-from api.cli import app as command
+from api.commands.app import app as command
 from api.core.config import Settings
 from tests.support.server import running_server
 

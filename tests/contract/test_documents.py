@@ -20,7 +20,7 @@ import typer
 from starlette.testclient import TestClient
 
 import api
-from api.cli import app as command
+from api.commands.app import app as command
 from api.content.catalogue import ENTRY_FILES, HEAD_FILE
 from api.core.clock import SystemClock
 from api.core.config import Settings

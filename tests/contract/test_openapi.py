@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from api.cli import app as command
+from api.commands.app import app as command
 from api.core.config import Settings
 from api.http.openapi import EXAMPLES
 from api.main import create_app

@@ -51,7 +51,7 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
 
 # The commands one after another, in one process: each start costs seconds.
 COMMANDS = """
-from api.cli import app
+from api.commands.app import app
 for name in ("check", "migrate", "seed"):
     app([name], standalone_mode=False)
 """

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from api.cli import app as command
+from api.commands.app import app as command
 from api.core.config import Settings
 from api.core.db import Database
 from tests.support.server import footing, running_server

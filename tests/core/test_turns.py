@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import typer
 
-from api.console import LATER, run
+from api.commands.console import LATER, run
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import Busy

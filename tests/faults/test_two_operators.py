@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from api import cli, publish_cli
-from api.aggregates.models import PUBLICATIONS
-from api.aggregates.publication_log import PublicationLog
-from api.aggregates.restoring import installation_id
+from api.commands import app as cli
+from api.commands import publish as publish_cli
 from api.participants.models import PARTICIPANTS
+from api.publications.log import PublicationLog
+from api.publications.models import PUBLICATIONS
+from api.publications.restoring import installation_id
 from tests.aggregates.world import MONDAY, Person, install
 from tests.core.stored import execute, in_database, rows
 from tests.support import databases

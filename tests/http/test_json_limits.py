@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from api.core.errors import BodyTooComplex, MalformedJson, Problem
 from api.http.json_limits import MAX_DEPTH, MAX_KEYS, MAX_VALUES, JsonMeter
 from api.journal.schemas import NewSession, SessionItem
-from api.journal.sync_schemas import MAX_BATCH_VALUES, MAX_ITEMS, MAX_KNOWN, Reconciliation
+from api.sync.schemas import MAX_BATCH_VALUES, MAX_ITEMS, MAX_KNOWN, Reconciliation
 from tests.support.budget import budget
 from tests.support.phone import Json, Phone
 

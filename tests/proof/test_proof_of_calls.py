@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.aggregates.estimates import Status
-from api.aggregates.noise import OpenDpNoise
 from api.core.config import Settings
 from api.main import create_app
+from api.publications.noise import OpenDpNoise
 from tests.aggregates.attacks import ATTACKS, accuracy, naive_for
 from tests.aggregates.forms import ask, forms_that_agree
 from tests.aggregates.fortress import Fortress, fortress

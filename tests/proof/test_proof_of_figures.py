@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.aggregates.accounting import Accountant
-from api.aggregates.budget import best_guess_percent
 from api.aggregates.estimates import PainBounds, Quantity, estimates, noisy
-from api.aggregates.measures import Measure, Statistic
-from api.aggregates.noise import OpenDpNoise
-from api.aggregates.plan import Plan
+from api.publications.accounting import Accountant
+from api.publications.budget import best_guess_percent
+from api.publications.measures import Measure, Statistic
+from api.publications.noise import OpenDpNoise
+from api.publications.policy import Plan
 from tests.aggregates.battery import Weaker, audit, distance, fit, mutants, worst_shifts
 from tests.aggregates.sensitivity import broken, worst_distances
 from tests.aggregates.world import PILOT, STANDARD

@@ -32,8 +32,8 @@ forkserver.set_forkserver_preload(
     [
         "__main__",
         "tests.support.server",
-        "api.cli",
-        "api.aggregates.noise",
+        "api.commands.app",
+        "api.publications.noise",
         "opendp.prelude",
         "uvicorn.loops.uvloop",
         "uvicorn.protocols.http.httptools_impl",
@@ -68,7 +68,7 @@ def _become(
     os.environ.update(env)
     travel.arrive()
     sys.argv = [str(FOOTING), *arguments]
-    from api.cli import app  # noqa: PLC0415  # in the forked process, which has it already
+    from api.commands.app import app  # noqa: PLC0415  # in the forked process, which has it already
 
     app()
 

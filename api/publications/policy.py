@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from api.aggregates.budget import WINDOW_DAYS, most_touched
-from api.aggregates.measures import FROM_REPORTS, PEOPLE_BOUND, Measure, TableName
 from api.content.vocabulary import WarningLevel
 from api.core.canonical import content_hash
 from api.core.errors import NotReady
+from api.publications.budget import WINDOW_DAYS, most_touched
+from api.publications.measures import FROM_REPORTS, PEOPLE_BOUND, Measure, TableName
 
 FOLDER = "aggregates"
 # One table of a statement holds its cell's number in three decimal digits.

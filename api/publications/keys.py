@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.aggregates.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNOWN, TableName
-from api.aggregates.plan import MOST_KEYS, Plan, PlanInvalid
 from api.content.catalogue import Catalogue
+from api.publications.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNOWN, TableName
+from api.publications.policy import MOST_KEYS, Plan, PlanInvalid
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,23 @@ from typing import Annotated
 import typer
 from sqlalchemy import Table, exists, insert, select, text, update
 
-from api.aggregates.models import INSTALLATIONS, PUBLICATIONS
-from api.aggregates.periods import Period, monday_of
-from api.aggregates.publishing import Publisher
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
-from api.console import PATIENT_SECONDS, opened, read_settings, run
+from api.commands.console import PATIENT_SECONDS, opened, read_settings, run
+from api.commands.demo_data import TABLES, People
+from api.commands.publish import close_due, publisher_of
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
-from api.demo import TABLES, People
 from api.journal.models import REPORTS, SESSIONS
 from api.participants.models import PARTICIPANTS
 from api.participants.tokens import DeviceToken
-from api.publish_cli import close_due, publisher_of
+from api.publications.models import INSTALLATIONS, PUBLICATIONS
+from api.publications.periods import Period, monday_of
+from api.publications.publishing import Publisher
 from api.triage.service import RuleSets
 
 WEEK = datetime.timedelta(weeks=1)

@@ -13,16 +13,16 @@ from api.http.fields import LARGEST_INT32
 from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
 from api.journal import reading
 from api.journal.models import CLEARANCES, SESSIONS
-from api.journal.sync_schemas import (
+from api.journal.writing import TABLES
+from api.participants.changes import ChangedKind, change_at, deleted_among
+from api.participants.models import CHANGES
+from api.sync.schemas import (
     ChangedRecord,
     ChangeList,
     Reconciled,
     ReconciledRecord,
     Reconciliation,
 )
-from api.journal.writing import TABLES
-from api.participants.changes import ChangedKind, change_at, deleted_among
-from api.participants.models import CHANGES
 from api.triage.rules import RuleSet
 
 NUMBER = re.compile(r"^[0-9]{1,10}$", re.ASCII)

@@ -11,8 +11,11 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api import clinicians_cli, demo_cli, publish_cli, rules_cli
-from api.console import SeedFolder, fail, opened, read_settings, run, say, valid_or_fail
+from api.commands import clinicians as clinicians_cli
+from api.commands import demo as demo_cli
+from api.commands import publish as publish_cli
+from api.commands import rules as rules_cli
+from api.commands.console import SeedFolder, fail, opened, read_settings, run, say, valid_or_fail
 from api.content import checks as content_checks
 from api.content import service
 from api.content.signing import read_signer
@@ -161,7 +164,7 @@ def serve(
     require_free(host, port)
     run(require_ready(settings))
     uvicorn.run(
-        "api.cli:serving_app",
+        "api.commands.app:serving_app",
         factory=True,
         host=host,
         port=port,

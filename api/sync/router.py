@@ -4,17 +4,18 @@ from fastapi import APIRouter, Response
 
 from api.http.deps import ReadDb
 from api.http.pages import DEFAULT_LIMIT
-from api.journal import batches, changes
-from api.journal.deps import BatchRoute, ReadingLanguage, StoringJournal
+from api.journal.deps import ReadingLanguage, StoringJournal
 from api.journal.router import PageCursor, PageLimit
-from api.journal.sync_schemas import (
+from api.participants.deps import ReadingCaller
+from api.sync import batches, changes
+from api.sync.deps import BatchRoute
+from api.sync.schemas import (
     Batch,
     BatchReceipts,
     ChangeList,
     Reconciled,
     Reconciliation,
 )
-from api.participants.deps import ReadingCaller
 from api.triage.deps import CurrentRules
 
 BATCHES = "/v1/batches"

@@ -31,8 +31,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from api.aggregates.keys import Keys
-from api.aggregates.measures import (
+from api.journal import counted
+from api.journal.models import DECISIONS, REPORTS, SESSIONS
+from api.participants.models import CONSENTS, PARTICIPANTS
+from api.publications.keys import Keys
+from api.publications.measures import (
     DOSE_MET_WEIGHT,
     FROM_REPORTS,
     PRACTISED_WEIGHT,
@@ -41,11 +44,8 @@ from api.aggregates.measures import (
     Statistic,
     TableName,
 )
-from api.aggregates.periods import Period, day_number, midnight
-from api.aggregates.plan import MOST_KEYS, PeriodPlan, Plan, TablePlan
-from api.journal import counted
-from api.journal.models import DECISIONS, REPORTS, SESSIONS
-from api.participants.models import CONSENTS, PARTICIPANTS
+from api.publications.periods import Period, day_number, midnight
+from api.publications.policy import MOST_KEYS, PeriodPlan, Plan, TablePlan
 
 DAY_SECONDS = 86400
 # A phone may send a session up to two of its own dates before the server's clock has reached them.

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.models import INSTALLATIONS, PUBLICATIONS
-from api.aggregates.publication_log import LoggedPublication, PublicationLog, hash_of
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
 from api.core.turns import in_turn
 from api.participants.models import PARTICIPANTS
+from api.publications.log import LoggedPublication, PublicationLog, hash_of
+from api.publications.models import INSTALLATIONS, PUBLICATIONS
 
 # Deletes all of a participant; the registry of what that is stands on a higher floor.
 Erase = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]

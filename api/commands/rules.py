@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from api.console import PATIENT_SECONDS, SeedFolder, fail, opened, read_settings, run, valid_or_fail
+from api.commands.console import (
+    PATIENT_SECONDS,
+    SeedFolder,
+    fail,
+    opened,
+    read_settings,
+    run,
+    valid_or_fail,
+)
 from api.content.catalogue import Catalogue
 from api.content.loading import SeedInvalid, load_catalogue
 from api.content.rule_set import reviewed_document

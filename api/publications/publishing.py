@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates import cube, periods
-from api.aggregates.budget import Spending, most_in_any_window
-from api.aggregates.keys import Keys
-from api.aggregates.measures import STATISTICS
-from api.aggregates.models import CELLS, PUBLICATIONS
-from api.aggregates.noise import Noise
-from api.aggregates.periods import Period
-from api.aggregates.plan import Plan, TablePlan
-from api.aggregates.publication_log import LoggedPublication, PublicationLog
-from api.aggregates.reading import first_day
-from api.aggregates.restoring import installation_id
 from api.core.clock import Clock
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
 from api.core.turns import Say, in_turn, quiet
+from api.publications import cube, periods
+from api.publications.budget import Spending, most_in_any_window
+from api.publications.keys import Keys
+from api.publications.log import LoggedPublication, PublicationLog
+from api.publications.measures import STATISTICS
+from api.publications.models import CELLS, PUBLICATIONS
+from api.publications.noise import Noise
+from api.publications.periods import Period
+from api.publications.policy import Plan, TablePlan
+from api.publications.reading import first_day
+from api.publications.restoring import installation_id
 
 
 @dataclass(frozen=True)

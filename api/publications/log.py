@@ -28,8 +28,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from api.aggregates.periods import ClosedPeriod
 from api.core.errors import NotReady, Unavailable
+from api.publications.periods import ClosedPeriod
 
 READABLE_BY_OWNER = 0o600
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT

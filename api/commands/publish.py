@@ -8,15 +8,7 @@ import typer
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.aggregates.accounting import Accountant
-from api.aggregates.keys import keys_of
-from api.aggregates.noise import OpenDpNoise
-from api.aggregates.periods import Period
-from api.aggregates.plan import read_plan
-from api.aggregates.publication_log import PublicationLog
-from api.aggregates.publishing import Publisher
-from api.aggregates.restoring import Mended, adopt, put_right
-from api.console import PATIENT_SECONDS, opened, read_settings, run, say
+from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
@@ -25,6 +17,14 @@ from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.migrations import require_head
 from api.privacy.registry import REGISTRY
+from api.publications.accounting import Accountant
+from api.publications.keys import keys_of
+from api.publications.log import PublicationLog
+from api.publications.noise import OpenDpNoise
+from api.publications.periods import Period
+from api.publications.policy import read_plan
+from api.publications.publishing import Publisher
+from api.publications.restoring import Mended, adopt, put_right
 
 
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:

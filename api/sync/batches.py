@@ -17,9 +17,9 @@ from api.journal.errors import IdConflict
 from api.journal.history import in_order
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.journal.service import Kept
-from api.journal.sync_schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
+from api.sync.schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
 from api.triage.evaluation import advise, ranks
 from api.triage.refusals import decide_on_usable
 

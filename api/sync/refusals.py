@@ -1,4 +1,4 @@
-"""What a person is told whose reports are not stored: a decision on what of them can be used. Pure.
+"""The decision beside a batch that is refused as a whole. Pure.
 
 It is made without any history, and has no id: nothing of it is kept.
 """
@@ -7,21 +7,13 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from api.core.errors import Problem
-from api.journal.sync_schemas import MAX_ITEMS
+from api.sync.schemas import MAX_ITEMS
 from api.triage.cautious import cautious_outcome
 from api.triage.evaluation import Json, ranks
-from api.triage.refusals import decide_on_usable, is_decided_on
+from api.triage.refusals import decide_on_usable
 from api.triage.rules import RuleSet
 
-# Whatever else keeps a report from being read at all.
-UNREADABLE = frozenset({413, 415, 500})
 REPORTS_IN_BATCH = "symptom_reports"
-
-
-def wants_decision(problem: Problem) -> bool:
-    """Tell whether whoever sent a report is told what to do beside this problem."""
-    return is_decided_on(problem) or problem.status in UNREADABLE
 
 
 def decide_on_batch(

@@ -14,7 +14,7 @@ from api.clinicians import service
 from api.clinicians.audit import read_entries
 from api.clinicians.identity import READ_AGGREGATES, Scope
 from api.clinicians.service import KeyState
-from api.console import fail, opened, read_settings, run
+from api.commands.console import fail, opened, read_settings, run
 from api.core.clock import SystemClock
 from api.core.logging import set_up_logging
 from api.migrations import require_head

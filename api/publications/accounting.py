@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from api.aggregates.noise import load_opendp, measurement
-from api.aggregates.plan import Plan, PlanInvalid
+from api.publications.noise import load_opendp, measurement
+from api.publications.policy import Plan, PlanInvalid
 
 SAME = 1e-12
 

@@ -1,0 +1,1 @@
+"""The command `footing`: what operators run."""

@@ -1,0 +1,1 @@
+"""Making publications: each period is closed once, from exact figures to noisy ones."""
