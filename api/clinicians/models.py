@@ -18,10 +18,10 @@ class ClinicianKey(SQLModel, table=True):
     key_id: uuid.UUID = Field(primary_key=True)
     name: str = Field(max_length=100, index=True)
     secret_hash: str = Field(max_length=64)
-    scopes: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
-    created_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    expires_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    revoked_at: datetime.datetime | None = Field(sa_column=Column(UtcDateTime, nullable=True))
+    scopes: list[str] = Field(sa_type=JsonDocument)
+    created_at: datetime.datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime.datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime.datetime | None = Field(sa_type=UtcDateTime)
 
 
 class AuditEntry(SQLModel, table=True):
@@ -33,12 +33,12 @@ class AuditEntry(SQLModel, table=True):
     number: int = Field(
         sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     )
-    asked_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
+    asked_at: datetime.datetime = Field(sa_type=UtcDateTime, index=True)
     kind: str = Field(max_length=16)
     who: str = Field(max_length=64, index=True)
     name: str | None = Field(max_length=100, nullable=True)
     operation: str = Field(max_length=64)
-    parameters: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
+    parameters: dict[str, Any] = Field(sa_type=JsonDocument)
     status: int
     request_id: str = Field(max_length=64)
 

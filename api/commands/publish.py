@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from sqlalchemy import delete
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
 from api.content.service import active_hash, load_release

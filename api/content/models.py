@@ -2,7 +2,7 @@
 
 import datetime
 
-from sqlalchemy import Column, ForeignKey, LargeBinary
+from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
 from api.core.db import JsonDocument, UtcDateTime, table_of
@@ -14,11 +14,11 @@ class ContentRelease(SQLModel, table=True):
     __tablename__ = "content_release"
 
     hash: str = Field(primary_key=True, max_length=64)
-    stored_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    stored_at: datetime.datetime = Field(sa_type=UtcDateTime)
     previous_hash: str | None = Field(default=None, max_length=64)
     rule_set_hash: str = Field(max_length=64)
-    document: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    deleted: list[dict[str, str]] = Field(sa_column=Column(JsonDocument, nullable=False))
+    document: bytes = Field(sa_type=LargeBinary)
+    deleted: list[dict[str, str]] = Field(sa_type=JsonDocument)
 
 
 class ContentBody(SQLModel, table=True):
@@ -26,18 +26,16 @@ class ContentBody(SQLModel, table=True):
 
     __tablename__ = "content_body"
 
-    release_hash: str = Field(
-        sa_column=Column(ForeignKey("content_release.hash"), primary_key=True)
-    )
+    release_hash: str = Field(foreign_key="content_release.hash", primary_key=True)
     path: str = Field(primary_key=True, max_length=200, index=True)
     # Empty for what is the same in every language.
     language: str = Field(primary_key=True, max_length=2)
     media_type: str = Field(max_length=64)
     tag: str = Field(max_length=100)
-    identity: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    gzip: bytes | None = Field(sa_column=Column(LargeBinary))
-    br: bytes | None = Field(sa_column=Column(LargeBinary))
-    zstd: bytes | None = Field(sa_column=Column(LargeBinary))
+    identity: bytes = Field(sa_type=LargeBinary)
+    gzip: bytes | None = Field(sa_type=LargeBinary)
+    br: bytes | None = Field(sa_type=LargeBinary)
+    zstd: bytes | None = Field(sa_type=LargeBinary)
 
 
 class ActiveRelease(SQLModel, table=True):
@@ -46,8 +44,8 @@ class ActiveRelease(SQLModel, table=True):
     __tablename__ = "active_release"
 
     id: int = Field(primary_key=True)
-    release_hash: str = Field(sa_column=Column(ForeignKey("content_release.hash"), nullable=False))
-    activated_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    release_hash: str = Field(foreign_key="content_release.hash")
+    activated_at: datetime.datetime = Field(sa_type=UtcDateTime)
 
 
 class KnownActivity(SQLModel, table=True):

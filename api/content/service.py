@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.content.models import ACTIVE, BODIES, KNOWN_ACTIVITIES, RELEASES

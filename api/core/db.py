@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -22,9 +23,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlmodel import SQLModel
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.config import Settings
 from api.core.database_url import for_driver
@@ -40,7 +44,6 @@ SQLModel.metadata.naming_convention = {
 }
 metadata: MetaData = SQLModel.metadata
 
-JsonDocument = JSON().with_variant(JSONB(), "postgresql")
 
 # What a driver raises when the database is away, starting, stopping or locked. Anything else is a
 # fault of ours and stays an error.
@@ -90,6 +93,33 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
         if dialect.name == "sqlite":
             return value.replace(tzinfo=datetime.UTC)
         return value.astimezone(datetime.UTC)
+
+
+class JsonDocument(TypeDecorator[Any]):
+    """A JSON document: JSONB on PostgreSQL, text on SQLite."""
+
+    impl = JSON
+    cache_ok = True
+    should_evaluate_none = True  # JSON's own null, as JSON itself stores it
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type of the database in use."""
+        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
+
+    def coerce_compared_value(self, op: OperatorType | None, value: object) -> TypeEngine[Any]:
+        """Compare as JSON does: the index into a document is a text or a number."""
+        return self.impl_instance.coerce_compared_value(op, value)
+
+
+class PersonalTable(SQLModel):
+    """What every table of a participant's records begins with: one person, one shard.
+
+    Erasing the participant erases the rows.
+    """
+
+    participant_id: uuid.UUID = Field(
+        primary_key=True, foreign_key="participant.participant_id", ondelete="CASCADE"
+    )
 
 
 def is_outage(error: BaseException) -> bool:

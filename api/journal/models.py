@@ -4,24 +4,17 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlmodel import Field
 
-from api.core.db import JsonDocument, UtcDateTime, table_of
-
-
-def _belongs_to_participant() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["participant_id"], ["participant.participant_id"], ondelete="CASCADE"
-    )
+from api.core.db import JsonDocument, PersonalTable, UtcDateTime, table_of
 
 
-class ExerciseSession(SQLModel, table=True):
+class ExerciseSession(PersonalTable, table=True):
     """A logged session, as the phone sent it."""
 
     __tablename__ = "exercise_session"
     __table_args__ = (
-        _belongs_to_participant(),
         Index("ix_exercise_session_newest", "participant_id", "started_at", "id"),
         # For publications, which read what arrived in a period.
         Index("ix_exercise_session_received", "received_at"),
@@ -42,43 +35,40 @@ class ExerciseSession(SQLModel, table=True):
         ),
     )
 
-    participant_id: uuid.UUID = Field(primary_key=True)
     id: uuid.UUID = Field(primary_key=True)
     content_hash: str = Field(max_length=64)
-    received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    received_at: datetime.datetime = Field(sa_type=UtcDateTime)
     replaces: uuid.UUID | None = Field(nullable=True)
     # The first of the sessions that this one corrects, as far as they have arrived: see `counted`.
     original: uuid.UUID | None = Field(default=None, nullable=True)
     routine_id: str | None = Field(max_length=64, nullable=True)
-    started_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    ended_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    started_at: datetime.datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime.datetime = Field(sa_type=UtcDateTime)
     local_date: datetime.date
     # What the device sent where instant and zone contradict it.
     sent_local_date: datetime.date | None = Field(default=None, nullable=True)
     time_zone: str = Field(max_length=64)
     status: str = Field(max_length=16)
-    items: list[dict[str, Any]] = Field(sa_column=Column(JsonDocument, nullable=False))
+    items: list[dict[str, Any]] = Field(sa_type=JsonDocument)
     pain_before: int | None = Field(nullable=True)
     pain_after: int | None = Field(nullable=True)
     effort: int | None = Field(nullable=True)
     note: str | None = Field(max_length=500, nullable=True)
 
 
-class SymptomReport(SQLModel, table=True):
+class SymptomReport(PersonalTable, table=True):
     """A symptom report, as the phone sent it."""
 
     __tablename__ = "symptom_report"
     __table_args__ = (
-        _belongs_to_participant(),
         Index("ix_symptom_report_newest", "participant_id", "reported_at", "id"),
         Index("ix_symptom_report_received", "received_at"),
     )
 
-    participant_id: uuid.UUID = Field(primary_key=True)
     id: uuid.UUID = Field(primary_key=True)
     content_hash: str = Field(max_length=64)
-    received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    reported_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    received_at: datetime.datetime = Field(sa_type=UtcDateTime)
+    reported_at: datetime.datetime = Field(sa_type=UtcDateTime)
     local_date: datetime.date
     # What the device sent where instant and zone contradict it.
     sent_local_date: datetime.date | None = Field(default=None, nullable=True)
@@ -88,7 +78,7 @@ class SymptomReport(SQLModel, table=True):
     trend: str | None = Field(max_length=16, nullable=True)
     age_years: int | None = Field(nullable=True)
     country: str | None = Field(max_length=2, nullable=True)
-    answers: dict[str, str] = Field(sa_column=Column(JsonDocument, nullable=False))
+    answers: dict[str, str] = Field(sa_type=JsonDocument)
     note: str | None = Field(max_length=500, nullable=True)
     # What the phone showed while it was offline, and whether the server says the same.
     device_level: str | None = Field(max_length=32, nullable=True)
@@ -98,7 +88,7 @@ class SymptomReport(SQLModel, table=True):
     decision_id: uuid.UUID
 
 
-class StoredDecision(SQLModel, table=True):
+class StoredDecision(PersonalTable, table=True):
     """What triage answered to a report, with all that it takes to compute it again."""
 
     __tablename__ = "decision"
@@ -111,48 +101,43 @@ class StoredDecision(SQLModel, table=True):
         Index("ix_decision_report", "participant_id", "report_id"),
     )
 
-    participant_id: uuid.UUID = Field(primary_key=True)
     id: uuid.UUID = Field(primary_key=True)
     report_id: uuid.UUID
     rule_set_hash: str = Field(max_length=64)
     engine: str = Field(max_length=64)
     level: str = Field(max_length=32)
     activity_status: str = Field(max_length=16)
-    evaluated_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    evaluated_at: datetime.datetime = Field(sa_type=UtcDateTime)
     language: str = Field(max_length=2)
     # A late report can change a decision: the new one names the old one, and neither is edited.
     supersedes: uuid.UUID | None = Field(nullable=True)
-    history_facts: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
-    facts: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
-    fired: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
-    undecided: list[str] = Field(sa_column=Column(JsonDocument, nullable=False))
-    document: dict[str, Any] = Field(sa_column=Column(JsonDocument, nullable=False))
+    history_facts: list[str] = Field(sa_type=JsonDocument)
+    facts: dict[str, Any] = Field(sa_type=JsonDocument)
+    fired: list[str] = Field(sa_type=JsonDocument)
+    undecided: list[str] = Field(sa_type=JsonDocument)
+    document: dict[str, Any] = Field(sa_type=JsonDocument)
 
 
-class ActivityHold(SQLModel, table=True):
+class ActivityHold(PersonalTable, table=True):
     """A pause or a stop that a decision asked for. It outlives its report: see `holds`."""
 
     __tablename__ = "activity_hold"
-    __table_args__ = (_belongs_to_participant(),)
 
-    participant_id: uuid.UUID = Field(primary_key=True)
     decision_id: uuid.UUID = Field(primary_key=True)
     # Each rule that fired with the activity status it asked for.
-    rules: dict[str, str] = Field(sa_column=Column(JsonDocument, nullable=False))
-    reported_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    rules: dict[str, str] = Field(sa_type=JsonDocument)
+    reported_at: datetime.datetime = Field(sa_type=UtcDateTime)
 
 
-class Clearance(SQLModel, table=True):
+class Clearance(PersonalTable, table=True):
     """A professional has seen the person and said it is fine."""
 
     __tablename__ = "clearance"
-    __table_args__ = (_belongs_to_participant(),)
 
-    participant_id: uuid.UUID = Field(primary_key=True)
     id: uuid.UUID = Field(primary_key=True)
     content_hash: str = Field(max_length=64)
-    received_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    cleared_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    received_at: datetime.datetime = Field(sa_type=UtcDateTime)
+    cleared_at: datetime.datetime = Field(sa_type=UtcDateTime)
 
 
 SESSIONS = table_of(ExerciseSession)

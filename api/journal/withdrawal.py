@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.db import Database, insert_new
 from api.journal.decisions import DECIDED, case_of, decision_rows, reports_joined
@@ -133,7 +133,8 @@ class Redoing:
 async def count_people(database: Database) -> int:
     """Return how many people there are to be looked through."""
     async with database.read() as db:
-        return (await db.execute(select(func.count()).select_from(PARTICIPANTS))).scalar_one()
+        count: int = (await db.execute(select(func.count()).select_from(PARTICIPANTS))).scalar_one()
+        return count
 
 
 async def _redo_all(redoing: Redoing, people: Sequence[uuid.UUID]) -> list[Redone]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import NoResultFound
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.errors import Fault

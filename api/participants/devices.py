@@ -5,7 +5,7 @@ import math
 import uuid
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.clock import Clock
 from api.core.db import Database, insert_once

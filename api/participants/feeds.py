@@ -5,7 +5,7 @@ import secrets
 import uuid
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.errors import NotFound

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from typing import Any
 
 from sqlalchemy import Select, Table, and_, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.aggregates.ledger import Entry
 from api.aggregates.texts import Texts, promised_percent

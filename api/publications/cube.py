@@ -27,9 +27,9 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.journal import counted
 from api.journal.models import DECISIONS, REPORTS, SESSIONS

@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import BigInteger, Column, ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from api.core.db import UtcDateTime, table_of
@@ -28,7 +28,7 @@ class Publication(SQLModel, table=True):
     kind: str = Field(max_length=32)
     starts_on: datetime.date
     ends_on: datetime.date
-    closed_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    closed_at: datetime.datetime = Field(sa_type=UtcDateTime)
     profile: str = Field(max_length=32)
     plan_hash: str = Field(max_length=64)
     rho: float
@@ -43,14 +43,12 @@ class PublicationCell(SQLModel, table=True):
 
     __tablename__ = "publication_cell"
 
-    publication_id: str = Field(
-        sa_column=Column(ForeignKey("publication.id"), primary_key=True, nullable=False)
-    )
+    publication_id: str = Field(foreign_key="publication.id", primary_key=True)
     table_name: str = Field(primary_key=True, max_length=32)
     key: str = Field(primary_key=True, max_length=64)
     statistic: str = Field(primary_key=True, max_length=32)
-    noisy: int = Field(sa_column=Column(BigInteger, nullable=False))
-    scale: int = Field(sa_column=Column(BigInteger, nullable=False))
+    noisy: int = Field(sa_type=BigInteger)
+    scale: int = Field(sa_type=BigInteger)
 
 
 INSTALLATIONS = table_of(Installation)

@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.errors import NotReady
 from api.publications.models import INSTALLATIONS, PUBLICATIONS

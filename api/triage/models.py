@@ -2,7 +2,6 @@
 
 import datetime
 
-from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
 from api.core.db import UtcDateTime, table_of
@@ -14,7 +13,7 @@ class WithdrawnRuleSet(SQLModel, table=True):
     __tablename__ = "withdrawn_rule_set"
 
     hash: str = Field(primary_key=True, max_length=64)
-    withdrawn_at: datetime.datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    withdrawn_at: datetime.datetime = Field(sa_type=UtcDateTime)
     reason: str = Field(max_length=500)
 
 

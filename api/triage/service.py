@@ -3,7 +3,7 @@
 import json
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.release import Release
 from api.content.rule_set import ENGINE

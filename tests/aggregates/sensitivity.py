@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterable
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.config import Settings
 from api.core.db import Database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import CTE, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.publications import cube
 from api.publications.cube import Exact

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.commands.publish import erase_again
 from api.core.config import Settings

@@ -13,7 +13,7 @@ import pytest
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response, StreamingResponse
 from starlette.testclient import TestClient
 

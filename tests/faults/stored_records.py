@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.journal.models import CLEARANCES, DECISIONS, REPORTS, SESSIONS
 from api.participants.models import CHANGES, PARTICIPANTS

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.participants.models import CHANGES, PARTICIPANTS

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import func, make_url, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.db import table_of
 from api.tables import PERSONAL_TABLES
