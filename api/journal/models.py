@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Index, text
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from api.core.db import JsonDocument, PersonalTable, UtcDateTime, table_of
 
@@ -88,7 +88,7 @@ class SymptomReport(PersonalTable, table=True):
     decision_id: uuid.UUID
 
 
-class StoredDecision(PersonalTable, table=True):
+class StoredDecision(SQLModel, table=True):
     """What triage answered to a report, with all that it takes to compute it again."""
 
     __tablename__ = "decision"
@@ -101,6 +101,8 @@ class StoredDecision(PersonalTable, table=True):
         Index("ix_decision_report", "participant_id", "report_id"),
     )
 
+    # Erased with its report, which is erased with the participant.
+    participant_id: uuid.UUID = Field(primary_key=True)
     id: uuid.UUID = Field(primary_key=True)
     report_id: uuid.UUID
     rule_set_hash: str = Field(max_length=64)

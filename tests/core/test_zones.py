@@ -76,4 +76,4 @@ def test_zones_are_looked_up_in_one_place() -> None:
         for path in folder.rglob("*.py")
         if "import zoneinfo" in path.read_text("utf-8")
     }
-    assert importing == {"core/zones.py", "demo.py"}
+    assert importing == {"core/zones.py", "commands/demo_data.py"}
