@@ -1,11 +1,10 @@
-"""What every command of `footing` shares: settings, the database, the seed, and how to fail."""
+"""What every command of `footing` shares: settings, the database, and how to fail."""
 
 import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Coroutine
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import typer
@@ -14,25 +13,16 @@ from pydantic_settings import SettingsError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
-from api.content import checks as content_checks
-from api.content.catalogue import Catalogue
-from api.content.loading import SeedFault, SeedInvalid, load_valid
-from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.db import Database, is_outage
 from api.core.errors import Busy, NotReady
 from api.http.problems import pointer
-from api.triage import checks as triage_checks
 
 # "Temporary failure" in sysexits.h: the same command may well work later.
 LATER = 75
 # How long what an operator runs waits for the database: large tables take their time.
 PATIENT_SECONDS = 60.0
 Result = TypeVar("Result")
-SeedFolder = Annotated[
-    Path | None,
-    typer.Option("--folder", help="The seed folder; FOOTING_SEED_FOLDER by default."),
-]
 
 
 def say(message: str) -> None:
@@ -98,18 +88,3 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
             raise
         message = "The database is away or busy. What was done stays done; run it again."
         raise fail(message, LATER) from None
-
-
-def validated(folder: Path) -> tuple[Catalogue, list[SeedFault]]:
-    """Read and check the seed folder."""
-    today = SystemClock().now().date()
-    every = (*content_checks.ALL, content_checks.check_reviews(today), *triage_checks.ALL)
-    return load_valid(folder, every)
-
-
-def valid_or_fail(folder: Path, consequence: str = "") -> tuple[Catalogue, list[SeedFault]]:
-    """Read and check the seed folder, or print every fault."""
-    try:
-        return validated(folder)
-    except SeedInvalid as invalid:
-        raise fail(f"{invalid}\n{len(invalid.faults)} faults{consequence}.") from None

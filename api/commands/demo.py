@@ -29,6 +29,8 @@ from api.publications.periods import Period, monday_of
 from api.publications.publishing import Publisher
 from api.triage.service import RuleSets
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
 WEEK = datetime.timedelta(weeks=1)
 TOGETHER = 100
 # Whoever signs in with it is told by its name, on the page as well as in the audit log.
@@ -121,6 +123,7 @@ To see one of the people as their phone does:
 """
 
 
+@app.command()
 def demo(
     participants: Annotated[
         int, typer.Option(help="How many people to make up.", min=1, max=1_000_000)

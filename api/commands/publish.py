@@ -26,6 +26,8 @@ from api.publications.policy import read_plan
 from api.publications.publishing import Publisher
 from api.publications.restoring import Mended, adopt, put_right
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
 
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
     """Erase somebody whom a restored backup brought back."""
@@ -95,6 +97,7 @@ async def publish_due(settings: Settings, adopted: uuid.UUID | None = None) -> N
         typer.echo("No period is due.")
 
 
+@app.command()
 def publish(
     adopt_log: Annotated[
         uuid.UUID | None,

@@ -11,13 +11,12 @@ from pydantic import ValidationError
 
 from api.commands.console import (
     PATIENT_SECONDS,
-    SeedFolder,
     fail,
     opened,
     read_settings,
     run,
-    valid_or_fail,
 )
+from api.commands.seed_folder import SeedFolder, valid_or_fail
 from api.content.catalogue import Catalogue
 from api.content.loading import SeedInvalid, load_catalogue
 from api.content.rule_set import reviewed_document
@@ -35,7 +34,11 @@ from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.schemas import ReportFields
 from api.triage.service import RuleSets, withdraw
 
-app = typer.Typer(no_args_is_help=True, help="Read, compare and withdraw rule sets.")
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Read, compare and withdraw rule sets.",
+)
 
 
 def rule_set_of(catalogue: Catalogue) -> RuleSet:

@@ -20,6 +20,7 @@ import typer
 from starlette.testclient import TestClient
 
 import api
+from api.commands.app import LazyCommand
 from api.commands.app import app as command
 from api.content.catalogue import ENTRY_FILES, HEAD_FILE
 from api.core.clock import SystemClock
@@ -355,7 +356,8 @@ def test_every_variable_that_is_named_anywhere_exists() -> None:
 
 def every_command(found: Any, path: str = "footing") -> Iterator[Any]:
     """Return the commands that do something, each with its whole name."""
-    for name, sub in getattr(found, "commands", {}).items():
+    for name, listed in getattr(found, "commands", {}).items():
+        sub = listed.load() if isinstance(listed, LazyCommand) else listed
         if hasattr(sub, "commands"):
             yield from every_command(sub, f"{path} {name}")
         else:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from api.commands import app as cli
-from api.commands import publish as publish_cli
+from api.commands import migrate, publish, purge, seed
 from api.participants.models import PARTICIPANTS
 from api.publications.log import PublicationLog
 from api.publications.models import PUBLICATIONS
@@ -28,10 +27,10 @@ OPERATORS = 2
 UNUSED = 20
 Command = Callable[[], None]
 COMMANDS: dict[str, Command] = {
-    "migrate": cli.migrate,
-    "seed": lambda: cli.seed(None, None),
-    "publish": lambda: publish_cli.publish(None),
-    "purge": lambda: cli.purge(dry_run=False),
+    "migrate": migrate.migrate,
+    "seed": lambda: seed.seed(None, None),
+    "publish": lambda: publish.publish(None),
+    "purge": lambda: purge.purge(dry_run=False),
 }
 
 

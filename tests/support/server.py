@@ -20,6 +20,7 @@ from typing import Protocol
 
 import httpx
 
+from api.commands.app import COMMANDS
 from tests.support import travel
 from tests.support.postgres import free_port
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
@@ -32,7 +33,7 @@ forkserver.set_forkserver_preload(
     [
         "__main__",
         "tests.support.server",
-        "api.commands.app",
+        *(f"api.commands.{name}" for name in COMMANDS),
         "api.publications.noise",
         "opendp.prelude",
         "uvicorn.loops.uvloop",

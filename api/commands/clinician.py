@@ -1,0 +1,108 @@
+"""`footing clinician`: who may read aggregates."""
+
+import datetime
+import re
+from typing import Annotated
+
+import typer
+
+from api.clinicians import service
+from api.clinicians.identity import READ_AGGREGATES, Scope
+from api.clinicians.service import KeyState
+from api.commands.console import fail, opened, read_settings, run
+from api.commands.printing import aligned, plain
+from api.core.clock import SystemClock
+from api.core.logging import set_up_logging
+from api.migrations import require_head
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Keys of clinicians, who read aggregates.",
+)
+
+# A spreadsheet takes a name that starts with a sign for a formula.
+NAME = re.compile(r"^\w[^\x00-\x1f\x7f]{0,99}\Z")
+LONGEST_DAYS = 366
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Whose key it is; the audit log shows it.")],
+    days: Annotated[int, typer.Option(help="How long it is valid.", min=1, max=LONGEST_DAYS)],
+    scope: Annotated[Scope, typer.Option(help="What it opens.")] = READ_AGGREGATES,
+) -> None:
+    """Make a key and print it, this once, on standard output."""
+    if not NAME.match(name):
+        raise fail("A name has 1 to 100 characters and starts with a letter or a digit.")
+    settings = read_settings()
+    set_up_logging(settings)
+
+    async def work() -> tuple[str, datetime.datetime]:
+        async with opened(settings) as database:
+            await require_head(database)
+            async with database.write() as db:
+                key, expires_at = await service.add_key(db, name, days, [scope], SystemClock())
+        return str(key), expires_at
+
+    key, expires_at = run(work())
+    typer.echo(f"The key of {name}, valid until {plain(expires_at)}. It is shown once.", err=True)
+    typer.echo(key)
+
+
+def state_of(key: KeyState, now: datetime.datetime) -> str:
+    """Say in a word whether a key opens anything."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at <= now else "valid"
+
+
+@app.command("list")
+def list_keys() -> None:
+    """List every key that was ever given out, without its secret."""
+    settings = read_settings()
+    set_up_logging(settings)
+
+    async def work() -> list[KeyState]:
+        async with opened(settings) as database:
+            await require_head(database)
+            async with database.read() as db:
+                return await service.list_keys(db)
+
+    now = SystemClock().now()
+    head = ("ID", "NAME", "STATE", "CREATED", "EXPIRES", "REVOKED", "LAST USED", "SCOPES")
+    rows = [
+        (
+            key.key_id.hex,
+            key.name,
+            state_of(key, now),
+            *(
+                plain(instant) or "-"
+                for instant in (key.created_at, key.expires_at, key.revoked_at, key.last_used_at)
+            ),
+            " ".join(key.scopes),
+        )
+        for key in run(work())
+    ]
+    aligned([head, *rows])
+
+
+@app.command()
+def revoke(
+    name_or_id: Annotated[str, typer.Argument(help="A name, for all its keys, or one key's id.")],
+) -> None:
+    """End a clinician's keys, or one of them, at once."""
+    settings = read_settings()
+    set_up_logging(settings)
+
+    async def work() -> tuple[int, int]:
+        async with opened(settings) as database:
+            await require_head(database)
+            async with database.write() as db:
+                return await service.revoke_keys(db, name_or_id, SystemClock())
+
+    ended, found = run(work())
+    if not found:
+        raise fail(f"No key has the name or the id {name_or_id}. See: footing clinician list")
+    before = f"; {found - ended} had been revoked before" if found > ended else ""
+    typer.echo(f"Revoked {ended}{before}.")

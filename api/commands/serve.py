@@ -1,0 +1,86 @@
+"""`footing serve`: the server."""
+
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from api.commands import publish
+from api.commands.console import fail, opened, read_settings, run, say
+from api.content import service
+from api.core.config import Settings
+from api.core.errors import NotReady
+from api.core.logging import set_up_logging
+from api.main import create_app
+from api.migrations import require_head
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def built(settings: Settings) -> FastAPI:
+    """Make the app, or say in one line why it can't be made of these settings."""
+    try:
+        return create_app(settings)
+    except NotReady as not_ready:
+        raise fail(str(not_ready)) from None
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse an address that can't be listened on, before a server starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        # Behind the reason Python repeats the address.
+        reason = str(error.strerror).partition(" (")[0]
+        raise fail(f"Can't listen on {host}, port {port}: {reason}") from None
+
+
+async def require_ready(settings: Settings) -> None:
+    """Refuse to serve what can't be served, before a server starts."""
+    async with opened(settings) as database:
+        await require_head(database)
+        async with database.read() as db:
+            if await service.active_hash(db) is None:
+                message = "There is no content in the database yet. Run: footing seed"
+                raise NotReady(message)
+        mended = await publish.mend(settings, database)
+        if mended.log_is_not_ours:
+            say(mended.log_is_not_ours)
+
+
+def serving_app() -> object:
+    """Make the app in a worker process."""
+    settings = Settings()
+    set_up_logging(settings)
+    return create_app(settings)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="How many processes.", min=1, max=64)] = 1,
+) -> None:
+    """Serve the API."""
+    settings = read_settings()
+    set_up_logging(settings)
+    built(settings)
+    require_free(host, port)
+    run(require_ready(settings))
+    uvicorn.run(
+        "api.commands.serve:serving_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        # By name: unpickling the class would import the app before a worker answers its parent.
+        http="api.http.wire:WireProtocol",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+    )
