@@ -12,9 +12,9 @@ from sqlalchemy import Table, exists, insert, select, text, update
 
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
-from api.commands.console import PATIENT_SECONDS, opened, read_settings, run
+from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
 from api.commands.demo_data import TABLES, People
-from api.commands.publish import close_due, publisher_of
+from api.commands.publish import close_due
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
@@ -22,6 +22,7 @@ from api.core.db import Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.journal.models import REPORTS, SESSIONS
+from api.migrations import require_head
 from api.participants.models import PARTICIPANTS
 from api.participants.tokens import DeviceToken
 from api.publications.models import INSTALLATIONS, PUBLICATIONS
@@ -64,7 +65,7 @@ async def people_of(database: Database, settings: Settings, weeks: int, seed: in
     """Say how people are made for the content that is served here."""
     now = SystemClock().now()
     async with database.read() as db:
-        # `publisher_of` has refused a database without content.
+        # `Publisher.open` has refused a database without content.
         release = await load_release(db, await active_hash(db) or "")
     return People(
         catalogue=release.catalogue,
@@ -143,7 +144,8 @@ def demo(
 
     async def work() -> str:
         async with opened(settings, patient=True) as database:
-            publisher = await publisher_of(settings, database)
+            await require_head(database)
+            publisher = await Publisher.open(settings, database, SystemClock(), say)
             await require_empty(database)
             people = await people_of(database, settings, weeks, seed)
             filled = await fill(database, people, participants)

@@ -7,14 +7,15 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api.commands import publish
 from api.commands.console import fail, opened, read_settings, run, say
 from api.content import service
+from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.main import create_app
 from api.migrations import require_head
+from api.privacy.restoring import reconcile_after_restore
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,9 +47,9 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-        mended = await publish.mend(settings, database)
-        if mended.log_is_not_ours:
-            say(mended.log_is_not_ours)
+        found = await reconcile_after_restore(settings, database, SystemClock(), say)
+        if found.log_is_not_ours:
+            say(found.log_is_not_ours)
 
 
 def serving_app() -> object:

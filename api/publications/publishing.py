@@ -1,6 +1,6 @@
-"""Closes periods: the exact numbers, noise, and both rows and cells in one transaction.
+"""Closes periods: exact figures, noise, and the publication with its cells in one transaction.
 
-A period is closed once, by whoever comes first. What was published is never computed again.
+Each period is closed exactly once, also by concurrent publishers, and never computed again.
 """
 
 import datetime
@@ -10,26 +10,29 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.content.service import active_hash, load_release
 from api.core.clock import Clock
+from api.core.config import Settings
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
 from api.core.turns import Say, in_turn, quiet
 from api.publications import cube, periods
+from api.publications.accounting import Accountant
 from api.publications.budget import Spending, most_in_any_window
-from api.publications.keys import Keys
+from api.publications.keys import Keys, keys_of
 from api.publications.log import LoggedPublication, PublicationLog
 from api.publications.measures import STATISTICS
 from api.publications.models import CELLS, PUBLICATIONS
-from api.publications.noise import Noise
+from api.publications.noise import Noise, OpenDpNoise
 from api.publications.periods import Period
-from api.publications.policy import Plan, TablePlan
+from api.publications.policy import Plan, TablePlan, read_plan
 from api.publications.reading import first_day
 from api.publications.restoring import installation_id
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """All that it takes to publish."""
+    """Closes the periods of one installation."""
 
     database: Database
     plan: Plan
@@ -38,6 +41,23 @@ class Publisher:
     log: PublicationLog
     clock: Clock
     say: Say = quiet
+
+    @classmethod
+    async def open(
+        cls, settings: Settings, database: Database, clock: Clock, say: Say
+    ) -> "Publisher":
+        """Check the policy against OpenDP, and read which cells there are in the active release."""
+        plan = read_plan(settings.seed_folder, settings.aggregates_profile)
+        Accountant().check(plan)
+        async with database.read() as db:
+            active = await active_hash(db)
+            if active is None:
+                message = "There is no content in the database yet. Run: footing seed"
+                raise NotReady(message)
+            catalogue = (await load_release(db, active)).catalogue
+        keys = keys_of(catalogue, settings.regions, plan)
+        log = PublicationLog(settings.publication_log)
+        return cls(database, plan, keys, OpenDpNoise(), log, clock, say)
 
     async def due(self) -> list[Period]:
         """Return the periods that are to be closed, oldest first."""

@@ -1,4 +1,4 @@
-"""Puts right what a restored backup has forgotten: closed periods, and erased people."""
+"""Reconciles the database with the publication log after a backup was restored."""
 
 import datetime
 import uuid
@@ -16,13 +16,13 @@ from api.participants.models import PARTICIPANTS
 from api.publications.log import LoggedPublication, PublicationLog, hash_of
 from api.publications.models import INSTALLATIONS, PUBLICATIONS
 
-# Deletes all of a participant; the registry of what that is stands on a higher floor.
+# Deletes everything of a participant; `privacy`, a layer above, knows which tables that is.
 Erase = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 
 
 @dataclass(frozen=True)
-class Mended:
-    """What had been forgotten, and what is wrong with the log."""
+class Reconciliation:
+    """What the restored database was missing, and what is wrong with the log."""
 
     not_released: tuple[str, ...]
     erased_again: int
@@ -45,7 +45,7 @@ async def installation_id(db: AsyncSession) -> uuid.UUID:
 
 
 async def adopt(database: Database, log: PublicationLog, installation: uuid.UUID) -> None:
-    """Take a log for the one of this installation, because the operator says so by its name."""
+    """Use a log for this installation, on the operator's explicit request."""
     async with database.read() as db:
         row = await _installation(db)
     if row.id != installation:
@@ -55,31 +55,29 @@ async def adopt(database: Database, log: PublicationLog, installation: uuid.UUID
         log.begin(installation, row.installed_on)
 
 
-async def put_right(
+async def reconcile(
     database: Database, log: PublicationLog, erase: Erase, today: datetime.date, grace_days: int
-) -> Mended:
-    """Bring database and log in line: at every start, and before anything is published.
+) -> Reconciliation:
+    """Reconcile database and log: at every start, and before anything is published.
 
-    A period that the log calls closed was drawn once; its cells are lost and never drawn again.
+    A period that the log lists as closed was drawn once; its cells are lost and never drawn again.
 
-    A log that knows nothing of an installation older than the grace period in days, before which no
-    period closes, may be a lost one: then it is not written to, since what else is missing in it is
-    not known.
+    No period closes within the grace period, in days. A log without an entry for an older
+    installation may be the wrong one: nothing is written to it, as what else it lacks is unknown.
     """
     async with database.read() as db:
         row = await _installation(db)
     installation = uuid.UUID(str(row.id))
-    # Before the database: whatever stands in the log was committed by then.
+    # Before the database: every entry of the log was committed by then.
     logged = log.read(installation)
     age = (today - row.installed_on).days
     not_ours = None
     if not logged.knows_installation and age > grace_days:
         not_ours = (
-            f"The publication log {log.path} knows nothing of this installation, which is {age} "
-            "days old. If the log was lost or lies elsewhere, bring it back: without it, periods "
-            "that a restored backup has forgotten would be published twice, and people who were "
-            f"erased since would stay. If there never was one: footing publish --adopt-log "
-            f"{installation}"
+            f"The publication log {log.path} has no entry for this installation, which is {age} "
+            "days old. If the log was lost or moved, restore it: without it, periods missing "
+            "from a restored backup would be published twice, and participants erased since would "
+            f"remain. If there never was one, run: footing publish --adopt-log {installation}"
         )
     elif not logged.knows_installation:
         log.begin(installation, row.installed_on)
@@ -87,9 +85,9 @@ async def put_right(
     async with database.read() as db:
         rows = (await db.execute(select(PUBLICATIONS))).all()
         if logged.erased:
-            # As a stream: there may be many.
-            everybody = await db.stream_scalars(select(PARTICIPANTS.c.participant_id))
-            again = [found async for found in everybody if hash_of(found) in logged.erased]
+            # Streamed: there may be many.
+            participants = await db.stream_scalars(select(PARTICIPANTS.c.participant_id))
+            again = [found async for found in participants if hash_of(found) in logged.erased]
     lost = sorted(set(logged.closed) - {row.id for row in rows})
     if lost or again:
         async with in_turn(database, "publish") as db:
@@ -103,4 +101,4 @@ async def put_right(
         for row in rows:
             if row.id not in logged.closed:
                 log.closed(LoggedPublication.of(row), installation)
-    return Mended(tuple(lost), len(again), not_ours, logged.unfinished)
+    return Reconciliation(tuple(lost), len(again), not_ours, logged.unfinished)

@@ -162,7 +162,7 @@ def test_without_its_log_an_old_installation_publishes_only_when_told_so_by_name
 
     code, said = footing_publish()
     assert code == 1
-    assert said.startswith(f"The publication log {log} knows nothing of this installation")
+    assert said.startswith(f"The publication log {log} has no entry for this installation")
     assert said.endswith(f"footing publish --adopt-log {installation}\n")
     other = uuid.uuid4()
     code, said = footing_publish("--adopt-log", str(other))

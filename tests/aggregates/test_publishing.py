@@ -17,11 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.commands.publish import erase_again
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
 from api.participants.models import PARTICIPANTS
+from api.privacy.restoring import erase_again
 from api.publications.keys import Keys
 from api.publications.log import PublicationLog, hash_of
 from api.publications.measures import STATISTICS
@@ -29,7 +29,7 @@ from api.publications.models import CELLS, PUBLICATIONS
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.policy import Plan
 from api.publications.publishing import Publisher
-from api.publications.restoring import Mended, installation_id, put_right
+from api.publications.restoring import Reconciliation, installation_id, reconcile
 from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.core.stored import execute, in_database, rows
 from tests.support.clock import FakeClock
@@ -372,14 +372,14 @@ def test_the_documented_roles_read_cells_and_change_none(url: str, tmp_path: Pat
 # After a restore.
 
 
-def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Mended:
+def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Reconciliation:
     """Bring database and log in line, as every start does; on the day of the installation."""
 
-    async def run() -> Mended:
+    async def run() -> Reconciliation:
         database = Database(Settings(database_url=url))
         try:
             grace = STANDARD.grace_days
-            return await put_right(database, PublicationLog(log), erase_again, today, grace)
+            return await reconcile(database, PublicationLog(log), erase_again, today, grace)
         finally:
             await database.close()
 
@@ -387,8 +387,8 @@ def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Mended:
 
 
 def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
-    mended = put_in_line(url, log)
-    return mended.not_released, mended.erased_again
+    found = put_in_line(url, log)
+    return found.not_released, found.erased_again
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -447,7 +447,7 @@ def test_a_log_begins_with_an_installation_and_is_missed_when_it_is_older(
     for _ in range(2):
         missed = put_in_line(url, log, late).log_is_not_ours
         assert missed is not None
-        assert missed.startswith(f"The publication log {log} knows nothing of this installation")
+        assert missed.startswith(f"The publication log {log} has no entry for this installation")
         # What else is missing in it is not known: it is not made to look complete.
         assert not log.exists()
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
-from api.commands.publish import erase_again
 from api.core.config import Settings
 from api.main import create_app
+from api.privacy.restoring import erase_again
 from api.publications.noise import OpenDpNoise
 from tests.aggregates.published import DAY, person, publish_a_week
 from tests.aggregates.test_publishing import practising

@@ -1,0 +1,40 @@
+"""After a restore: participants who were erased since the backup are erased again."""
+
+import uuid
+
+from sqlalchemy import delete
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from api.core.clock import Clock
+from api.core.config import Settings
+from api.core.db import Database
+from api.core.turns import Say
+from api.privacy.registry import REGISTRY
+from api.publications.log import PublicationLog
+from api.publications.policy import read_plan
+from api.publications.restoring import Reconciliation, reconcile
+
+
+async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
+    """Erase a participant whom a restored backup brought back."""
+    for personal in REGISTRY:
+        await db.execute(
+            delete(personal.table).where(personal.table.c.participant_id == participant_id)
+        )
+
+
+async def reconcile_after_restore(
+    settings: Settings, database: Database, clock: Clock, say: Say
+) -> Reconciliation:
+    """Reconcile the database with the publication log, and report what was restored."""
+    log = PublicationLog(settings.publication_log)
+    log.require_writable()
+    plan = read_plan(settings.seed_folder, settings.aggregates_profile)
+    found = await reconcile(database, log, erase_again, clock.now().date(), plan.grace_days)
+    if found.log_was_cut_off:
+        say("The last line of the publication log was cut off while being written and is left out.")
+    if found.erased_again:
+        say(f"Erased again after a restore: {found.erased_again} participants")
+    for name in found.not_released:
+        say(f"Closed before a restore, its cells are lost and not drawn again: {name}")
+    return found
