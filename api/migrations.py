@@ -68,11 +68,13 @@ async def migrate(
     while further:
         try:
             async with in_turn(database, "migrate", say, patience) as db:
+                connection = await db.connection()
                 if database.dialect == "postgresql":
-                    await db.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}"))
-                    # A role or a host may have limits of its own.
-                    await db.execute(text("SET LOCAL statement_timeout = 0"))
-                further = await (await db.connection()).run_sync(next_step)
+                    limit = text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}")
+                    await connection.execute(limit)
+                    # A role or a host may have its own limits.
+                    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+                further = await connection.run_sync(next_step)
         except DBAPIError as error:
             if not is_lock_timeout(error):
                 raise

@@ -4,7 +4,7 @@ from api.clinicians import models as clinicians
 from api.content import models as content
 from api.journal import models as journal
 from api.participants import models as participants
-from api.publications import models as aggregates
+from api.publications import models as publications
 from api.triage import models as triage
 
 # Tables that hold nothing about a person.
@@ -17,9 +17,9 @@ REFERENCE_TABLES = (
     participants.ErasedToken,
     clinicians.ClinicianKey,
     clinicians.AuditEntry,
-    aggregates.Installation,
-    aggregates.Publication,
-    aggregates.PublicationCell,
+    publications.Installation,
+    publications.Publication,
+    publications.PublicationCell,
 )
 PERSONAL_TABLES = (
     participants.Participant,
@@ -28,7 +28,7 @@ PERSONAL_TABLES = (
     participants.RecordedChange,
     participants.StoredSchedule,
     participants.CalendarFeed,
-    participants.StoredRecoveryCode,
+    participants.RecoveryCodeHash,
     journal.ExerciseSession,
     journal.SymptomReport,
     journal.StoredDecision,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.aggregates.estimates import (
@@ -17,24 +17,27 @@ from api.aggregates.estimates import (
     reconciled,
 )
 from api.publications.measures import Statistic, TableName
-from api.publications.models import CELLS
+from api.publications.models import PublicationCell
 
 Cells = dict[TableName, dict[str, Cell]]
 
 
 async def published_keys(db: AsyncSession) -> dict[TableName, set[str]]:
-    """Return the keys of every table that was ever published: routines and regions come and go."""
+    """Return the keys of every published table: routines and regions come and go."""
     found: dict[TableName, set[str]] = {}
-    for row in await db.execute(select(CELLS.c.table_name, CELLS.c.key).distinct()):
-        found.setdefault(TableName(row.table_name), set()).add(row.key)
+    statement = select(PublicationCell.table_name, PublicationCell.key).distinct()
+    for table_name, key in await db.exec(statement):
+        found.setdefault(TableName(table_name), set()).add(key)
     return found
 
 
 async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str, Cells]:
     """Return the cells of publications, with the totals of their tables reconciled."""
-    rows = await db.execute(select(CELLS).where(CELLS.c.publication_id.in_(publication_ids)))
+    statement = select(PublicationCell).where(
+        col(PublicationCell.publication_id).in_(publication_ids)
+    )
     found: dict[str, dict[TableName, dict[str, dict[Statistic, Noisy]]]] = {}
-    for row in rows:
+    for row in await db.exec(statement):
         statistic = Statistic(row.statistic)
         tables = found.setdefault(row.publication_id, {})
         cell = tables.setdefault(TableName(row.table_name), {}).setdefault(row.key, {})
@@ -45,7 +48,7 @@ async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str
 def table_estimates(
     cells: Cells, table: TableName, bounds: PainBounds
 ) -> dict[str, dict[Quantity, Estimate]]:
-    """Say what may be said of every cell of a table of one publication."""
+    """Return the estimates of every cell of a table of one publication."""
     spread = pain_spread(cells)
     return {
         key: estimates(cell, bounds, spread) for key, cell in sorted(cells.get(table, {}).items())

@@ -1,14 +1,15 @@
-"""The audit log: one entry for every query of a clinician, never changed and never deleted."""
+"""The audit log: an append-only entry for every query of a clinician."""
 
 import datetime
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import insert, or_
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.clinicians.identity import Clinician
-from api.clinicians.models import AUDIT
+from api.clinicians.models import AuditEntry
 from api.core.canonical import content_hash
 from api.core.clock import Clock
 from api.core.db import Database
@@ -17,7 +18,7 @@ PAGE = 1000
 
 
 def subject_hash(issuer: str, subject: str) -> str:
-    """Return what the log keeps of an issuer's user: the same every time, and no name."""
+    """Return the stable pseudonym of an issuer's user in the log."""
     return content_hash([issuer, subject])
 
 
@@ -31,11 +32,11 @@ async def record_query(
     status: int,
     request_id: str,
 ) -> None:
-    """Write one entry, in a transaction of its own."""
+    """Write one entry in its own transaction."""
     async with database.write() as db:
-        await db.execute(
-            # Inline: nothing comes back, so that a role that may insert and nothing else will do.
-            insert(AUDIT)
+        await db.exec(
+            # Inline, without RETURNING, so that a role needs no more than INSERT.
+            insert(AuditEntry)
             .inline()
             .values(
                 asked_at=clock.now(),
@@ -56,24 +57,25 @@ async def read_entries(
     since: datetime.datetime | None = None,
     who: str | None = None,
     issuer: str | None = None,
-) -> AsyncIterator[dict[str, Any]]:
-    """Read the log, oldest first, page by page.
+) -> AsyncIterator[AuditEntry]:
+    """Read the log, oldest first, in pages.
 
-    `who` is a key's name or id, the hash that the log shows, or the subject of the issuer's user.
+    `who` is a key's name or id, a pseudonym in the log, or the subject of the issuer's user.
     """
-    statement = select(AUDIT).order_by(AUDIT.c.number).limit(PAGE)
+    number = col(AuditEntry.number)
+    statement = select(AuditEntry).order_by(number).limit(PAGE)
     if since is not None:
-        statement = statement.where(AUDIT.c.asked_at >= since)
+        statement = statement.where(AuditEntry.asked_at >= since)
     if who is not None:
         ids = [who.replace("-", "").lower()]
         if issuer is not None:
             ids.append(subject_hash(issuer, who))
-        statement = statement.where(or_(AUDIT.c.name == who, AUDIT.c.who.in_(ids)))
+        statement = statement.where(or_(col(AuditEntry.name) == who, col(AuditEntry.who).in_(ids)))
     last = 0
     while True:
-        page = (await db.execute(statement.where(AUDIT.c.number > last))).mappings().all()
-        for row in page:
-            yield dict(row)
+        page = (await db.exec(statement.where(number > last))).all()
+        for entry in page:
+            yield entry
         if len(page) < PAGE:
             return
-        last = page[-1]["number"]
+        last = page[-1].number

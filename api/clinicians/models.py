@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Integer
 from sqlmodel import Field, SQLModel
 
-from api.core.db import JsonDocument, UtcDateTime, table_of
+from api.core.db import JsonDocument, UtcDateTime
 
 
 class ClinicianKey(SQLModel, table=True):
@@ -41,7 +41,3 @@ class AuditEntry(SQLModel, table=True):
     parameters: dict[str, Any] = Field(sa_type=JsonDocument)
     status: int
     request_id: str = Field(max_length=64)
-
-
-KEYS = table_of(ClinicianKey)
-AUDIT = table_of(AuditEntry)

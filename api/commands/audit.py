@@ -78,7 +78,7 @@ def audit(
             await require_head(database)
             async with database.read() as db:
                 return [
-                    {column: plain(entry[column]) for column in COLUMNS}
+                    {column: plain(getattr(entry, column)) for column in COLUMNS}
                     async for entry in read_entries(
                         db, since=start, who=who, issuer=settings.oidc_issuer
                     )

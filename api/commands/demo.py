@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
-from sqlalchemy import Table, exists, insert, select, text, update
+from sqlalchemy import exists, insert, text, update
+from sqlmodel import SQLModel, select
 
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
@@ -18,14 +19,14 @@ from api.commands.publish import close_due
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
-from api.core.db import Database
+from api.core.db import UNSYNCED, Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
-from api.journal.models import REPORTS, SESSIONS
+from api.journal.models import ExerciseSession, SymptomReport
 from api.migrations import require_head
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.participants.tokens import DeviceToken
-from api.publications.models import INSTALLATIONS, PUBLICATIONS
+from api.publications.models import Installation, Publication
 from api.publications.periods import Period, monday_of
 from api.publications.publishing import Publisher
 from api.triage.service import RuleSets
@@ -42,8 +43,8 @@ KEY_DAYS = 30
 async def require_empty(database: Database) -> None:
     """Refuse a database that may hold anything about anybody."""
     async with database.read() as db:
-        for table in (PARTICIPANTS, PUBLICATIONS):
-            if (await db.execute(select(exists().select_from(table)))).scalar_one():
+        for table in (Participant, Publication):
+            if (await db.exec(select(exists().select_from(table)))).one():
                 message = (
                     "This database already holds participants or publications. Made-up people "
                     "must not stand beside real ones: give FOOTING_DATABASE_URL an empty one. "
@@ -56,7 +57,7 @@ async def require_empty(database: Database) -> None:
 class Filled:
     """What the database holds now."""
 
-    counts: collections.Counter[Table] = field(default_factory=collections.Counter)
+    counts: collections.Counter[type[SQLModel]] = field(default_factory=collections.Counter)
     # Opens the records of one of the people.
     somebody: DeviceToken | None = None
 
@@ -82,7 +83,9 @@ async def fill(database: Database, people: People, participants: int) -> Filled:
     filled = Filled()
     async with database.write() as db:
         # With nobody in it, the date of the first migration says nothing about anybody yet.
-        await db.execute(update(INSTALLATIONS).values(installed_on=people.first))
+        await db.exec(
+            update(Installation).values(installed_on=people.first), execution_options=UNSYNCED
+        )
         with typer.progressbar(length=participants, label="Making up", file=sys.stderr) as bar:
             for begin in range(0, participants, TOGETHER):
                 made = [people.make() for _ in range(min(TOGETHER, participants - begin))]
@@ -90,13 +93,13 @@ async def fill(database: Database, people: People, participants: int) -> Filled:
                     rows = [row for person in made for row in person.rows[table]]
                     filled.counts[table] += len(rows)
                     if rows:
-                        await db.execute(insert(table), rows)
-                busiest = max(made, key=lambda person: len(person.rows[SESSIONS]))
+                        await db.exec(insert(table), params=rows)
+                busiest = max(made, key=lambda person: len(person.rows[ExerciseSession]))
                 filled.somebody = filled.somebody or busiest.token
                 bar.update(len(made))
     async with database.write() as db:
         # Else a planner would go by tables that were empty a moment ago.
-        await db.execute(text("ANALYZE"))
+        await (await db.connection()).execute(text("ANALYZE"))
     return filled
 
 
@@ -106,7 +109,8 @@ def told(filled: Filled, publisher: Publisher, closed: list[Period], key: str) -
     periods = collections.Counter(period.kind for period in closed)
     kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.plan.periods]
     return f"""\
-Made up: {counts[PARTICIPANTS]} people, {counts[SESSIONS]} sessions, {counts[REPORTS]} reports.
+Made up: {counts[Participant]} people, {counts[ExerciseSession]} sessions, \
+{counts[SymptomReport]} reports.
 None of these people exists. Closed periods: {", ".join(kinds)}.
 
 To see their figures:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table
+from sqlmodel import SQLModel
 
 from api.content.catalogue import Catalogue
 from api.content.seed import Routine
@@ -21,10 +21,22 @@ from api.core.tokens import hash_secret
 from api.journal import service
 from api.journal.decisions import decision_rows
 from api.journal.history import Episode, PastReport
-from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
+from api.journal.models import (
+    ActivityHold,
+    Clearance,
+    ExerciseSession,
+    StoredDecision,
+    SymptomReport,
+)
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport
 from api.participants.changes import ChangedKind
-from api.participants.models import CHANGES, CONSENTS, DEVICES, PARTICIPANTS, RECOVERY
+from api.participants.models import (
+    ConsentRecord,
+    Device,
+    Participant,
+    RecordedChange,
+    RecoveryCodeHash,
+)
 from api.participants.recovery import make_recovery_code
 from api.participants.tokens import DeviceToken, make_token
 from api.triage.evaluation import Case, decide
@@ -33,17 +45,17 @@ from api.triage.rules import RuleSet
 
 Row = dict[str, Any]
 # In the order in which rows refer to each other.
-TABLES: tuple[Table, ...] = (
-    PARTICIPANTS,
-    DEVICES,
-    RECOVERY,
-    CONSENTS,
-    SESSIONS,
-    REPORTS,
-    DECISIONS,
-    HOLDS,
-    CLEARANCES,
-    CHANGES,
+TABLES: tuple[type[SQLModel], ...] = (
+    Participant,
+    Device,
+    RecoveryCodeHash,
+    ConsentRecord,
+    ExerciseSession,
+    SymptomReport,
+    StoredDecision,
+    ActivityHold,
+    Clearance,
+    RecordedChange,
 )
 MINUTE = datetime.timedelta(minutes=1)
 DAY = datetime.timedelta(days=1)
@@ -146,7 +158,7 @@ class Person:
     routine: Routine
     id: uuid.UUID = field(init=False)
     token: DeviceToken = field(init=False)
-    rows: dict[Table, list[Row]] = field(init=False)
+    rows: dict[type[SQLModel], list[Row]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.id = self.people.new_id()
@@ -225,7 +237,7 @@ class Person:
                 "pain_after": self._score(before - 0.5, 1.1) if scored else None,
             }
         )
-        self.rows[SESSIONS].append(service.row_of(self.id, session, arrived))
+        self.rows[ExerciseSession].append(service.row_of(self.id, session, arrived))
         self._arrivals.append((arrived, ChangedKind.SESSION, session.id))
 
     def _report(self, at: datetime.datetime, weeks: float) -> None:
@@ -269,11 +281,11 @@ class Person:
         )
         shown = {"device_level": None, "device_rule_set_hash": None, "device_agrees": None}
         row = service.row_of(self.id, report, arrived)
-        self.rows[REPORTS].append({**row, **shown, "decision_id": decision["id"]})
-        self.rows[DECISIONS].append(decision)
+        self.rows[SymptomReport].append({**row, **shown, "decision_id": decision["id"]})
+        self.rows[StoredDecision].append(decision)
         self._arrivals.append((arrived, ChangedKind.SYMPTOM_REPORT, report.id))
         if hold is not None:
-            self.rows[HOLDS].append(hold)
+            self.rows[ActivityHold].append(hold)
         if decision["activity_status"] in {"pause", "stop"}:
             self._pause(arrived)
 
@@ -289,7 +301,7 @@ class Person:
         if not people.happens(0.6) or cleared_at + MINUTE > people.now:
             return
         clearance = NewClearance(id=people.new_id(), cleared_at=cleared_at)
-        self.rows[CLEARANCES].append(service.row_of(self.id, clearance, cleared_at + MINUTE))
+        self.rows[Clearance].append(service.row_of(self.id, clearance, cleared_at + MINUTE))
         self._arrivals.append((cleared_at + MINUTE, ChangedKind.CLEARANCE, clearance.id))
         self._held_until = cleared_at
 
@@ -304,7 +316,7 @@ class Person:
             self._arrivals.append((left_at, ChangedKind.CONSENT, self.id))
         changes = sorted(self._arrivals, key=lambda arrival: arrival[0])
         code = make_recovery_code()
-        self.rows[PARTICIPANTS].append(
+        self.rows[Participant].append(
             {
                 "participant_id": self.id,
                 "enrolled_at": self.joined_at,
@@ -318,7 +330,7 @@ class Person:
                 "storage_consent": True,
             }
         )
-        self.rows[DEVICES].append(
+        self.rows[Device].append(
             {
                 "participant_id": self.id,
                 "device_id": self.token.device_id,
@@ -328,7 +340,7 @@ class Person:
                 "revoked_at": None,
             }
         )
-        self.rows[RECOVERY].append(
+        self.rows[RecoveryCodeHash].append(
             {
                 "locator": code.locator,
                 "participant_id": self.id,
@@ -339,7 +351,7 @@ class Person:
             }
         )
         version = next(consent.version for consent in people.catalogue.consents if consent.current)
-        self.rows[CONSENTS] += [
+        self.rows[ConsentRecord] += [
             {
                 "participant_id": self.id,
                 "number": number,
@@ -352,7 +364,7 @@ class Person:
                 zip(research, (self.joined_at, left_at), strict=False), start=1
             )
         ]
-        self.rows[CHANGES] += [
+        self.rows[RecordedChange] += [
             {
                 "participant_id": self.id,
                 "number": number,

@@ -5,7 +5,7 @@ import datetime
 from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
-from api.core.db import JsonDocument, UtcDateTime, table_of
+from api.core.db import JsonDocument, UtcDateTime
 
 
 class ContentRelease(SQLModel, table=True):
@@ -55,9 +55,3 @@ class KnownActivity(SQLModel, table=True):
 
     activity_id: str = Field(primary_key=True, max_length=64)
     kind: str = Field(max_length=16)
-
-
-RELEASES = table_of(ContentRelease)
-BODIES = table_of(ContentBody)
-ACTIVE = table_of(ActiveRelease)
-KNOWN_ACTIVITIES = table_of(KnownActivity)

@@ -11,7 +11,7 @@ from typing import Literal
 from api.content import schemas, seed
 from api.content.durations import estimate, total
 from api.content.rendering import Renderer
-from api.content.vocabulary import CareLevel, CautionAction, Equipment, Position
+from api.content.vocabulary import ActivityStatus, CareLevel, CautionAction, Equipment, Position
 from api.core.errors import Fault, InvalidRequest
 
 ROUTINE = "daily-15-minutes"
@@ -19,7 +19,6 @@ ROUTINE = "daily-15-minutes"
 EVERYONE = "always"
 SECONDS_PER_MINUTE = 60
 CARE_ORDER = list(CareLevel)
-Hold = Literal["continue", "caution", "pause", "stop"]
 Reason = Literal["contraindicated", "ask_first", "equipment", "position", "time", "hold"]
 
 
@@ -31,7 +30,7 @@ class Wishes:
     equipment: frozenset[Equipment]
     positions: frozenset[Position]
     conditions: tuple[str, ...]
-    hold: Hold = "continue"
+    hold: ActivityStatus = "continue"
 
 
 def check_conditions(renderer: Renderer, conditions: Sequence[str]) -> None:

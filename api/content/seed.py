@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from api.content.vocabulary import (
     ActivityKind,
+    ActivityStatus,
     CareLevel,
     CautionAction,
     Directness,
@@ -400,7 +401,7 @@ class Action(Entry):
     care_setting: Literal[
         "emergency_department", "urgent_care", "maternity_unit", "professional", "self"
     ]
-    activities: Literal["continue", "caution", "pause", "stop"]
+    activities: ActivityStatus
 
 
 class Country(Entry):
@@ -417,7 +418,7 @@ class Country(Entry):
 class ActivityStatusText(Entry):
     """The words for one activity status."""
 
-    status: Literal["continue", "caution", "pause", "stop"]
+    status: ActivityStatus
     text: Text
 
 

@@ -1,40 +1,42 @@
 """Stores releases, activates them, and loads the active one."""
 
 import json
-from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
-from api.content.models import ACTIVE, BODIES, KNOWN_ACTIVITIES, RELEASES
+from api.content.models import ActiveRelease, ContentBody, ContentRelease, KnownActivity
 from api.content.release import Release, RuleSetAnswers, build, catalogue_of, document_of
 from api.content.rule_set import Signer
 from api.core.canonical import canonical
 from api.core.clock import Clock
-from api.core.db import insert_once
+from api.core.db import UNSYNCED, insert_once
 from api.http.conditional import CODINGS, IDENTITY, Body
 
 ACTIVE_ROW = 1
 
 
 async def active_hash(db: AsyncSession) -> str | None:
-    """Name the active release, if there is one."""
-    statement = select(ACTIVE.c.release_hash).where(ACTIVE.c.id == ACTIVE_ROW)
-    return (await db.execute(statement)).scalar_one_or_none()
+    """Return the hash of the active release, if there is one."""
+    statement = select(ActiveRelease.release_hash).where(ActiveRelease.id == ACTIVE_ROW)
+    return (await db.exec(statement)).one_or_none()
 
 
-def _body(row: Row[Any]) -> Body:
-    values = row._mapping  # noqa: SLF001  # public, in spite of its name
-    codings = {IDENTITY: values["identity"]}
-    codings |= {coding: values[coding] for coding in CODINGS if values[coding] is not None}
-    return Body(values["media_type"], values["language"] or None, values["tag"], codings)
+def _body(row: ContentBody) -> Body:
+    codings = {IDENTITY: row.identity}
+    for coding in CODINGS:
+        data: bytes | None = getattr(row, coding)
+        if data is not None:
+            codings[coding] = data
+    return Body(row.media_type, row.language or None, row.tag, codings)
 
 
 async def load_release(db: AsyncSession, name: str) -> Release:
-    """Read a stored release into memory."""
-    stored = (await db.execute(select(RELEASES).where(RELEASES.c.hash == name))).one()
-    rows = await db.execute(select(BODIES).where(BODIES.c.release_hash == name))
+    """Load a stored release into memory."""
+    stored = (await db.exec(select(ContentRelease).where(ContentRelease.hash == name))).one()
+    rows = await db.exec(select(ContentBody).where(ContentBody.release_hash == name))
     return Release(
         hash=stored.hash,
         rule_set_hash=stored.rule_set_hash,
@@ -45,31 +47,30 @@ async def load_release(db: AsyncSession, name: str) -> Release:
 
 
 async def find_body(db: AsyncSession, path: str) -> Body | None:
-    """Find a body that is named by its hash, in any release ever stored."""
-    rows = await db.execute(select(BODIES).where(BODIES.c.path == path).limit(1))
-    row = rows.first()
+    """Find a body named by its hash, in any release ever stored."""
+    row = (await db.exec(select(ContentBody).where(ContentBody.path == path).limit(1))).first()
     return _body(row) if row is not None else None
 
 
 async def find_active_body(db: AsyncSession, release_hash: str, path: str) -> Body | None:
-    """Find one body of one release that is the same in every language."""
-    statement = select(BODIES).where(
-        BODIES.c.release_hash == release_hash, BODIES.c.path == path, BODIES.c.language == ""
+    """Find a body of a release that is the same in every language."""
+    statement = select(ContentBody).where(
+        ContentBody.release_hash == release_hash,
+        ContentBody.path == path,
+        ContentBody.language == "",
     )
-    row = (await db.execute(statement)).first()
+    row = (await db.exec(statement)).first()
     return _body(row) if row is not None else None
 
 
 async def known_activities(db: AsyncSession, ids: set[str]) -> set[str]:
-    """Tell which of these activities any release ever held."""
-    rows = await db.execute(
-        select(KNOWN_ACTIVITIES.c.activity_id).where(KNOWN_ACTIVITIES.c.activity_id.in_(ids))
-    )
-    return set(rows.scalars())
+    """Return those of these activities that any release ever had."""
+    statement = select(KnownActivity.activity_id).where(col(KnownActivity.activity_id).in_(ids))
+    return set(await db.exec(statement))
 
 
 async def store(db: AsyncSession, release: Release, previous: str | None, clock: Clock) -> None:
-    """Store a release with all its answers, unless it is there already."""
+    """Store a release with all of its bodies, unless it is stored already."""
     values = {
         "hash": release.hash,
         "stored_at": clock.now(),
@@ -78,11 +79,11 @@ async def store(db: AsyncSession, release: Release, previous: str | None, clock:
         "document": canonical(document_of(release.catalogue)),
         "deleted": list(release.deleted),
     }
-    if not await insert_once(db, RELEASES, values):
+    if not await insert_once(db, ContentRelease, values):
         return
-    await db.execute(
-        insert(BODIES),
-        [
+    await db.exec(
+        insert(ContentBody),
+        params=[
             {
                 "release_hash": release.hash,
                 "path": path,
@@ -97,14 +98,15 @@ async def store(db: AsyncSession, release: Release, previous: str | None, clock:
     )
     for activity in release.catalogue.activities:
         known = {"activity_id": activity.id, "kind": activity.kind.value}
-        await insert_once(db, KNOWN_ACTIVITIES, known)
+        await insert_once(db, KnownActivity, known)
 
 
 async def activate(db: AsyncSession, name: str, clock: Clock) -> None:
-    """Make a stored release the one that every node serves."""
+    """Make a stored release the active one, which all servers serve."""
     values = {"id": ACTIVE_ROW, "release_hash": name, "activated_at": clock.now()}
-    if not await insert_once(db, ACTIVE, values):
-        await db.execute(update(ACTIVE).where(ACTIVE.c.id == ACTIVE_ROW).values(values))
+    if not await insert_once(db, ActiveRelease, values):
+        statement = update(ActiveRelease).where(col(ActiveRelease.id) == ACTIVE_ROW)
+        await db.exec(statement.values(values), execution_options=UNSYNCED)
 
 
 async def seed(
@@ -115,7 +117,7 @@ async def seed(
     more: RuleSetAnswers | None = None,
     sign: Signer | None = None,
 ) -> tuple[Release, bool]:
-    """Store and activate a validated state; tell whether that changed what is served."""
+    """Store and activate a catalogue; return the release, and whether it became active now."""
     active = await active_hash(db)
     previous = await load_release(db, active) if active else None
     release = build(catalogue, previous, more=more, sign=sign)

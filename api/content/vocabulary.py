@@ -5,6 +5,11 @@ v1: each answer that carries one documents what a client does with a value it do
 """
 
 from enum import StrEnum
+from typing import Literal, get_args
+
+# What a participant's activities may do, mildest first.
+ActivityStatus = Literal["continue", "caution", "pause", "stop"]
+ACTIVITY_STATUSES: tuple[ActivityStatus, ...] = get_args(ActivityStatus)
 
 
 class ActivityKind(StrEnum):

@@ -272,7 +272,8 @@ class Database:
         """
         async with self.read() as db:
             if self.dialect == "postgresql":
-                await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                connection = await db.connection()
+                await connection.execute(REPEATABLE_READ)
             yield db
 
     async def close(self) -> None:
@@ -282,26 +283,35 @@ class Database:
             await self.reader.dispose()
 
 
+REPEATABLE_READ = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+# For updates and deletes: nothing that was loaded before is looked at again.
+UNSYNCED = {"synchronize_session": False}
+
+
 def table_of(model: type[SQLModel]) -> Table:
     """Return the table of a model, for queries that name columns."""
     return metadata.tables[str(model.__tablename__)]
 
 
-async def insert_once(db: AsyncSession, table: Table, values: Mapping[str, Any]) -> bool:
-    """Insert a row unless its key is taken; tell whether it was inserted.
+async def insert_once(
+    db: AsyncSession, model: type[SQLModel], values: Mapping[str, object]
+) -> bool:
+    """Insert a row unless its key is taken; return whether it was inserted.
 
     The database's own uniqueness decides, so that any number of concurrent repeats store one row.
     """
-    dialect = db.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    insert = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
+    table = table_of(model)
     key = table.primary_key.columns.values()[-1]
     statement = insert(table).values(values).on_conflict_do_nothing().returning(key)
-    return (await db.execute(statement)).first() is not None
+    return (await db.exec(statement)).first() is not None
 
 
-async def insert_new(db: AsyncSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def insert_new(
+    db: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, object]]
+) -> None:
     """Insert those of many rows whose keys are not taken."""
-    dialect = db.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    insert = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
     if rows:
-        await db.execute(insert(table).on_conflict_do_nothing(), rows)
+        await db.exec(insert(table_of(model)).on_conflict_do_nothing(), params=rows)

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.db import Database
@@ -65,7 +65,7 @@ async def _take(db: AsyncSession, job: str) -> None:
     if db.get_bind().dialect.name == "postgresql":
         # Of the transaction, not of the session, which a pooler would share with others.
         key = func.hashtextextended(f"footing {job}", 0)
-        if not (await db.execute(select(func.pg_try_advisory_xact_lock(key)))).scalar_one():
+        if not (await db.exec(select(func.pg_try_advisory_xact_lock(key)))).one():
             raise _TakenError
 
 

@@ -51,11 +51,12 @@ class WriteCheck:
         due = time.monotonic() >= self.valid_until or failed != self.failed_writes
         query = "SELECT 1 FROM alembic_version" if is_sqlite else "SHOW transaction_read_only"
         async with self.database.read() as db:
-            if (await db.execute(text(query))).scalar() == "on":
+            connection = await db.connection()
+            if (await connection.execute(text(query))).scalar() == "on":
                 return "the database is read-only"
             if due and not is_sqlite:
-                # A transaction with an id of its own is logged at its commit, and nothing else is.
-                await db.execute(text("SELECT pg_current_xact_id()"))
+                # Only a transaction with an id writes to the log when it commits.
+                await connection.execute(text("SELECT pg_current_xact_id()"))
         if due and is_sqlite:
             await self._write_to_sqlite()
         if due:

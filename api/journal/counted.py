@@ -1,52 +1,57 @@
-"""Which sessions count: the one condition for progress, for publications and for exports.
+"""Which sessions count: the one condition for progress, publications and exports.
 
-A session and all that corrects it, directly or through other corrections, are one session that was
-practised once. One of them counts: one that nothing corrects, and where several devices have
+A session and all of its corrections, direct or through other corrections, are one session that was
+practised once. Exactly one of them counts: one that no other corrects and, if several devices
 corrected the same session, the one of these with the greatest id. Of sessions that correct each
-other in a circle none counts. That depends on what is stored alone, never on what arrived first.
+other in a circle none counts. The result depends only on what is stored, never on arrival order.
 """
 
 import datetime
 
-from sqlalchemy import ColumnElement, FromClause, and_, exists, or_, true
+from sqlalchemy import ColumnElement, and_, exists, or_, true
+from sqlalchemy.orm import aliased
+from sqlmodel import col
 
-from api.journal.models import SESSIONS
+from api.journal.models import ExerciseSession
 
 ABANDONED = "abandoned"
+Sessions = type[ExerciseSession]
 
 
 def superseded(
-    sessions: FromClause = SESSIONS, received_before: datetime.datetime | None = None
+    sessions: Sessions = ExerciseSession, received_before: datetime.datetime | None = None
 ) -> ColumnElement[bool]:
-    """Make the condition that another session stands for this one.
+    """Return the condition that another session counts instead of this one.
 
-    With an instant, as it was before anything else was received. Two look-ups by index: with an OR
-    between them in one subquery, SQLite would read all of the participant's sessions for each.
+    With an instant, as of then. Two index look-ups: with an OR between them in one subquery, SQLite
+    would read all sessions of the participant for each.
     """
 
-    def of_the_same(other: FromClause, than: FromClause) -> ColumnElement[bool]:
-        known = true() if received_before is None else other.c.received_at < received_before
-        return and_(other.c.participant_id == than.c.participant_id, known)
+    def same_participant(other: Sessions, than: Sessions) -> ColumnElement[bool]:
+        received = col(other.received_at)
+        known = true() if received_before is None else received < received_before
+        return and_(col(other.participant_id) == col(than.participant_id), known)
 
-    correction, rival = SESSIONS.alias("correction"), SESSIONS.alias("rival")
-    rivals_correction = SESSIONS.alias("rivals_correction")
+    correction = aliased(ExerciseSession, name="correction")
+    rival = aliased(ExerciseSession, name="rival")
+    rivals_correction = aliased(ExerciseSession, name="rivals_correction")
     corrected = exists().where(
-        of_the_same(correction, sessions), correction.c.replaces == sessions.c.id
+        same_participant(correction, sessions), col(correction.replaces) == col(sessions.id)
     )
     rival_corrected = exists().where(
-        of_the_same(rivals_correction, rival), rivals_correction.c.replaces == rival.c.id
+        same_participant(rivals_correction, rival), col(rivals_correction.replaces) == col(rival.id)
     )
     outdone = exists().where(
-        of_the_same(rival, sessions),
-        rival.c.original == sessions.c.original,
-        rival.c.id > sessions.c.id,
+        same_participant(rival, sessions),
+        col(rival.original) == col(sessions.original),
+        col(rival.id) > col(sessions.id),
         ~rival_corrected,
     )
     return or_(corrected, outdone)
 
 
 def counts(
-    sessions: FromClause = SESSIONS, received_before: datetime.datetime | None = None
+    sessions: Sessions = ExerciseSession, received_before: datetime.datetime | None = None
 ) -> ColumnElement[bool]:
-    """Make the condition that a session counts: it was practised, and none stands for it."""
-    return and_(sessions.c.status != ABANDONED, ~superseded(sessions, received_before))
+    """Return the condition that a session counts: practised, and not superseded."""
+    return and_(col(sessions.status) != ABANDONED, ~superseded(sessions, received_before))

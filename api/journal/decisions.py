@@ -1,65 +1,78 @@
-"""Stored decisions: made with the history, made again when a late report changes it, replayed."""
+"""Stored decisions: made with the history, made again if a late report changes it, replayed."""
 
 import datetime
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Uuid, and_, delete, literal, tuple_, update
+from sqlalchemy.orm import load_only
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import Select
 
 from api.core.canonical import canonical
-from api.core.db import insert_once
+from api.core.db import UNSYNCED, UtcDateTime, insert_once
 from api.core.errors import NotFound
 from api.journal.history import Episode, PastReport, Timeline
 from api.journal.holds import Hold, InForce, asked_for, in_force
-from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS
+from api.journal.models import ActivityHold, Clearance, StoredDecision, SymptomReport
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
 from api.triage.engines import decide_as_then
-from api.triage.evaluation import Case, Json, Outcome, decide
+from api.triage.evaluation import Case, Decided, Json, decide
 from api.triage.reports import FIELDS
 from api.triage.rules import RuleSet
 from api.triage.service import RuleSets
 
-Row = Any
+REPORTED_AT, ID = col(SymptomReport.reported_at), col(SymptomReport.id)
+# Compared as a row, so that the index finds the position: an OR would read all rows before it.
+POSITION = tuple_(REPORTED_AT, ID)
+NEWEST_FIRST = (REPORTED_AT.desc(), ID.desc())
+# Joins a report to the decision that is current for it.
+IS_CURRENT = and_(
+    col(StoredDecision.participant_id) == col(SymptomReport.participant_id),
+    col(StoredDecision.id) == col(SymptomReport.decision_id),
+)
+# The columns of a decision that are needed to decide again; its document is some ten kilobytes.
+SHORT = load_only(
+    StoredDecision.language,  # type: ignore[arg-type]  # SQLModel types attributes as values
+    StoredDecision.history_facts,  # type: ignore[arg-type]
+    StoredDecision.level,  # type: ignore[arg-type]
+    StoredDecision.rule_set_hash,  # type: ignore[arg-type]
+)
 
 
-# Compared as one, so that the index leads to the place: an OR would read all that is before it.
-PLACE = tuple_(REPORTS.c.reported_at, REPORTS.c.id)
+def position(at: datetime.datetime, record_id: uuid.UUID) -> ColumnElement[Any]:
+    """Return a position in a list of records, to be compared with the columns that order it."""
+    return tuple_(literal(at, UtcDateTime), literal(record_id, Uuid))
 
 
-def _place(at: datetime.datetime, report_id: uuid.UUID) -> Any:
-    return tuple_(literal(at, REPORTS.c.reported_at.type), literal(report_id, REPORTS.c.id.type))
-
-
-def past_report(row: Row) -> PastReport:
-    """Take of a report what counts for those after it."""
-    return PastReport(row.id, row.reported_at, row.pain_score)
+def past_report(report: SymptomReport) -> PastReport:
+    """Project a report to the fields that later reports depend on."""
+    return PastReport(report.id, report.reported_at, report.pain_score)
 
 
 async def episode_before(
     db: AsyncSession, participant_id: uuid.UUID, report: PastReport
 ) -> Episode:
-    """Return the episode that a report stands in.
+    """Return the episode that a report belongs to.
 
-    Two look-ups by index, however many reports there are: the first of the episode, and the first
-    of it that has a pain score.
+    Three index look-ups, however many reports there are: the newest pain-free report before it, the
+    first report after that one, and the first of those with a pain score.
     """
-    earlier = (
-        select(REPORTS.c.id, REPORTS.c.reported_at, REPORTS.c.pain_score)
-        .where(REPORTS.c.participant_id == participant_id)
-        .where(_place(report.reported_at, report.id) > PLACE)
+    earlier = select(SymptomReport).where(
+        SymptomReport.participant_id == participant_id,
+        position(report.reported_at, report.id) > POSITION,
     )
-    newest = (REPORTS.c.reported_at.desc(), REPORTS.c.id.desc())
-    oldest = (REPORTS.c.reported_at, REPORTS.c.id)
-    pain_free = earlier.where(REPORTS.c.pain_score == 0).order_by(*newest).limit(1)
-    last = (await db.execute(pain_free)).first()
+    pain_free = earlier.where(SymptomReport.pain_score == 0).order_by(*NEWEST_FIRST).limit(1)
+    last = (await db.exec(pain_free)).first()
     if last is not None:
-        earlier = earlier.where(_place(last.reported_at, last.id) < PLACE)
-    first = (await db.execute(earlier.order_by(*oldest).limit(1))).first()
-    scored = earlier.where(REPORTS.c.pain_score.is_not(None)).order_by(*oldest).limit(1)
-    first_scored = (await db.execute(scored)).first()
+        earlier = earlier.where(position(last.reported_at, last.id) < POSITION)
+    oldest = earlier.order_by(REPORTED_AT, ID).limit(1)
+    first = (await db.exec(oldest)).first()
+    scored = oldest.where(col(SymptomReport.pain_score).is_not(None))
+    first_scored = (await db.exec(scored)).first()
     return Episode(
         first.reported_at if first is not None else None,
         first_scored.pain_score if first_scored is not None else None,
@@ -67,23 +80,25 @@ async def episode_before(
 
 
 async def read_timeline(db: AsyncSession, participant_id: uuid.UUID) -> Timeline:
-    """Read what counts of all reports at once."""
-    statement = select(REPORTS.c.id, REPORTS.c.reported_at, REPORTS.c.pain_score).where(
-        REPORTS.c.participant_id == participant_id
+    """Read of all reports what later reports depend on."""
+    statement = select(SymptomReport.id, SymptomReport.reported_at, SymptomReport.pain_score).where(
+        SymptomReport.participant_id == participant_id
     )
-    return Timeline(past_report(row) for row in await db.execute(statement))
+    return Timeline(PastReport(*row) for row in await db.exec(statement))
 
 
-def case_of(row: Row, language: str, now: datetime.datetime, facts: Sequence[str]) -> Case:
-    """Make the case of a stored report."""
+def case_of(
+    report: SymptomReport, language: str, now: datetime.datetime, facts: Sequence[str]
+) -> Case:
+    """Return the case of a stored report, with the given history facts."""
     return Case(
-        {**{name: getattr(row, name) for name in FIELDS}, **row.answers},
+        {**{name: getattr(report, name) for name in FIELDS}, **report.answers},
         language,
         now,
-        report_id=row.id,
-        reported_at=row.reported_at,
-        local_date=row.local_date,
-        country=row.country,
+        report_id=report.id,
+        reported_at=report.reported_at,
+        local_date=report.local_date,
+        country=report.country,
         history_facts=tuple(facts),
     )
 
@@ -92,11 +107,11 @@ def decision_rows(
     participant_id: uuid.UUID,
     rule_set: RuleSet,
     case: Case,
-    made: tuple[Json, Outcome],
+    decided: Decided,
     supersedes: uuid.UUID | None = None,
 ) -> tuple[Json, Json | None]:
-    """Make the row of a decision, and that of the hold if it asks for one."""
-    document, outcome = made
+    """Return the row of a decision, and the row of its hold if it has one."""
+    document, outcome = decided
     decision = {
         "participant_id": participant_id,
         "id": uuid.UUID(document["id"]),
@@ -131,85 +146,90 @@ async def store_decision(
     participant_id: uuid.UUID,
     rule_set: RuleSet,
     case: Case,
-    made: tuple[Json, Outcome],
+    decided: Decided,
     supersedes: uuid.UUID | None = None,
 ) -> None:
-    """Store a decision and what it asks of the activities."""
-    decision, hold = decision_rows(participant_id, rule_set, case, made, supersedes)
-    # A decision that counted before can come back; its hold then does too.
-    await insert_once(db, DECISIONS, decision)
+    """Store a decision and its hold."""
+    decision, hold = decision_rows(participant_id, rule_set, case, decided, supersedes)
+    # An earlier decision can become current again, and its hold with it.
+    await insert_once(db, StoredDecision, decision)
     if hold is not None:
-        await insert_once(db, HOLDS, hold)
+        await insert_once(db, ActivityHold, hold)
 
 
-def reports_joined(*columns: Any) -> Select[Any]:
-    """Select reports beside columns of the decision that counts now for each."""
-    current = and_(
-        DECISIONS.c.participant_id == REPORTS.c.participant_id,
-        DECISIONS.c.id == REPORTS.c.decision_id,
+def with_current_decision(
+    *conditions: ColumnElement[bool],
+) -> Select[SymptomReport, StoredDecision]:
+    """Select reports with the columns of their current decision that are needed to decide again."""
+    return (
+        select(SymptomReport, StoredDecision)
+        .join(StoredDecision, IS_CURRENT)
+        .where(*conditions)
+        .options(SHORT)
+        # The current decision may have changed in this transaction.
+        .execution_options(populate_existing=True)
     )
-    return select(REPORTS, *columns).join(DECISIONS, current)
-
-
-# What it takes to decide on a stored report again.
-DECIDED = (
-    DECISIONS.c.language,
-    DECISIONS.c.history_facts,
-    DECISIONS.c.level,
-    DECISIONS.c.rule_set_hash,
-)
 
 
 async def decide_again(
-    db: AsyncSession, row: Row, facts: Sequence[str], rule_set: RuleSet, now: datetime.datetime
-) -> Json:
-    """Put a new decision in the place of a report's current one, linked to it; return it."""
-    case = case_of(row, rule_set.language_for(row.language), now, facts)
-    made = decide(rule_set, case)
-    await store_decision(db, row.participant_id, rule_set, case, made, supersedes=row.decision_id)
-    await db.execute(
-        update(REPORTS)
-        .where(REPORTS.c.participant_id == row.participant_id, REPORTS.c.id == row.id)
-        .values(decision_id=uuid.UUID(made[0]["id"]))
+    db: AsyncSession,
+    report: SymptomReport,
+    language: str,
+    facts: Sequence[str],
+    rule_set: RuleSet,
+    now: datetime.datetime,
+) -> None:
+    """Replace the current decision on a report by a new one that is linked to it."""
+    case = case_of(report, rule_set.language_for(language), now, facts)
+    decided = decide(rule_set, case)
+    await store_decision(
+        db, report.participant_id, rule_set, case, decided, supersedes=report.decision_id
     )
-    return made[0]
+    await db.exec(
+        update(SymptomReport)
+        .where(
+            col(SymptomReport.participant_id) == report.participant_id,
+            col(SymptomReport.id) == report.id,
+        )
+        .values(decision_id=uuid.UUID(decided.document["id"])),
+        execution_options=UNSYNCED,
+    )
 
 
 async def reconsider_later(
     writing: Writing, changed: PastReport, *, until: PastReport, deleted: bool = False
 ) -> None:
-    """Decide again on the reports behind a new or a deleted one, where their history changed.
+    """Decide again on reports after a new or deleted one, if their history changed.
 
-    Up to the next pain-free report behind `until`, the last that is new: what comes after it
-    stands in an episode of its own, as it did before.
+    Up to the next pain-free report after `until`, the last of the new reports: reports after that
+    belong to an episode of their own, as before.
     """
     db, participant_id = writing.db, writing.participant_id
-    later = (
-        reports_joined(*DECIDED)
-        .where(REPORTS.c.participant_id == participant_id)
-        .where(_place(changed.reported_at, changed.id) < PLACE)
-        .order_by(REPORTS.c.reported_at, REPORTS.c.id)
-    )
-    if (await db.execute(later.limit(1))).first() is None:
+    later = with_current_decision(
+        col(SymptomReport.participant_id) == participant_id,
+        position(changed.reported_at, changed.id) < POSITION,
+    ).order_by(REPORTED_AT, ID)
+    if (await db.exec(later.limit(1))).first() is None:
         return
     episode = await episode_before(db, participant_id, changed)
     if not deleted:
         episode = episode.after(changed)
-    for row in (await db.execute(later)).all():
-        past = past_report(row)
+    for report, decision in (await db.exec(later)).all():
+        past = past_report(report)
         facts = episode.facts_of(past)
-        if tuple(row.history_facts) != facts:
-            if not deleted and row.rule_set_hash == writing.rule_set.hash:
-                # Had the late report come in time, nobody would have asked for this hold. What an
-                # older rule set asked for stays, whatever the one of today would say.
-                await db.execute(
-                    delete(HOLDS).where(
-                        HOLDS.c.participant_id == participant_id,
-                        HOLDS.c.decision_id == row.decision_id,
-                    )
+        if tuple(decision.history_facts) != facts:
+            if not deleted and decision.rule_set_hash == writing.rule_set.hash:
+                # If the late report had come in time, this hold would not exist. Holds of an older
+                # rule set stay, whatever the rule set in force would decide.
+                await db.exec(
+                    delete(ActivityHold).where(
+                        col(ActivityHold.participant_id) == participant_id,
+                        col(ActivityHold.decision_id) == report.decision_id,
+                    ),
+                    execution_options=UNSYNCED,
                 )
-            await decide_again(db, row, facts, writing.rule_set, writing.now)
-            writing.created(ChangedKind.SYMPTOM_REPORT, row.id)
+            await decide_again(db, report, decision.language, facts, writing.rule_set, writing.now)
+            writing.created(ChangedKind.SYMPTOM_REPORT, report.id)
         if past.pain_score == 0 and _precedes(until, past):
             return
         episode = episode.after(past)
@@ -220,49 +240,50 @@ def _precedes(report: PastReport, other: PastReport) -> bool:
 
 
 def _gone() -> NotFound:
-    """Say that a report was deleted while it was being read."""
-    return NotFound("The report of this decision was deleted a moment ago.")
+    return NotFound("The report of this decision was deleted during the request.")
 
 
-async def find_decision(db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID) -> Row:
-    """Return one of one's own decisions."""
-    statement = select(DECISIONS).where(
-        DECISIONS.c.participant_id == participant_id, DECISIONS.c.id == decision_id
+async def find_decision(
+    db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID
+) -> StoredDecision:
+    """Return one of the participant's decisions."""
+    statement = select(StoredDecision).where(
+        StoredDecision.participant_id == participant_id, StoredDecision.id == decision_id
     )
-    row = (await db.execute(statement)).first()
-    if row is None:
+    decision = (await db.exec(statement)).first()
+    if decision is None:
         raise NotFound("You have no such decision.")
-    return row
+    return decision
 
 
 async def current_decision_of(
     db: AsyncSession, participant_id: uuid.UUID, report_id: uuid.UUID
 ) -> uuid.UUID:
-    """Name the decision that counts now for a report."""
-    statement = select(REPORTS.c.decision_id).where(
-        REPORTS.c.participant_id == participant_id, REPORTS.c.id == report_id
+    """Return the id of the current decision on a report."""
+    statement = select(SymptomReport.decision_id).where(
+        SymptomReport.participant_id == participant_id, SymptomReport.id == report_id
     )
-    current = (await db.execute(statement)).scalar_one_or_none()
+    current = (await db.exec(statement)).one_or_none()
     if current is None:
         raise _gone()
-    return uuid.UUID(str(current))
+    return current
 
 
 async def replay(
     db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID, rule_sets: RuleSets
-) -> tuple[Row, list[str]]:
-    """Compute a decision again from what is stored, as its engine did; name what differs."""
+) -> tuple[StoredDecision, list[str]]:
+    """Compute a decision again with its own engine; return it, and the names that differ."""
     stored = await find_decision(db, participant_id, decision_id)
-    report = select(REPORTS).where(
-        REPORTS.c.participant_id == participant_id, REPORTS.c.id == stored.report_id
+    statement = select(SymptomReport).where(
+        SymptomReport.participant_id == participant_id, SymptomReport.id == stored.report_id
     )
-    row = (await db.execute(report)).first()
-    if row is None:
+    report = (await db.exec(statement)).first()
+    if report is None:
         raise _gone()
     rule_set = await rule_sets.find(db, stored.rule_set_hash)
     if rule_set is None:
         raise NotFound("The rule set of this decision is not stored here.")
-    case = case_of(row, stored.language, stored.evaluated_at, stored.history_facts)
+    case = case_of(report, stored.language, stored.evaluated_at, stored.history_facts)
     again, outcome = decide_as_then(rule_set, case)
     facts = {"certain": outcome.facts.certain, "possible": outcome.facts.possible}
     differing = [
@@ -276,15 +297,17 @@ async def replay(
 
 
 async def activities_in_force(db: AsyncSession, participant_id: uuid.UUID) -> InForce:
-    """Tell whether a participant's activities may go on."""
-    holds = await db.execute(
-        select(HOLDS.c.rules, HOLDS.c.reported_at).where(HOLDS.c.participant_id == participant_id)
+    """Return the activity status in force for a participant."""
+    holds = await db.exec(
+        select(ActivityHold.rules, ActivityHold.reported_at).where(
+            ActivityHold.participant_id == participant_id
+        )
     )
     newest = (
-        select(CLEARANCES.c.cleared_at)
-        .where(CLEARANCES.c.participant_id == participant_id)
-        .order_by(CLEARANCES.c.cleared_at.desc())
+        select(Clearance.cleared_at)
+        .where(Clearance.participant_id == participant_id)
+        .order_by(col(Clearance.cleared_at).desc())
         .limit(1)
     )
-    cleared_at = (await db.execute(newest)).scalar_one_or_none()
-    return in_force((Hold(row.rules, row.reported_at) for row in holds), cleared_at)
+    cleared_at = (await db.exec(newest)).one_or_none()
+    return in_force((Hold(rules, reported_at) for rules, reported_at in holds), cleared_at)

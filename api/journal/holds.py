@@ -1,39 +1,39 @@
-"""Pauses and stops: what a report's rules do to the activities, until a professional clears it.
+"""Holds: activities paused or stopped by a report's rules, until a professional clears them.
 
-Holds act on plans and on what is shown; uploads are always accepted. Pure.
+Holds affect composed routines and what is displayed; uploads are always accepted. Pure.
 """
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.content.plans import Hold as Status
-
-STRICTEST: Sequence[Status] = ("continue", "caution", "pause", "stop")
+from api.content.vocabulary import ACTIVITY_STATUSES, ActivityStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one decision asked for: an activity status for each rule that fired."""
+    """The hold of one decision: an activity status for each rule that fired."""
 
-    rules: Mapping[str, Status]
+    rules: Mapping[str, ActivityStatus]
     reported_at: datetime.datetime
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The strictest status that no clearance covers, and the rules behind it."""
+    """The strictest status that no clearance covers, and the rules it comes from."""
 
-    status: Status
+    status: ActivityStatus
     rule_ids: tuple[str, ...]
 
 
 def asked_for(
     fired: Iterable[Mapping[str, Any]], actions: Iterable[Mapping[str, Any]]
-) -> dict[str, Status]:
-    """Return what the rules that fired ask of the activities, where it is more than to go on."""
-    status_of: dict[str, Status] = {action["code"]: action["activities"] for action in actions}
+) -> dict[str, ActivityStatus]:
+    """Return the activity status of each rule that fired, except `continue`."""
+    status_of: dict[str, ActivityStatus] = {
+        action["code"]: action["activities"] for action in actions
+    }
     return {
         rule["id"]: status_of[rule["action"]]
         for rule in fired
@@ -42,11 +42,11 @@ def asked_for(
 
 
 def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> InForce:
-    """Tell what holds now.
+    """Return the status in force.
 
-    A clearance covers the rules of every report up to it, and the same rules in later reports,
-    unless they ask for a stop: an emergency is one each time. A rule that it did not cover holds
-    again. A milder or a deleted report never lifts anything.
+    A clearance covers the rules of every report up to it, and the same rules in later reports
+    unless they ask for a stop: every emergency is a new one. Rules that it did not cover apply
+    again. A milder or a deleted report never lifts a hold.
     """
     every = list(holds)
     covered = {
@@ -62,5 +62,9 @@ def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> InF
         if rule not in covered
         or (status == "stop" and cleared_at is not None and hold.reported_at > cleared_at)
     ]
-    status = max((status for _, status in standing), key=STRICTEST.index, default=STRICTEST[0])
+    status = max(
+        (status for _, status in standing),
+        key=ACTIVITY_STATUSES.index,
+        default=ACTIVITY_STATUSES[0],
+    )
     return InForce(status, tuple(sorted({rule for rule, _ in standing})))

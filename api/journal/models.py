@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKeyConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
-from api.core.db import JsonDocument, PersonalTable, UtcDateTime, table_of
+from api.core.db import JsonDocument, PersonalTable, UtcDateTime
 
 
 class ExerciseSession(PersonalTable, table=True):
@@ -140,10 +140,3 @@ class Clearance(PersonalTable, table=True):
     content_hash: str = Field(max_length=64)
     received_at: datetime.datetime = Field(sa_type=UtcDateTime)
     cleared_at: datetime.datetime = Field(sa_type=UtcDateTime)
-
-
-SESSIONS = table_of(ExerciseSession)
-REPORTS = table_of(SymptomReport)
-DECISIONS = table_of(StoredDecision)
-HOLDS = table_of(ActivityHold)
-CLEARANCES = table_of(Clearance)

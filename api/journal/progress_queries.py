@@ -1,4 +1,4 @@
-"""Reads what progress is made of: a bounded number of rows, however long the history is."""
+"""Reads the rows that progress is computed from: a bounded number, however long the history."""
 
 import datetime
 import uuid
@@ -7,22 +7,24 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     ColumnElement,
+    Integer,
     Select,
     and_,
     cast,
     column,
     false,
-    func,
-    select,
+    type_coerce,
     union_all,
 )
+from sqlalchemy import select as core_select
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.core.zones import find_zone
 from api.journal import counted, decisions, progress
-from api.journal.models import DECISIONS, REPORTS, SESSIONS
+from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from api.journal.schemas import (
     ActivitiesInForce,
     LastDecision,
@@ -40,41 +42,45 @@ PAGE = 500
 
 
 def local_today(now: datetime.datetime, time_zone: str) -> datetime.date:
-    """Return the person's own date; a zone that is unknown here counts as UTC."""
+    """Return the date in a zone; an unknown zone counts as UTC."""
     return now.astimezone(find_zone(time_zone) or datetime.UTC).date()
 
 
 def _counts(participant_id: uuid.UUID) -> ColumnElement[bool]:
-    """Make the condition that a session is the participant's, and counts."""
-    return and_(SESSIONS.c.participant_id == participant_id, counted.counts())
+    """Return the condition that a session is the participant's, and counts."""
+    return and_(col(ExerciseSession.participant_id) == participant_id, counted.counts())
 
 
 async def _zone_of_newest(db: AsyncSession, participant_id: uuid.UUID) -> str | None:
-    """Find where the person was when they last began a session."""
+    """Return the time zone of the newest session."""
     statement = (
-        select(SESSIONS.c.time_zone)
-        .where(SESSIONS.c.participant_id == participant_id)
-        .order_by(SESSIONS.c.started_at.desc(), SESSIONS.c.id.desc())
+        select(ExerciseSession.time_zone)
+        .where(ExerciseSession.participant_id == participant_id)
+        .order_by(col(ExerciseSession.started_at).desc(), col(ExerciseSession.id).desc())
         .limit(1)
     )
-    return (await db.execute(statement)).scalar_one_or_none()
+    return (await db.exec(statement)).one_or_none()
 
 
 async def _streak(
     db: AsyncSession, participant_id: uuid.UUID, time_zone: str, now: datetime.datetime
 ) -> int:
-    """Count the streak: only a long one reads many dates."""
+    """Count the streak; dates are read only as far as it goes."""
     zones = [time_zone]
-    # A traveller's phone may have told of the new zone by a session alone.
+    # A traveller's new zone may be known from a session only.
     newest = await _zone_of_newest(db, participant_id)
     if newest is not None and find_zone(newest) is not None:
         zones.append(newest)
     dates = [local_today(now, zone) for zone in zones]
     statement = (
-        select(SESSIONS.c.local_date, SESSIONS.c.time_zone, func.min(SESSIONS.c.started_at))
+        select(
+            col(ExerciseSession.local_date),
+            col(ExerciseSession.time_zone),
+            func.min(col(ExerciseSession.started_at)),
+        )
         .where(_counts(participant_id))
-        .group_by(SESSIONS.c.local_date, SESSIONS.c.time_zone)
-        .order_by(SESSIONS.c.local_date.desc())
+        .group_by(col(ExerciseSession.local_date), col(ExerciseSession.time_zone))
+        .order_by(col(ExerciseSession.local_date).desc())
     )
     found: list[progress.Active] = []
     rows = await db.stream(statement.execution_options(yield_per=PAGE))
@@ -88,9 +94,8 @@ async def _streak(
 
 
 def _item_seconds(dialect: str) -> Any:
-    """Add up what the items of a session say that they took; null where they say nothing."""
-    # Not `c.items`, which is a method of the collection.
-    items = SESSIONS.c["items"]
+    """Return the sum of the seconds of a session's items; null without any."""
+    items = col(ExerciseSession.items)
     if dialect == "sqlite":
         item = func.json_each(items).table_valued(column("value", JSON), name="item")
     else:
@@ -108,13 +113,13 @@ def _item_seconds(dialect: str) -> Any:
 async def _totals(
     db: AsyncSession, participant_id: uuid.UUID, since: datetime.date
 ) -> dict[datetime.date, progress.Total]:
-    """Read the sessions since a date, some at a time: there may be thousands on a day."""
+    """Read the sessions since a date, in pages: a day may have thousands."""
     recent = select(
-        SESSIONS.c.local_date,
-        SESSIONS.c.started_at,
-        SESSIONS.c.ended_at,
+        col(ExerciseSession.local_date),
+        col(ExerciseSession.started_at),
+        col(ExerciseSession.ended_at),
         _item_seconds(db.get_bind().dialect.name),
-    ).where(_counts(participant_id), SESSIONS.c.local_date >= since)
+    ).where(_counts(participant_id), col(ExerciseSession.local_date) >= since)
     found: list[progress.Practised] = []
     rows = await db.stream(recent.execution_options(yield_per=PAGE))
     async for page in rows.partitions():
@@ -123,25 +128,30 @@ async def _totals(
 
 
 def _scores(participant_id: uuid.UUID) -> Any:
-    """Select every pain score with its date: before sessions, and in reports."""
-    sessions = select(SESSIONS.c.local_date, SESSIONS.c.pain_before.label("pain")).where(
-        _counts(participant_id), SESSIONS.c.pain_before.is_not(None)
-    )
-    reports = select(REPORTS.c.local_date, REPORTS.c.pain_score.label("pain")).where(
-        REPORTS.c.participant_id == participant_id, REPORTS.c.pain_score.is_not(None)
+    """Select all pain scores with their dates: before sessions, and of reports."""
+    sessions = core_select(
+        col(ExerciseSession.local_date),
+        type_coerce(ExerciseSession.pain_before, Integer).label("pain"),
+    ).where(_counts(participant_id), col(ExerciseSession.pain_before).is_not(None))
+    reports = core_select(
+        col(SymptomReport.local_date), type_coerce(SymptomReport.pain_score, Integer).label("pain")
+    ).where(
+        col(SymptomReport.participant_id) == participant_id,
+        col(SymptomReport.pain_score).is_not(None),
     )
     return union_all(sessions, reports).subquery("scores")
 
 
 async def _read_scores(db: AsyncSession, statement: Select[Any]) -> list[progress.Score]:
-    return [progress.Score(row.local_date, row.pain) for row in await db.execute(statement)]
+    rows = await (await db.connection()).execute(statement)
+    return [progress.Score(local_date, pain) for local_date, pain in rows]
 
 
 async def _pain(
     db: AsyncSession, participant_id: uuid.UUID, today: datetime.date
 ) -> progress.PainTrend:
     scores = _scores(participant_id)
-    start = (await db.execute(select(func.min(scores.c.local_date)))).scalar_one_or_none()
+    start = (await db.exec(select(func.min(scores.c.local_date)))).one_or_none()
     if start is None:
         return progress.pain_trend([], [], today)
     first = await _read_scores(
@@ -155,19 +165,18 @@ async def _pain(
 
 async def _last_decision(db: AsyncSession, participant_id: uuid.UUID) -> LastDecision | None:
     statement = (
-        select(REPORTS.c.id, REPORTS.c.reported_at, DECISIONS.c.id, DECISIONS.c.document)
-        .join(
-            DECISIONS,
-            and_(
-                DECISIONS.c.participant_id == REPORTS.c.participant_id,
-                DECISIONS.c.id == REPORTS.c.decision_id,
-            ),
+        select(
+            SymptomReport.id,
+            SymptomReport.reported_at,
+            StoredDecision.id,
+            col(StoredDecision.document),
         )
-        .where(REPORTS.c.participant_id == participant_id)
-        .order_by(REPORTS.c.reported_at.desc(), REPORTS.c.id.desc())
+        .join(StoredDecision, decisions.IS_CURRENT)
+        .where(SymptomReport.participant_id == participant_id)
+        .order_by(*decisions.NEWEST_FIRST)
         .limit(1)
     )
-    row = (await db.execute(statement)).first()
+    row = (await db.exec(statement)).first()
     if row is None:
         return None
     report_id, reported_at, decision_id, stored = row
@@ -190,17 +199,19 @@ async def read_progress(
     language: str,
     now: datetime.datetime,
 ) -> Progress:
-    """Add up one person's records."""
+    """Return the progress of a participant."""
     time_zone = await time_zone_of(db, participant_id)
     today = local_today(now, time_zone)
     since = progress.monday_of(today) - (progress.WEEKS_SHOWN - 1) * progress.WEEK
-    # Also those before that reach into it.
+    # With earlier ones that reach into it.
     practised = await _totals(db, participant_id, since - 2 * progress.ONE_DAY)
     is_planned = await read_planned(db, participant_id, (today - since).days)
     totals = select(
-        func.count(), func.count(SESSIONS.c.local_date.distinct()), func.max(SESSIONS.c.local_date)
+        func.count(),
+        func.count(col(ExerciseSession.local_date).distinct()),
+        func.max(col(ExerciseSession.local_date)),
     ).where(_counts(participant_id))
-    sessions_total, active_days_total, last_active_on = (await db.execute(totals)).one()
+    sessions_total, active_days_total, last_active_on = (await db.exec(totals)).one()
     trend = await _pain(db, participant_id, today)
     hold = await decisions.activities_in_force(db, participant_id)
     texts = {entry["status"]: entry["text"] for entry in rule_set.document["activity_status"]}

@@ -1,20 +1,23 @@
-"""Reads one's own records: sessions, symptom reports, decisions, and what they say of a plan."""
+"""Reads a participant's records: sessions, symptom reports, decisions, and limits on activities."""
 
 import datetime
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import Select, Table, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy.orm import Mapped
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import Select
 
 from api.content.catalogue import Catalogue
-from api.content.plans import Hold
+from api.content.vocabulary import ActivityStatus
 from api.core.errors import NotFound
 from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
 from api.journal import decisions
-from api.journal.models import DECISIONS, REPORTS, SESSIONS
+from api.journal.models import Clearance, ExerciseSession, StoredDecision, SymptomReport
 from api.journal.schemas import (
     Adjustment,
     LoggedItem,
@@ -25,110 +28,85 @@ from api.journal.schemas import (
     StoredSymptomReport,
     SymptomReportList,
 )
+from api.journal.writing import StoredRecord, find_records
 from api.participants.service import conditions_of
 from api.triage.engines import as_shown
-from api.triage.evaluation import advise
+from api.triage.evaluation import Json, advise
 from api.triage.rules import RuleSet
 from api.triage.schemas import Decision, SessionAdvice
 
-Row = Any
+Row = TypeVar("Row")
 
 
-def adjusted(row: Row, place: str = "") -> list[Adjustment]:
-    """List what is stored otherwise than it was sent; `place` is that of the record."""
-    # Clearances have no date of their own.
-    if getattr(row, "sent_local_date", None) is None:
+def adjusted(record: StoredRecord, place: str = "") -> list[Adjustment]:
+    """List the values that differ from what was sent; `place` is the record's pointer."""
+    if isinstance(record, Clearance) or record.sent_local_date is None:
         return []
     return [Adjustment(pointer=f"{place}/local_date", code="date_mismatch")]
 
 
 def session_of(
-    row: Row, rule_set: RuleSet, language: str, *, deleted: bool = False
+    session: ExerciseSession, rule_set: RuleSet, language: str, *, deleted: bool = False
 ) -> LoggedSession:
-    """Turn a stored row into an answer, with what the rules say of its pain."""
+    """Return a stored session as an answer, with the advice of the rules on its pain scores."""
     blank = dict.fromkeys(LoggedItem.model_fields)
-    items = [LoggedItem(**{**blank, "skipped": False, **item}) for item in row.items]
     names = set(LoggedSession.model_fields) - {"items", "advice", "deleted", "adjusted"}
     return LoggedSession(
         deleted=deleted,
-        adjusted=adjusted(row),
-        items=items,
+        adjusted=adjusted(session),
+        items=[LoggedItem(**{**blank, "skipped": False, **item}) for item in session.items],
         advice=[
             SessionAdvice(**advice)
-            for advice in advise(rule_set, row.pain_before, row.pain_after, language)
+            for advice in advise(rule_set, session.pain_before, session.pain_after, language)
         ],
-        **{name: getattr(row, name) for name in names},
+        **{name: getattr(session, name) for name in names},
     )
 
 
-def clearance_of(row: Row) -> StoredClearance:
-    """Turn a stored row into an answer."""
-    return StoredClearance(**{name: getattr(row, name) for name in StoredClearance.model_fields})
+def clearance_of(clearance: Clearance) -> StoredClearance:
+    """Return a stored clearance as an answer."""
+    return StoredClearance.model_validate(clearance, from_attributes=True)
 
 
-def report_of(row: Row, document: dict[str, Any], *, deleted: bool = False) -> StoredSymptomReport:
-    """Turn a stored row and its decision into an answer."""
+def report_of(
+    report: SymptomReport, document: Json, *, deleted: bool = False
+) -> StoredSymptomReport:
+    """Return a stored report as an answer, with its decision."""
     names = set(StoredSymptomReport.model_fields) - {"decision", "deleted", "adjusted"}
     return StoredSymptomReport(
         deleted=deleted,
-        adjusted=adjusted(row),
+        adjusted=adjusted(report),
         decision=Decision.model_validate(as_shown(document)),
-        **{name: getattr(row, name) for name in names},
+        **{name: getattr(report, name) for name in names},
     )
-
-
-async def find_record(
-    db: AsyncSession,
-    table: Table,
-    participant_id: uuid.UUID,
-    record_id: uuid.UUID,
-) -> Row:
-    """Return a row of one's own; somebody else's is not found."""
-    statement = select(table).where(
-        table.c.participant_id == participant_id, table.c.id == record_id
-    )
-    row = (await db.execute(statement)).first()
-    if row is None:
-        raise NotFound("You have no such record.")
-    return row
-
-
-async def rows_of(
-    db: AsyncSession, table: Table, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, Row]:
-    """Return the rows of one's own that have one of these ids."""
-    if not ids:
-        return {}
-    statement = select(table).where(table.c.participant_id == participant_id, table.c.id.in_(ids))
-    return {row.id: row for row in await db.execute(statement)}
 
 
 async def reports_of(
     db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, Row]:
-    """Return one's own reports that have one of these ids, with their decisions."""
+) -> dict[uuid.UUID, tuple[SymptomReport, Json]]:
+    """Return those of the participant's reports that have one of these ids, with decisions."""
     if not ids:
         return {}
-    statement = _reports(participant_id).where(REPORTS.c.id.in_(ids))
-    return {row.id: row for row in await db.execute(statement)}
+    statement = _reports(participant_id).where(col(SymptomReport.id).in_(ids))
+    return {report.id: (report, document) for report, document in await db.exec(statement)}
 
 
-async def said_on(
+async def levels_of(
     db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, tuple[str, str]]:
-    """Return level and headline of the decisions that count now for these reports."""
-    statement = decisions.reports_joined(
-        DECISIONS.c.level.label("level"), headline_of(DECISIONS.c.document).label("headline")
-    ).where(REPORTS.c.participant_id == participant_id, REPORTS.c.id.in_(ids))
+    """Return level and headline of the current decisions on these reports."""
     if not ids:
         return {}
-    return {row.id: (row.level, row.headline) for row in await db.execute(statement)}
-
-
-def headline_of(document: Any) -> Any:
-    """Select the headline alone: the whole document is some ten kilobytes."""
-    # The first engine called it a title; see `engines.as_shown`.
-    return func.coalesce(document["headline"].as_string(), document["title"].as_string())
+    document = col(StoredDecision.document)
+    # The headline alone: the whole document is some ten kilobytes. The first engine called it a
+    # title; see `engines.as_shown`.
+    headline = func.coalesce(document["headline"].as_string(), document["title"].as_string())
+    statement = (
+        select(SymptomReport.id, StoredDecision.level, headline)
+        .join(StoredDecision, decisions.IS_CURRENT)
+        .where(SymptomReport.participant_id == participant_id, col(SymptomReport.id).in_(ids))
+    )
+    return {report_id: (level, text) for report_id, level, text in await db.exec(statement)}
 
 
 async def get_session(
@@ -138,53 +116,60 @@ async def get_session(
     rule_set: RuleSet,
     language: str,
 ) -> LoggedSession:
-    """Return one of one's own sessions."""
-    row = await find_record(db, SESSIONS, participant_id, session_id)
-    return session_of(row, rule_set, language)
+    """Return one of the participant's sessions."""
+    found = await find_records(db, ExerciseSession, participant_id, {session_id})
+    if not found:
+        raise NotFound("You have no such record.")
+    return session_of(found[0], rule_set, language)
 
 
-def _reports(participant_id: uuid.UUID) -> Select[Any]:
-    return decisions.reports_joined(DECISIONS.c.document.label("decision")).where(
-        REPORTS.c.participant_id == participant_id
+def _reports(participant_id: uuid.UUID) -> Select[SymptomReport, Json]:
+    return (
+        select(SymptomReport, col(StoredDecision.document))
+        .join(StoredDecision, decisions.IS_CURRENT)
+        .where(SymptomReport.participant_id == participant_id)
+        # A report may have been loaded before a late one changed its decision.
+        .execution_options(populate_existing=True)
     )
 
 
 async def get_report(
     db: AsyncSession, participant_id: uuid.UUID, report_id: uuid.UUID
 ) -> StoredSymptomReport:
-    """Return one of one's own symptom reports with its decision."""
-    row = (await db.execute(_reports(participant_id).where(REPORTS.c.id == report_id))).first()
-    if row is None:
+    """Return one of the participant's symptom reports with its decision."""
+    statement = _reports(participant_id).where(SymptomReport.id == report_id)
+    found = (await db.exec(statement)).first()
+    if found is None:
         raise NotFound("You have no such record.")
-    return report_of(row, row.decision)
+    return report_of(*found)
 
 
 async def get_decision(
     db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID
 ) -> StoredDecisionDetails:
-    """Return one of one's own decisions, with the facts and rules behind it."""
-    row = await decisions.find_decision(db, participant_id, decision_id)
-    current = await decisions.current_decision_of(db, participant_id, row.report_id)
+    """Return one of the participant's decisions, with the facts and rules it comes from."""
+    stored = await decisions.find_decision(db, participant_id, decision_id)
+    current = await decisions.current_decision_of(db, participant_id, stored.report_id)
     return StoredDecisionDetails(
-        id=row.id,
-        report_id=row.report_id,
-        engine=row.engine,
-        rule_set_hash=row.rule_set_hash,
-        supersedes=row.supersedes,
-        superseded_by=None if current == row.id else current,
-        certain_facts=sorted(name for name, holds in row.facts["certain"].items() if holds),
-        possible_facts=sorted(name for name, holds in row.facts["possible"].items() if holds),
-        fired=row.fired,
-        undecided=row.undecided,
-        decision=Decision.model_validate(as_shown(row.document)),
+        id=stored.id,
+        report_id=stored.report_id,
+        engine=stored.engine,
+        rule_set_hash=stored.rule_set_hash,
+        supersedes=stored.supersedes,
+        superseded_by=None if current == stored.id else current,
+        certain_facts=sorted(name for name, holds in stored.facts["certain"].items() if holds),
+        possible_facts=sorted(name for name, holds in stored.facts["possible"].items() if holds),
+        fired=stored.fired,
+        undecided=stored.undecided,
+        decision=Decision.model_validate(as_shown(stored.document)),
     )
 
 
 @dataclass(frozen=True)
 class OwnLimits:
-    """What a participant's own records say of a plan."""
+    """The limits that a participant's records put on a composed routine."""
 
-    status: Hold = "continue"
+    status: ActivityStatus = "continue"
     conditions: tuple[str, ...] = ()
 
 
@@ -196,12 +181,12 @@ async def own_limits(
     known = {condition.id for condition in catalogue.conditions}
     own = set(await conditions_of(db, participant_id)) & known
     newest = (
-        select(REPORTS.c.answers)
-        .where(REPORTS.c.participant_id == participant_id)
-        .order_by(REPORTS.c.reported_at.desc(), REPORTS.c.id.desc())
+        select(SymptomReport.answers)
+        .where(SymptomReport.participant_id == participant_id)
+        .order_by(*decisions.NEWEST_FIRST)
         .limit(1)
     )
-    answers = (await db.execute(newest)).scalar_one_or_none() or {}
+    answers = (await db.exec(newest)).one_or_none() or {}
     own |= {
         condition.id
         for condition in catalogue.conditions
@@ -210,10 +195,14 @@ async def own_limits(
     return OwnLimits(hold.status, tuple(sorted(own)))
 
 
-def _after(instant: Any, record_id: Any, cursor: str | None) -> Any:
-    """Make the condition that a record stands behind a cursor, newest first."""
-    if cursor is None:
-        return None
+# Pages of records, newest first.
+
+Instant = Mapped[datetime.datetime]
+Id = Mapped[uuid.UUID]
+
+
+def _after(instant: Instant, record_id: Id, cursor: str) -> ColumnElement[bool]:
+    """Return the condition that a record comes after a cursor, newest first."""
     moment, last_id = decode_cursor(cursor, 2)
     try:
         written = datetime.datetime.fromisoformat(moment)
@@ -223,29 +212,17 @@ def _after(instant: Any, record_id: Any, cursor: str | None) -> Any:
         raise unreadable_cursor() from None
     if written.tzinfo is None:
         raise unreadable_cursor()
-    return tuple_(instant, record_id) < tuple_(
-        literal(at, instant.type), literal(last, record_id.type)
-    )
+    return tuple_(instant, record_id) < decisions.position(at, last)
 
 
-async def _newest(
-    db: AsyncSession,
-    statement: Select[Any],
-    instant: Any,
-    record_id: Any,
-    *,
-    limit: int,
-    cursor: str | None,
+def _page(
+    rows: list[Row], limit: int, position: Callable[[Row], tuple[datetime.datetime, uuid.UUID]]
 ) -> tuple[list[Row], str | None]:
-    behind = _after(instant, record_id, cursor)
-    if behind is not None:
-        statement = statement.where(behind)
-    statement = statement.order_by(instant.desc(), record_id.desc()).limit(limit + 1)
-    rows = list(await db.execute(statement))
+    """Cut off the row that was read beyond a page; return the page and the next cursor."""
     if len(rows) <= limit:
         return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], encode_cursor(getattr(last, instant.key).isoformat(), str(last.id))
+    at, record_id = position(rows[limit - 1])
+    return rows[:limit], encode_cursor(at.isoformat(), str(record_id))
 
 
 async def list_sessions(
@@ -257,27 +234,32 @@ async def list_sessions(
     limit: int,
     cursor: str | None,
 ) -> SessionList:
-    """Return a page of one's own sessions, newest first."""
-    statement = select(SESSIONS).where(SESSIONS.c.participant_id == participant_id)
-    rows, next_cursor = await _newest(
-        db, statement, SESSIONS.c.started_at, SESSIONS.c.id, limit=limit, cursor=cursor
+    """Return a page of the participant's sessions, newest first."""
+    started_at, record_id = col(ExerciseSession.started_at), col(ExerciseSession.id)
+    statement = select(ExerciseSession).where(ExerciseSession.participant_id == participant_id)
+    if cursor is not None:
+        statement = statement.where(_after(started_at, record_id, cursor))
+    statement = statement.order_by(started_at.desc(), record_id.desc()).limit(limit + 1)
+    rows, next_cursor = _page(
+        list(await db.exec(statement)), limit, lambda session: (session.started_at, session.id)
     )
     return SessionList(
-        items=[session_of(row, rule_set, language) for row in rows], next_cursor=next_cursor
+        items=[session_of(session, rule_set, language) for session in rows],
+        next_cursor=next_cursor,
     )
 
 
 async def list_reports(
     db: AsyncSession, participant_id: uuid.UUID, *, limit: int, cursor: str | None
 ) -> SymptomReportList:
-    """Return a page of one's own symptom reports, newest first."""
-    rows, next_cursor = await _newest(
-        db,
-        _reports(participant_id),
-        REPORTS.c.reported_at,
-        REPORTS.c.id,
-        limit=limit,
-        cursor=cursor,
+    """Return a page of the participant's symptom reports, newest first."""
+    statement = _reports(participant_id)
+    if cursor is not None:
+        statement = statement.where(_after(decisions.REPORTED_AT, decisions.ID, cursor))
+    statement = statement.order_by(*decisions.NEWEST_FIRST).limit(limit + 1)
+    rows, next_cursor = _page(
+        list(await db.exec(statement)), limit, lambda row: (row[0].reported_at, row[0].id)
     )
-    items = [report_of(row, row.decision) for row in rows]
-    return SymptomReportList(items=items, next_cursor=next_cursor)
+    return SymptomReportList(
+        items=[report_of(report, document) for report, document in rows], next_cursor=next_cursor
+    )

@@ -20,6 +20,7 @@ from api.http.fields import (
 )
 from api.http.pages import MAX_LIMIT, NextCursor
 from api.triage.schemas import (
+    ActivityStatus,
     AgeYears,
     Answer,
     Decision,
@@ -392,10 +393,7 @@ class LastDecision(ResponseModel):
 class ActivitiesInForce(ResponseModel):
     """Whether the activities may go on now, and the rules that say otherwise."""
 
-    status: Annotated[
-        Literal["continue", "caution", "pause", "stop"],
-        Field(description="Treat an unknown value as `stop`."),
-    ]
+    status: ActivityStatus
     text: Sentence
     # Holds of all the rule sets there ever were.
     rule_ids: Annotated[list[RuleName], Field(max_length=10_000)]

@@ -1,19 +1,19 @@
-"""Keeps sessions, symptom reports and clearances: once each, whatever the line does."""
+"""Stores sessions, symptom reports and clearances exactly once, and deletes them for good."""
 
 import datetime
 import uuid
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
+from sqlmodel import col, select
 
-from api.core.db import insert_once
-from api.core.errors import Fault, refuse
+from api.core.db import UNSYNCED, insert_once
+from api.core.errors import Fault, NotFound, refuse
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
 from api.journal.history import PastReport
-from api.journal.models import REPORTS, SESSIONS
+from api.journal.models import Clearance, ExerciseSession, SymptomReport
 from api.journal.schemas import (
     LoggedSession,
     NewClearance,
@@ -23,36 +23,39 @@ from api.journal.schemas import (
     StoredClearance,
     StoredSymptomReport,
 )
-from api.journal.writing import KIND_OF, TABLES, Writing
+from api.journal.writing import KIND_OF, StoredRecord, Writing, find_records
 from api.participants.changes import ChangedKind, deleted_among, was_stored
 from api.triage.engines import level_as_then
 from api.triage.evaluation import Case, Json, decide
 from api.triage.reports import read_answers
 
-Row = Any
+RecordModel = TypeVar("RecordModel", ExerciseSession, SymptomReport, Clearance)
+Stored_co = TypeVar("Stored_co", bound=StoredRecord, covariant=True)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What became of a record: stored now, stored before, or deleted before and left so."""
+class Kept(Generic[Stored_co]):
+    """The result of an upload: stored now, stored before, or deleted before and not stored."""
 
     status: Literal["created", "duplicate", "deleted"]
-    # As it is stored, or would be if it had not been deleted.
-    row: Row
-    # Of a report that is not stored: what is answered to it all the same.
+    # As stored, or as it would be had it not been deleted.
+    row: Stored_co
+    # The decision on a report that is not stored.
     decision: Json | None = None
 
     @property
     def created(self) -> bool:
-        """Tell whether it was new."""
+        """Whether it is new."""
         return self.status == "created"
 
 
-def _repeated(writing: Writing, record: Record) -> Kept | None:
-    """Recognise what was stored before: nothing of it has to be checked or decided again."""
+def _repeated(
+    writing: Writing, model: type[RecordModel], record: Record
+) -> Kept[RecordModel] | None:
+    """Recognise a record that was stored before, which needs no checks and no new decision."""
     key = (KIND_OF[type(record)], record.id)
     stored = writing.stored.get(key)
-    if stored is None or key in writing.deleted:
+    if not isinstance(stored, model) or key in writing.deleted:
         return None
     return Kept("duplicate", stored) if uploads.is_stored_as(stored, record) else None
 
@@ -60,11 +63,10 @@ def _repeated(writing: Writing, record: Record) -> Kept | None:
 def row_of(
     participant_id: uuid.UUID, record: Record, received_at: datetime.datetime
 ) -> dict[str, Any]:
-    """Make the row of a record: what was sent, whose it is, and when it came.
+    """Return the columns of a record that come from the upload itself.
 
-    The person's own date is the one of instant and zone; what was sent instead stands beside it.
-    What triage says to a report, and what other records say of a session, belongs to their rows as
-    well, and is left to the caller.
+    `local_date` is that of the instant in its zone; a different one that was sent is kept beside
+    it. Columns that depend on triage or on other records are left to the caller.
     """
     content = uploads.content_of(record)
     match record:
@@ -93,38 +95,46 @@ def _dated(
 
 
 async def _keep(
-    writing: Writing, kind: ChangedKind, record: Record, more: dict[str, Any] | None = None
-) -> Kept:
+    writing: Writing, model: type[RecordModel], record: Record, more: dict[str, Any] | None = None
+) -> Kept[RecordModel]:
     """Store a record unless its id is taken; refuse an id that is taken by other content."""
-    sent = {**row_of(writing.participant_id, record, writing.now), **(more or {})}
+    kind = KIND_OF[type(record)]
+    values = {**row_of(writing.participant_id, record, writing.now), **(more or {})}
+    sent = model(**values)
     if (kind, record.id) in writing.deleted:
-        return Kept("deleted", SimpleNamespace(**sent))
-    if await insert_once(writing.db, TABLES[kind], sent):
+        return Kept("deleted", sent)
+    if await insert_once(writing.db, model, values):
         writing.created(kind, record.id)
-        return Kept("created", SimpleNamespace(**sent))
-    stored = await reading.find_record(writing.db, TABLES[kind], writing.participant_id, record.id)
+        return Kept("created", sent)
+    stored = await _find(writing, model, record.id)
     if not uploads.is_stored_as(stored, record):
         message = (
             f"{record.id} is stored with other content (stored {stored.content_hash}, "
-            f"sent {sent['content_hash']}). Use a new id, and `replaces` to correct a session."
+            f"sent {sent.content_hash}). Use a new id, and `replaces` to correct a session."
         )
         raise IdConflict(message, faults=[Fault("/id", "id_conflict", message)])
     return Kept("duplicate", stored)
 
 
-async def keep_session(writing: Writing, session: NewSession) -> Kept:
+async def _find(writing: Writing, model: type[RecordModel], record_id: uuid.UUID) -> RecordModel:
+    found = await find_records(writing.db, model, writing.participant_id, {record_id})
+    if not found:
+        raise NotFound("You have no such record.")
+    return found[0]
+
+
+async def keep_session(writing: Writing, session: NewSession) -> Kept[ExerciseSession]:
     """Store a session once."""
-    if repeated := _repeated(writing, session):
+    if repeated := _repeated(writing, ExerciseSession, session):
         return repeated
-    faults = uploads.session_faults(session, writing.known_activities, writing.now)
-    refuse(faults)
+    refuse(uploads.session_faults(session, writing.known_activities, writing.now))
     original = await _original_of(writing, session.replaces)
-    kept = await _keep(writing, ChangedKind.SESSION, session, {"original": original})
+    kept = await _keep(writing, ExerciseSession, session, {"original": original})
     if kept.created and original is not None:
         await _link_later(writing, session.id, original)
     if kept.status == "deleted" and session.replaces is not None:
-        # Deleting a correction takes what it corrects along, also where it comes afterwards. Where
-        # it was stored once, that was done when it was deleted.
+        # Deleting a correction deletes what it corrects, also if the correction arrives afterwards.
+        # If it was stored before, that happened when it was deleted.
         known = await was_stored(writing.db, writing.participant_id, session.id)
         if not known:
             await _delete_sessions(writing, session.replaces)
@@ -132,36 +142,39 @@ async def keep_session(writing: Writing, session: NewSession) -> Kept:
 
 
 async def _original_of(writing: Writing, replaces: uuid.UUID | None) -> uuid.UUID | None:
-    """Find the first of the sessions that a new one corrects, as far as they have arrived."""
+    """Return the first session in the chain that a new one corrects, as far as it has arrived."""
     if replaces is None:
         return None
-    statement = select(SESSIONS.c.original).where(
-        SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == replaces
+    statement = select(ExerciseSession.original).where(
+        ExerciseSession.participant_id == writing.participant_id, ExerciseSession.id == replaces
     )
-    earlier: uuid.UUID | None = (await writing.db.execute(statement)).scalar_one_or_none()
+    earlier = (await writing.db.exec(statement)).one_or_none()
     return earlier or replaces
 
 
 async def _link_later(writing: Writing, session_id: uuid.UUID, original: uuid.UUID) -> None:
-    """Lead corrections that arrived before what they correct on to where that leads back to."""
-    own = SESSIONS.c.participant_id == writing.participant_id
-    statement = update(SESSIONS).where(own, SESSIONS.c.original == session_id)
-    await writing.db.execute(statement.values(original=original))
+    """Link corrections that arrived before this session to the beginning of its chain."""
+    own = col(ExerciseSession.participant_id) == writing.participant_id
+    statement = update(ExerciseSession).where(own, col(ExerciseSession.original) == session_id)
+    await writing.db.exec(statement.values(original=original), execution_options=UNSYNCED)
 
 
-async def _lead_back_again(writing: Writing, original: uuid.UUID) -> None:
-    """Lead the corrections that are left after a deletion back as far as what is still stored."""
-    of_it = (SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.original == original)
-    left = select(SESSIONS.c.id, SESSIONS.c.replaces).where(*of_it)
-    replaces = {row.id: row.replaces for row in await writing.db.execute(left)}
+async def _link_again(writing: Writing, original: uuid.UUID) -> None:
+    """After a deletion, link the remaining corrections to what is still stored of their chain."""
+    chain = (
+        col(ExerciseSession.participant_id) == writing.participant_id,
+        col(ExerciseSession.original) == original,
+    )
+    left = await writing.db.exec(select(ExerciseSession.id, ExerciseSession.replaces).where(*chain))
+    replaces = {session_id: earlier for session_id, earlier in left if earlier is not None}
     for session_id, first in uploads.originals(replaces).items():
         if first != original:
-            statement = update(SESSIONS).where(*of_it, SESSIONS.c.id == session_id)
-            await writing.db.execute(statement.values(original=first))
+            statement = update(ExerciseSession).where(*chain, col(ExerciseSession.id) == session_id)
+            await writing.db.exec(statement.values(original=first), execution_options=UNSYNCED)
 
 
 async def log_session(writing: Writing, session: NewSession) -> tuple[LoggedSession, bool]:
-    """Store a session once; tell whether it was new."""
+    """Store a session once; return it, and whether it is new."""
     await writing.look_up([session])
     kept = await keep_session(writing, session)
     answer = reading.session_of(
@@ -170,12 +183,12 @@ async def log_session(writing: Writing, session: NewSession) -> tuple[LoggedSess
     return answer, kept.created
 
 
-async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
+async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[SymptomReport]:
     """Store a symptom report with its decision, once.
 
-    What it means for reports that are stored already is left to `reconsider_later`.
+    Its effect on later reports that are already stored is left to `reconsider_later`.
     """
-    if repeated := _repeated(writing, report):
+    if repeated := _repeated(writing, SymptomReport, report):
         return repeated
     answers = read_answers(writing.rule_set, report)
     refuse(uploads.report_faults(report, writing.now))
@@ -194,27 +207,30 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept:
         country=report.country,
         history_facts=episode.facts_of(past),
     )
-    made = decide(writing.rule_set, case)
-    says = {"decision_id": uuid.UUID(made[0]["id"]), **await _device_says(writing, report, case)}
-    kept = await _keep(writing, ChangedKind.SYMPTOM_REPORT, report, says)
+    decided = decide(writing.rule_set, case)
+    more = {
+        "decision_id": uuid.UUID(decided.document["id"]),
+        **await _compare_with_device(writing, report, case),
+    }
+    kept = await _keep(writing, SymptomReport, report, more)
     if kept.created:
         await decisions.store_decision(
-            writing.db, writing.participant_id, writing.rule_set, case, made
+            writing.db, writing.participant_id, writing.rule_set, case, decided
         )
         if writing.timeline is not None:
             writing.timeline.add(past)
     if kept.status == "deleted":
-        # Whoever sends it gets an answer to it all the same.
-        return Kept("deleted", kept.row, {**made[0], "id": None})
+        # It is not stored, and its sender gets a decision nevertheless.
+        return Kept("deleted", kept.row, {**decided.document, "id": None})
     return kept
 
 
 async def file_report(
     writing: Writing, report: NewSymptomReport
 ) -> tuple[StoredSymptomReport, bool]:
-    """Store a symptom report with its decision, once; tell whether it was new.
+    """Store a symptom report with its decision, once; return it, and whether it is new.
 
-    A report that arrives late can change what the later ones mean: their decisions are made again.
+    A report that arrives late can change the history of later ones, which are then decided again.
     """
     await writing.look_up([report])
     kept = await keep_report(writing, report)
@@ -226,8 +242,10 @@ async def file_report(
     return await reading.get_report(writing.db, writing.participant_id, report.id), kept.created
 
 
-async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -> dict[str, Any]:
-    """Compare what the phone showed with what its own rule set says here."""
+async def _compare_with_device(
+    writing: Writing, report: NewSymptomReport, case: Case
+) -> dict[str, str | bool | None]:
+    """Compare the level that the device displayed with what its own rule set gives here."""
     shown = report.device_decision
     if shown is None:
         return {"device_level": None, "device_rule_set_hash": None, "device_agrees": None}
@@ -242,22 +260,22 @@ async def _device_says(writing: Writing, report: NewSymptomReport, case: Case) -
     }
 
 
-async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept:
-    """Store once that a professional has said it is fine."""
-    if repeated := _repeated(writing, clearance):
+async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept[Clearance]:
+    """Store a clearance by a professional, once."""
+    if repeated := _repeated(writing, Clearance, clearance):
         return repeated
     refuse(uploads.clearance_faults(clearance, writing.now))
-    return await _keep(writing, ChangedKind.CLEARANCE, clearance)
+    return await _keep(writing, Clearance, clearance)
 
 
 async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredClearance, bool]:
-    """Store once that a professional has said it is fine; tell whether it was new."""
+    """Store a clearance by a professional, once; return it, and whether it is new."""
     kept = await keep_clearance(writing, clearance)
     return reading.clearance_of(kept.row), kept.created
 
 
 async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
-    """Delete a session and all that it corrects; what has not arrived yet won't be stored."""
+    """Delete a session and everything it corrects; parts that arrive later are not stored."""
     record_id: uuid.UUID | None = newest
     original: uuid.UUID | None = None
     kind = ChangedKind.SESSION
@@ -266,43 +284,44 @@ async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
         if (kind, record_id) in writing.deleted:
             break
         statement = (
-            delete(SESSIONS)
-            .where(SESSIONS.c.participant_id == writing.participant_id, SESSIONS.c.id == record_id)
-            .returning(SESSIONS.c.replaces, SESSIONS.c.original)
+            delete(ExerciseSession)
+            .where(
+                col(ExerciseSession.participant_id) == writing.participant_id,
+                col(ExerciseSession.id) == record_id,
+            )
+            .returning(col(ExerciseSession.replaces), col(ExerciseSession.original))
         )
-        row = (await writing.db.execute(statement)).first()
+        row = (await writing.db.exec(statement, execution_options=UNSYNCED)).first()
         writing.tombstone(kind, record_id)
-        record_id = row.replaces if row is not None else None
-        original = original or (row.original if row is not None else None)
+        record_id, of_chain = row if row is not None else (None, None)
+        original = original or of_chain
     if original is not None:
-        await _lead_back_again(writing, original)
+        await _link_again(writing, original)
 
 
-async def _refuse_unknown(writing: Writing, kind: ChangedKind, record_id: uuid.UUID) -> bool:
-    """Tell whether a record is there to be deleted; one that never was is not found."""
+async def _is_deleted(writing: Writing, kind: ChangedKind, record_id: uuid.UUID) -> bool:
     writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
-    if (kind, record_id) in writing.deleted:
-        return False
-    await reading.find_record(writing.db, TABLES[kind], writing.participant_id, record_id)
-    return True
+    return (kind, record_id) in writing.deleted
 
 
 async def delete_session(writing: Writing, session_id: uuid.UUID) -> None:
-    """Delete a session with all that it corrects, for good."""
-    if await _refuse_unknown(writing, ChangedKind.SESSION, session_id):
-        await _delete_sessions(writing, session_id)
+    """Delete a session with everything it corrects, for good."""
+    if await _is_deleted(writing, ChangedKind.SESSION, session_id):
+        return
+    await _find(writing, ExerciseSession, session_id)
+    await _delete_sessions(writing, session_id)
 
 
 async def delete_report(writing: Writing, report_id: uuid.UUID) -> None:
-    """Delete a report and its decisions, for good; what it put on hold stays on hold."""
+    """Delete a report and its decisions, for good; its hold on the activities stays."""
     kind = ChangedKind.SYMPTOM_REPORT
-    if not await _refuse_unknown(writing, kind, report_id):
+    if await _is_deleted(writing, kind, report_id):
         return
-    row = await reading.find_record(writing.db, REPORTS, writing.participant_id, report_id)
-    statement = delete(REPORTS).where(
-        REPORTS.c.participant_id == writing.participant_id, REPORTS.c.id == report_id
+    past = decisions.past_report(await _find(writing, SymptomReport, report_id))
+    statement = delete(SymptomReport).where(
+        col(SymptomReport.participant_id) == writing.participant_id,
+        col(SymptomReport.id) == report_id,
     )
-    await writing.db.execute(statement)
+    await writing.db.exec(statement, execution_options=UNSYNCED)
     writing.tombstone(kind, report_id)
-    gone = decisions.past_report(row)
-    await decisions.reconsider_later(writing, gone, until=gone, deleted=True)
+    await decisions.reconsider_later(writing, past, until=past, deleted=True)

@@ -1,8 +1,8 @@
-"""What a client's record is: its content, its hash, and what is wrong with it. Pure.
+"""The content of an uploaded record, its hash, and its faults. Pure.
 
-Content is the validated record: UUIDs in lower case, instants in UTC and whole seconds, null the
-same as left out, defaults left out. Two uploads are the same when their content is: what the server
-corrects, it corrects after that.
+Content is the validated record: UUIDs in lower case, instants in UTC and whole seconds, without
+nulls and defaults. Two uploads are the same if their contents are equal; the server applies its
+corrections after that comparison.
 """
 
 import datetime
@@ -13,11 +13,12 @@ from typing import Any
 from api.core.canonical import content_hash
 from api.core.errors import Fault
 from api.core.zones import find_zone, one_spelling
+from api.journal.models import Clearance, ExerciseSession, SymptomReport
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 
 FUTURE_LIMIT = datetime.timedelta(days=1)
 CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
-# The clocks furthest behind UTC and furthest ahead of it.
+# The extreme UTC offsets.
 FURTHEST_WEST = datetime.timedelta(hours=-12)
 FURTHEST_EAST = datetime.timedelta(hours=14)
 
@@ -40,10 +41,10 @@ def hash_of(record: Record) -> str:
 def own_date(
     instant: datetime.datetime, time_zone: str, local_date: datetime.date
 ) -> datetime.date:
-    """Return the person's own date of an instant: the one that was sent, unless it can't be.
+    """Return the local date of an instant: the one that was sent, unless it is impossible.
 
-    In a zone that is known here there is one date. In any other, what was sent may be right as long
-    as it is that day somewhere; where it is so nowhere, the date in UTC stands for it.
+    A known zone gives the date. In an unknown zone, the sent date is accepted if it is that day
+    anywhere on earth; otherwise the date in UTC is used.
     """
     zone = find_zone(time_zone)
     if zone is not None:
@@ -54,7 +55,7 @@ def own_date(
 
 
 def originals(replaces: Mapping[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
-    """Name for each correction the first of what it corrects, by what each of them replaces."""
+    """Return for each correction the first session in its chain, by what each one replaces."""
     found: dict[uuid.UUID, uuid.UUID] = {}
     for correction in replaces:
         way: dict[uuid.UUID, None] = {}
@@ -66,12 +67,12 @@ def originals(replaces: Mapping[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, uuid.U
     return found
 
 
-def is_stored_as(stored: Any, record: Record) -> bool:
-    """Tell whether a stored row is of this record, sent again."""
+def is_stored_as(stored: ExerciseSession | SymptomReport | Clearance, record: Record) -> bool:
+    """Return whether a stored row has the content of this upload."""
     content = content_of(record)
     if content_hash(content) == stored.content_hash:
         return True
-    # It may have been stored when a zone was kept in the spelling it came in.
+    # Older rows keep the zone in the spelling it was sent in.
     as_then = {**content, "time_zone": getattr(stored, "time_zone", None)}
     same_zone = one_spelling(as_then["time_zone"] or "") == content.get("time_zone")
     return same_zone and content_hash(as_then) == stored.content_hash
@@ -81,34 +82,34 @@ def _in_the_future(
     field: str, instant: datetime.datetime, now: datetime.datetime
 ) -> Iterator[Fault]:
     if instant > now + FUTURE_LIMIT:
-        message = "lies more than a day in the future; check the phone's clock"
+        message = "is more than a day in the future; check the device's clock"
         yield Fault(f"/{field}", "in_the_future", message)
 
 
 def session_faults(
     session: NewSession, known_activities: Iterable[str], now: datetime.datetime
 ) -> Iterator[Fault]:
-    """Say what is wrong with a session beyond its shape."""
+    """Yield the faults of a session that a schema cannot express."""
     yield from _in_the_future("started_at", session.started_at, now)
     if session.ended_at < session.started_at:
-        yield Fault("/ended_at", "ends_before_start", "lies before started_at")
+        yield Fault("/ended_at", "ends_before_start", "must not be before started_at")
     else:
         yield from _in_the_future("ended_at", session.ended_at, now)
     if session.replaces == session.id:
-        yield Fault("/replaces", "replaces_itself", "a session can't replace itself")
+        yield Fault("/replaces", "replaces_itself", "a session cannot replace itself")
     known = set(known_activities)
     for index, item in enumerate(session.items):
         if item.activity_id not in known:
-            message = f'"{item.activity_id}" is no activity of any release'
+            message = f"Unknown activity `{item.activity_id}`."
             yield Fault(f"/items/{index}/activity_id", "unknown_activity", message)
 
 
 def report_faults(report: NewSymptomReport, now: datetime.datetime) -> Iterator[Fault]:
-    """Say what is wrong with a symptom report beyond its shape."""
+    """Yield the faults of a symptom report that a schema cannot express."""
     yield from _in_the_future("reported_at", report.reported_at, now)
 
 
 def clearance_faults(clearance: NewClearance, now: datetime.datetime) -> Iterator[Fault]:
-    """Say what is wrong with a clearance: one for the future would lift what is not there yet."""
+    """Yield the faults of a clearance: one in the future would clear reports yet to come."""
     if clearance.cleared_at > now + CLOCK_TOLERANCE:
-        yield Fault("/cleared_at", "in_the_future", "lies in the future; check the phone's clock")
+        yield Fault("/cleared_at", "in_the_future", "is in the future; check the device's clock")

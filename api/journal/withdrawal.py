@@ -1,36 +1,36 @@
-"""What happens to the decisions of a rule set that is withdrawn: each is made again."""
+"""After a rule set is withdrawn, every current decision that used it is made again."""
 
 import asyncio
 import datetime
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, update
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from api.core.db import Database, insert_new
-from api.journal.decisions import DECIDED, case_of, decision_rows, reports_joined
-from api.journal.models import DECISIONS, HOLDS, REPORTS
+from api.journal.decisions import IS_CURRENT, case_of, decision_rows, with_current_decision
+from api.journal.models import ActivityHold, StoredDecision, SymptomReport
 from api.participants.changes import Change, ChangedKind, record_changes
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.participants.service import lock_participant
 from api.triage.evaluation import decide
 from api.triage.rules import RuleSet
 
-# People who are looked through at once, and those whose decisions share a transaction: few enough
-# that nobody's upload waits for long.
+# Participants in a page, and participants in a transaction: few, so that no upload waits for long.
 PAGE, TOGETHER = 500, 20
-# Transactions at once. SQLite has one writer.
+# Concurrent transactions. SQLite has a single writer.
 AT_ONCE = {"postgresql": 4, "sqlite": 1}
-# An upload that began before the withdrawal is done by then, or was given up.
+# An upload that began before the withdrawal has ended by then, or was aborted.
 IN_FLIGHT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Redone:
-    """A decision that took the place of one made with the withdrawn rule set."""
+    """A decision that replaced one of the withdrawn rule set."""
 
     participant_id: uuid.UUID
     old_id: uuid.UUID
@@ -41,7 +41,7 @@ class Redone:
 
 @dataclass(frozen=True)
 class Redoing:
-    """All that it takes to decide again, whatever is found."""
+    """Decides again on the reports whose current decision used a withdrawn rule set."""
 
     database: Database
     withdrawn: str
@@ -49,96 +49,106 @@ class Redoing:
     now: datetime.datetime
 
     async def page(self, after: uuid.UUID | None) -> list[uuid.UUID]:
-        """Return the next people in the order of their ids."""
-        key = PARTICIPANTS.c.participant_id
+        """Return the next participants, ordered by id."""
+        key = col(Participant.participant_id)
         statement = select(key).order_by(key).limit(PAGE)
         if after is not None:
             statement = statement.where(key > after)
         async with self.database.read() as db:
-            return list((await db.execute(statement)).scalars())
+            return list(await db.exec(statement))
 
-    def resting(self, people: ColumnElement[bool]) -> Any:
-        """Select reports of some people whose current decision is of the withdrawn rule set."""
-        return reports_joined(*DECIDED).where(people, DECISIONS.c.rule_set_hash == self.withdrawn)
-
-    async def concerned(self, people: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-        """Return those of a page of people who have such a report."""
-        between = REPORTS.c.participant_id.between(people[0], people[-1])
-        found = self.resting(between).subquery()
-        key = found.c.participant_id
+    async def affected(self, people: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+        """Return those of a page of participants who have such a report."""
         async with self.database.read() as db:
-            return list((await db.execute(select(key).distinct().order_by(key))).scalars())
+            return list(await db.exec(self.using_it(people[0], people[-1])))
+
+    def using_it(self, first: uuid.UUID, last: uuid.UUID) -> SelectOfScalar[uuid.UUID]:
+        """Select the participants between two ids who have such a report."""
+        key = col(SymptomReport.participant_id)
+        return (
+            select(key)
+            .join(StoredDecision, IS_CURRENT)
+            .where(key.between(first, last), self._used_it())
+            .distinct()
+            .order_by(key)
+        )
+
+    def _used_it(self) -> ColumnElement[bool]:
+        return col(StoredDecision.rule_set_hash) == self.withdrawn
 
     async def redo(self, people: Sequence[uuid.UUID]) -> list[Redone]:
-        """Decide again on all such reports of some people, in one transaction."""
+        """Decide again on all such reports of some participants, in one transaction."""
         async with self.database.write() as db:
-            # In the order of their ids: two that do the same don't wait for each other crosswise.
+            # Ordered by id, so that concurrent runs do not deadlock.
             for participant_id in people:
                 await lock_participant(db, participant_id)
-            statement = self.resting(REPORTS.c.participant_id.in_(people)).order_by(
-                REPORTS.c.participant_id, REPORTS.c.reported_at, REPORTS.c.id
+            key = col(SymptomReport.participant_id)
+            statement = with_current_decision(key.in_(people), self._used_it()).order_by(
+                key, col(SymptomReport.reported_at), col(SymptomReport.id)
             )
-            rows = (await db.execute(statement)).all()
-            return await self._decide(db, rows) if rows else []
+            found = (await db.exec(statement)).all()
+            return await self._decide(db, found) if found else []
 
-    async def _decide(self, db: AsyncSession, rows: Sequence[Any]) -> list[Redone]:
+    async def _decide(
+        self, db: AsyncSession, found: Sequence[tuple[SymptomReport, StoredDecision]]
+    ) -> list[Redone]:
         decisions, holds, current, redone = [], [], [], []
         changes: dict[uuid.UUID, list[Change]] = {}
-        for row in rows:
-            language = self.rule_set.language_for(row.language)
-            case = case_of(row, language, self.now, row.history_facts)
-            made = decide(self.rule_set, case)
-            decision, hold = decision_rows(
-                row.participant_id, self.rule_set, case, made, row.decision_id
-            )
+        for report, old in found:
+            owner = report.participant_id
+            language = self.rule_set.language_for(old.language)
+            case = case_of(report, language, self.now, old.history_facts)
+            decided = decide(self.rule_set, case)
+            decision, hold = decision_rows(owner, self.rule_set, case, decided, report.decision_id)
             decisions.append(decision)
             holds += [hold] if hold is not None else []
-            new_id = decision["id"]
-            current.append({"of": row.participant_id, "report": row.id, "decision_id": new_id})
-            level = decision["level"]
-            redone.append(Redone(row.participant_id, row.decision_id, new_id, row.level, level))
-            change = Change(ChangedKind.SYMPTOM_REPORT, row.id)
-            changes.setdefault(row.participant_id, []).append(change)
-        # A decision that counted before can come back; its hold then does too.
-        await insert_new(db, DECISIONS, decisions)
-        await insert_new(db, HOLDS, holds)
-        report = update(REPORTS).where(
-            REPORTS.c.participant_id == bindparam("of"), REPORTS.c.id == bindparam("report")
+            new_id, level = decision["id"], decision["level"]
+            current.append({"of": owner, "report": report.id, "decision_id": new_id})
+            redone.append(Redone(owner, report.decision_id, new_id, old.level, level))
+            change = Change(ChangedKind.SYMPTOM_REPORT, report.id)
+            changes.setdefault(owner, []).append(change)
+        # An earlier decision can become current again, and its hold with it.
+        await insert_new(db, StoredDecision, decisions)
+        await insert_new(db, ActivityHold, holds)
+        statement = update(SymptomReport).where(
+            col(SymptomReport.participant_id) == bindparam("of"),
+            col(SymptomReport.id) == bindparam("report"),
         )
-        await db.execute(report.values(decision_id=bindparam("decision_id")), current)
+        # On the connection: the session would take it for a bulk update by primary key.
+        connection = await db.connection()
+        await connection.execute(statement.values(decision_id=bindparam("decision_id")), current)
         for participant_id, changed in changes.items():
             await record_changes(db, participant_id, changed, self.now)
         return redone
 
     async def wait_for_uploads(self) -> None:
-        """Wait for uploads that began when the rule set could still be used.
+        """Wait for uploads that began when the rule set was still in use.
 
-        They decide with it, and might not be there yet when their people are looked through. On
-        SQLite writers come one after the other: there are none.
+        They may commit decisions of it after their participants were looked at. SQLite has a single
+        writer, so that there are none.
         """
         if self.database.dialect == "sqlite":
             return
         async with self.database.write() as db:
-            # Numbered after every one that has written anything by now, if only a lock.
-            ours = (await db.execute(select(func.pg_current_xact_id()))).scalar_one()
+            # Greater than that of every transaction that has written or locked anything by now.
+            ours = (await db.exec(select(func.pg_current_xact_id()))).one()
         oldest_running = select(func.pg_snapshot_xmin(func.pg_current_snapshot()))
         give_up = asyncio.get_running_loop().time() + IN_FLIGHT_SECONDS
         while asyncio.get_running_loop().time() < give_up:
             async with self.database.read() as db:
-                if (await db.execute(oldest_running)).scalar_one() > ours:
+                if (await db.exec(oldest_running)).one() > ours:
                     return
             await asyncio.sleep(0.1)
 
 
 async def count_people(database: Database) -> int:
-    """Return how many people there are to be looked through."""
+    """Return the number of participants to be looked at."""
     async with database.read() as db:
-        count: int = (await db.execute(select(func.count()).select_from(PARTICIPANTS))).scalar_one()
-        return count
+        return (await db.exec(select(func.count()).select_from(Participant))).one()
 
 
 async def _redo_all(redoing: Redoing, people: Sequence[uuid.UUID]) -> list[Redone]:
-    """Decide again for a page of people, some transactions at a time."""
+    """Decide again for a page of participants, with some concurrent transactions."""
     free = asyncio.Semaphore(AT_ONCE[redoing.database.dialect])
 
     async def redo(some: Sequence[uuid.UUID]) -> list[Redone]:
@@ -158,15 +168,14 @@ async def _redo_all(redoing: Redoing, people: Sequence[uuid.UUID]) -> list[Redon
 async def redo_decisions(
     database: Database, withdrawn: str, rule_set: RuleSet, now: datetime.datetime
 ) -> AsyncGenerator[tuple[int, list[Redone]], None]:
-    """Decide again on every report whose current decision rests on a withdrawn rule set.
+    """Decide again on every report whose current decision used a withdrawn rule set.
 
-    People are looked through in the order of their ids, each once. Yields how many were looked
-    through, and what was decided for them. What was redone no longer rests on that rule set, so
-    that a run that was cut short goes on where it stopped when it is started again.
+    Yields for each page of participants their number and the new decisions. An interrupted run
+    continues when it is started again, since decisions made again no longer use the rule set.
     """
     redoing = Redoing(database, withdrawn, rule_set, now)
     await redoing.wait_for_uploads()
     after = None
     while people := await redoing.page(after):
-        yield len(people), await _redo_all(redoing, await redoing.concerned(people))
+        yield len(people), await _redo_all(redoing, await redoing.affected(people))
         after = people[-1]

@@ -1,26 +1,27 @@
-"""One transaction that writes to a participant's journal, and what it needs to know."""
+"""A transaction that writes to a participant's journal, and what it has looked up."""
 
 import datetime
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import Table, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.service import known_activities
 from api.journal.history import Timeline
-from api.journal.models import CLEARANCES, REPORTS, SESSIONS
+from api.journal.models import Clearance, ExerciseSession, SymptomReport
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.participants.changes import Change, ChangedKind, deleted_among, record_changes
 from api.triage.rules import RuleSet
 from api.triage.service import RuleSets
 
-TABLES: dict[ChangedKind, Table] = {
-    ChangedKind.SESSION: SESSIONS,
-    ChangedKind.SYMPTOM_REPORT: REPORTS,
-    ChangedKind.CLEARANCE: CLEARANCES,
+StoredRecord = ExerciseSession | SymptomReport | Clearance
+MODELS: dict[ChangedKind, type[StoredRecord]] = {
+    ChangedKind.SESSION: ExerciseSession,
+    ChangedKind.SYMPTOM_REPORT: SymptomReport,
+    ChangedKind.CLEARANCE: Clearance,
 }
 KIND_OF: dict[type[Record], ChangedKind] = {
     NewSession: ChangedKind.SESSION,
@@ -29,9 +30,25 @@ KIND_OF: dict[type[Record], ChangedKind] = {
 }
 
 
+RecordModel = TypeVar("RecordModel", bound=StoredRecord)
+
+
+async def find_records(
+    db: AsyncSession,
+    model: type[RecordModel],
+    participant_id: uuid.UUID,
+    ids: Collection[uuid.UUID],
+) -> Sequence[RecordModel]:
+    """Return those of the participant's records that have one of these ids."""
+    if not ids:
+        return []
+    own = (col(model.participant_id) == participant_id, col(model.id).in_(ids))
+    return (await db.exec(select(model).where(*own))).all()
+
+
 @dataclass
 class Writing:
-    """A participant's journal, locked against their other phones until the commit."""
+    """A participant's journal, locked against their other devices until the commit."""
 
     db: AsyncSession
     participant_id: uuid.UUID
@@ -43,14 +60,14 @@ class Writing:
     changes: list[Change] = field(default_factory=list)
     known_activities: set[str] = field(default_factory=set)
     deleted: set[tuple[ChangedKind, uuid.UUID]] = field(default_factory=set)
-    # What was stored before this transaction, of the records that it is about.
-    stored: dict[tuple[ChangedKind, uuid.UUID], Any] = field(default_factory=dict)
+    # Those of the uploaded records that were stored before this transaction.
+    stored: dict[tuple[ChangedKind, uuid.UUID], StoredRecord] = field(default_factory=dict)
 
-    # The participant's reports, where more than one is to be judged against them.
+    # All of the participant's reports, if a batch has to be judged against them.
     timeline: Timeline | None = None
 
     async def look_up(self, records: Iterable[Record]) -> None:
-        """Find out at once which activities are known, and what became of the records before."""
+        """Look up which activities are known, and which records are stored or were deleted."""
         activities: set[str] = set()
         ids: set[uuid.UUID] = set()
         of_kind: dict[ChangedKind, set[uuid.UUID]] = {}
@@ -64,20 +81,18 @@ class Writing:
         if ids:
             self.deleted |= await deleted_among(self.db, self.participant_id, ids)
         for kind, wanted in of_kind.items():
-            table = TABLES[kind]
-            own = (table.c.participant_id == self.participant_id, table.c.id.in_(wanted))
-            for row in await self.db.execute(select(table).where(*own)):
+            for row in await find_records(self.db, MODELS[kind], self.participant_id, wanted):
                 self.stored[kind, row.id] = row
 
     def created(self, kind: ChangedKind, record_id: uuid.UUID) -> None:
-        """Note a record that is new, or says something new."""
+        """Record in the change feed that a record is new or has a new decision."""
         self.changes.append(Change(kind, record_id))
 
     def tombstone(self, kind: ChangedKind, record_id: uuid.UUID) -> None:
-        """Note a record that is gone, and never comes back."""
+        """Record in the change feed that a record is deleted; its id is never stored again."""
         self.changes.append(Change(kind, record_id, deleted=True))
         self.deleted.add((kind, record_id))
 
     async def finish(self) -> None:
-        """Number what changed."""
+        """Number the changes."""
         await record_changes(self.db, self.participant_id, self.changes, self.now)

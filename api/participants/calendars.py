@@ -1,6 +1,6 @@
-"""The reminders of a plan as an iCalendar document (RFC 5545). Pure.
+"""The reminders of a schedule as an iCalendar document (RFC 5545). Pure.
 
-Whoever reads the calendar learns that somebody exercises, and when: no word about their health.
+A calendar reveals that someone exercises and when, and nothing about their health.
 """
 
 import datetime
@@ -20,7 +20,7 @@ from icalendar import (
 )
 
 from api.core.zones import find_zone
-from api.participants.schedules import WEEKDAYS, PlanInForce
+from api.participants.schedules import WEEKDAYS, ScheduleInForce
 from api.participants.schemas import NewSchedule
 
 MEDIA_TYPE = "text/calendar"
@@ -28,21 +28,21 @@ PRODUCT = "-//Footing//Reminders//EN"
 LENGTH = datetime.timedelta(minutes=15)
 ONE_DAY = datetime.timedelta(days=1)
 ONE_MINUTE = datetime.timedelta(minutes=1)
-# How often a calendar program should look; most choose for themselves.
+# How often a calendar program should refresh; most use an interval of their own.
 REFRESH = datetime.timedelta(hours=6)
 ONE_WEEK = datetime.timedelta(days=7)
-# How many years of clock changes are looked at after the last change of a plan, and written out
-# where they follow no rule.
+# How many years of clock changes are considered after the last change of a schedule, and listed
+# one by one if they follow no rule.
 YEARS_OF_CLOCK_CHANGES = 20
-# How often clocks must have changed by the same rule before it is taken for one: in so many years
-# each of the days on which it can fall has come at least once.
+# How many changes by the same pattern make a rule: within that many years each of the days on which
+# it can fall occurs at least once.
 LEAST_CHANGES_OF_A_RULE = 12
 Rule = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Observance:
-    """The time that clocks show from a change on, and the time they showed before."""
+    """The UTC offset from a clock change on, and the offset before it."""
 
     before: datetime.timedelta
     after: datetime.timedelta
@@ -53,7 +53,7 @@ class Observance:
 def clock_changes(
     zone: datetime.tzinfo, first: datetime.datetime, last: datetime.datetime
 ) -> Iterator[tuple[datetime.datetime, Observance]]:
-    """Yield each change of a zone's clocks with its instant; the state at the start comes first."""
+    """Yield each clock change of a zone with its instant, beginning with the state at `first`."""
 
     def offset(instant: datetime.datetime) -> datetime.timedelta:
         return instant.astimezone(zone).utcoffset() or datetime.timedelta()
@@ -76,17 +76,17 @@ def clock_changes(
 
 
 def clocks_of(name: str) -> datetime.tzinfo:
-    """Return the clocks of a plan's zone, which was known when the plan was made."""
+    """Return the zone of a schedule, which was known when the schedule was stored."""
     return find_zone(name) or datetime.UTC
 
 
 def tzid_of(name: str) -> str:
-    """Name a zone in a calendar: that of an offset must do without a colon."""
+    """Return a zone's TZID; in that of an offset a colon is not allowed."""
     return f"UTC{name.replace(':', '')}" if name.startswith(("+", "-")) else name
 
 
 def yearly_rule(onsets: Sequence[datetime.datetime]) -> Rule | None:
-    """Return the rule by which clocks change once a year; None where there is none."""
+    """Return the yearly RRULE of clock changes, or None if they follow none."""
     first = onsets[0]
     years = [onset.year - first.year for onset in onsets]
     if len(onsets) < LEAST_CHANGES_OF_A_RULE or years != list(range(len(onsets))):
@@ -110,14 +110,13 @@ def yearly_rule(onsets: Sequence[datetime.datetime]) -> Rule | None:
 
 @lru_cache(maxsize=256)
 def time_zone_component(name: str, first_year: int, last_year: int) -> Timezone:
-    """Describe when the clocks of a zone change, so that any program reminds at the same moment.
+    """Return the VTIMEZONE of a zone, so that all programs remind at the same instant.
 
-    By a rule from the year on in which it holds, since some programs read nothing else; date by
-    date before that, and in zones that have none. icalendar could make this itself, but its 7.3
-    writes the change in spring an hour late and misses changes that last a month, such as
-    Morocco's.
+    A rule from the year in which it begins to hold, because some programs read nothing else; dates
+    before that, and for zones without a rule. icalendar 7.3 can generate this, but writes the
+    change in spring an hour late and misses changes that last a month, such as Morocco's.
     """
-    # The year before shows what the clocks were at when the first one began.
+    # The year before gives the offset at the beginning of the first year.
     first = datetime.datetime(first_year - 1, 1, 1, tzinfo=datetime.UTC)
     last = datetime.datetime(last_year + 1, 1, 1, tzinfo=datetime.UTC)
     onsets: dict[Observance, list[datetime.datetime]] = {}
@@ -139,7 +138,7 @@ def time_zone_component(name: str, first_year: int, last_year: int) -> Timezone:
 def _written(
     observance: Observance, onsets: Sequence[datetime.datetime], last_year: int
 ) -> Iterator[TimezoneDaylight | TimezoneStandard]:
-    """Write an observance: by a rule from the onset on that begins one, before that by dates."""
+    """Write an observance: dates first, then a rule from the onset on at which it begins."""
     ruled, rule = len(onsets), None
     if onsets[-1].year == last_year:
         for place in range(len(onsets)):
@@ -167,39 +166,39 @@ def _written(
         yield by_rule
 
 
-def first_day(plan: NewSchedule) -> datetime.date:
-    """Return the first day of a plan on which there is something to do."""
-    day = plan.starts_on
-    while WEEKDAYS[day.weekday()] not in plan.weekdays:
+def first_day(schedule: NewSchedule) -> datetime.date:
+    """Return the first planned day of a schedule."""
+    day = schedule.starts_on
+    while WEEKDAYS[day.weekday()] not in schedule.weekdays:
         day += ONE_DAY
     return day
 
 
 def reminders(
-    plan: NewSchedule, in_force: PlanInForce, title: str, calendar_id: uuid.UUID
+    schedule: NewSchedule, in_force: ScheduleInForce, title: str, calendar_id: uuid.UUID
 ) -> list[Event]:
-    """Make one recurring event for each time of the day."""
-    zone = clocks_of(plan.time_zone)
-    day = first_day(plan)
-    if plan.ends_on is not None and plan.ends_on < day:
+    """Return one recurring event for each time of the day."""
+    zone = clocks_of(schedule.time_zone)
+    day = first_day(schedule)
+    if schedule.ends_on is not None and schedule.ends_on < day:
         return []
     rule: dict[str, object] = {
         "FREQ": "WEEKLY",
-        "BYDAY": [weekday.value[:2].upper() for weekday in plan.weekdays],
+        "BYDAY": [weekday.value[:2].upper() for weekday in schedule.weekdays],
     }
-    if plan.ends_on is not None:
-        end = datetime.datetime.combine(plan.ends_on, datetime.time.max, zone)
+    if schedule.ends_on is not None:
+        end = datetime.datetime.combine(schedule.ends_on, datetime.time.max, zone)
         rule["UNTIL"] = end.astimezone(datetime.UTC).replace(microsecond=0)
     events = []
-    for number, time in enumerate(plan.times, 1):
+    for number, time in enumerate(schedule.times, 1):
         event = Event()
-        # By its number, so that moving a reminder changes an event and makes no new one.
+        # By number, so that moving a reminder changes its event instead of adding one.
         event.add("uid", str(uuid.uuid5(calendar_id, str(number))))
         event.add("sequence", in_force.version)
         event.add("dtstamp", in_force.changed_at)
         event.add("last-modified", in_force.changed_at)
         start = datetime.datetime.combine(day, datetime.time.fromisoformat(time))
-        event.add("dtstart", start, parameters={"TZID": tzid_of(plan.time_zone)})
+        event.add("dtstart", start, parameters={"TZID": tzid_of(schedule.time_zone)})
         event.add("duration", LENGTH)
         event.add("rrule", rule)
         event.add("summary", title)
@@ -213,8 +212,8 @@ def reminders(
     return events
 
 
-def write_calendar(in_force: PlanInForce | None, title: str, calendar_id: uuid.UUID) -> bytes:
-    """Write the calendar of a plan; empty where there is none, or a paused one."""
+def write_calendar(in_force: ScheduleInForce | None, title: str, calendar_id: uuid.UUID) -> bytes:
+    """Return the calendar of a schedule; without events if there is none or it is paused."""
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -223,15 +222,15 @@ def write_calendar(in_force: PlanInForce | None, title: str, calendar_id: uuid.U
     calendar.add("x-wr-calname", title)
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", vDuration(REFRESH))
-    plan = None if in_force is None else in_force.plan
-    if in_force is None or plan is None or plan.paused:
-        # A calendar has to hold something, and a time zone is nothing that anybody sees.
+    schedule = None if in_force is None else in_force.schedule
+    if in_force is None or schedule is None or schedule.paused:
+        # A calendar must have a component, and a time zone is not displayed.
         calendar.add_component(time_zone_component("UTC", 2000, 2000))
         return bytes(calendar.to_ical())
-    years = (plan.starts_on.year, in_force.changed_at.year)
+    years = (schedule.starts_on.year, in_force.changed_at.year)
     calendar.add_component(
-        time_zone_component(plan.time_zone, years[0], max(years) + YEARS_OF_CLOCK_CHANGES)
+        time_zone_component(schedule.time_zone, years[0], max(years) + YEARS_OF_CLOCK_CHANGES)
     )
-    for event in reminders(plan, in_force, title, calendar_id):
+    for event in reminders(schedule, in_force, title, calendar_id):
         calendar.add_component(event)
     return bytes(calendar.to_ical())

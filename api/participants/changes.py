@@ -1,4 +1,4 @@
-"""The numbered changes of a participant, from which another phone learns what is new."""
+"""The numbered change feed of a participant, from which other devices synchronise."""
 
 import datetime
 import uuid
@@ -6,14 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.participants.models import CHANGES, PARTICIPANTS
+from api.core.db import UNSYNCED
+from api.participants.models import Participant, RecordedChange
 
 
 class ChangedKind(StrEnum):
-    """What changed."""
+    """The kind of record that changed."""
 
     SESSION = "session"
     SYMPTOM_REPORT = "symptom_report"
@@ -25,9 +27,9 @@ class ChangedKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that became new, or was deleted.
+    """A record that was stored, changed or deleted.
 
-    Of the kinds that a participant has only one of, the id is the participant's own.
+    Profile, consent and schedule exist once for each participant: their id is the participant's.
     """
 
     kind: ChangedKind
@@ -35,24 +37,28 @@ class Change:
     deleted: bool = False
 
 
+COUNT_CHANGES = (
+    update(Participant)
+    .where(col(Participant.participant_id) == bindparam("owner"))
+    .values(last_change=col(Participant.last_change) + bindparam("count"))
+    .returning(col(Participant.last_change))
+    .execution_options(**UNSYNCED)
+)
+
+
 async def record_changes(
     db: AsyncSession, participant_id: uuid.UUID, changes: Sequence[Change], now: datetime.datetime
 ) -> None:
     """Number changes without gaps, in the order in which their transactions commit.
 
-    The update holds the participant's row until the commit, so nobody can read a number while a
-    lower one is still to come. Call `lock_participant` before the first write: two transactions
-    that store the same record would otherwise wait for each other.
+    The update locks the participant's row until the commit, so that no reader sees a number before
+    all lower ones. Call `lock_participant` before the first write: two transactions that store the
+    same record would otherwise deadlock.
     """
     if not changes:
         return
-    counted = (
-        update(PARTICIPANTS)
-        .where(PARTICIPANTS.c.participant_id == participant_id)
-        .values(last_change=PARTICIPANTS.c.last_change + len(changes))
-        .returning(PARTICIPANTS.c.last_change)
-    )
-    last: int = (await db.execute(counted)).scalar_one()
+    arguments = {"owner": participant_id, "count": len(changes)}
+    last: int = (await db.exec(COUNT_CHANGES, params=arguments)).scalar_one()
     first = last - len(changes) + 1
     rows = [
         {
@@ -65,35 +71,38 @@ async def record_changes(
         }
         for number, change in enumerate(changes, first)
     ]
-    await db.execute(insert(CHANGES), rows)
+    await db.exec(insert(RecordedChange), params=rows)
 
 
 async def deleted_among(
     db: AsyncSession, participant_id: uuid.UUID, ids: Collection[uuid.UUID]
 ) -> set[tuple[ChangedKind, uuid.UUID]]:
-    """Tell which of these records the participant deleted."""
-    statement = (
-        select(CHANGES.c.kind, CHANGES.c.record_id)
-        .where(CHANGES.c.participant_id == participant_id)
-        .where(CHANGES.c.record_id.in_(ids), CHANGES.c.deleted)
+    """Return which of these records the participant deleted."""
+    statement = select(RecordedChange.kind, RecordedChange.record_id).where(
+        RecordedChange.participant_id == participant_id,
+        col(RecordedChange.record_id).in_(ids),
+        col(RecordedChange.deleted),
     )
-    return {(ChangedKind(row.kind), row.record_id) for row in await db.execute(statement)}
+    return {(ChangedKind(kind), record_id) for kind, record_id in await db.exec(statement)}
 
 
 async def was_stored(db: AsyncSession, participant_id: uuid.UUID, record_id: uuid.UUID) -> bool:
-    """Tell whether a record was ever there, deleted since or not."""
+    """Return whether a record was ever stored, even if it was deleted since."""
     statement = (
-        select(CHANGES.c.number)
-        .where(CHANGES.c.participant_id == participant_id, CHANGES.c.record_id == record_id)
-        .where(~CHANGES.c.deleted)
+        select(RecordedChange.number)
+        .where(
+            RecordedChange.participant_id == participant_id,
+            RecordedChange.record_id == record_id,
+            ~col(RecordedChange.deleted),
+        )
         .limit(1)
     )
-    return (await db.execute(statement)).first() is not None
+    return (await db.exec(statement)).first() is not None
 
 
 async def change_at(db: AsyncSession, participant_id: uuid.UUID, number: int) -> uuid.UUID | None:
-    """Name the record that a change of this number is about; None where there is no such change."""
-    statement = select(CHANGES.c.record_id).where(
-        CHANGES.c.participant_id == participant_id, CHANGES.c.number == number
+    """Return the record of the change with this number, or None if there is no such change."""
+    statement = select(RecordedChange.record_id).where(
+        RecordedChange.participant_id == participant_id, RecordedChange.number == number
     )
-    return (await db.execute(statement)).scalar_one_or_none()
+    return (await db.exec(statement)).one_or_none()

@@ -1,30 +1,32 @@
-"""The address of a participant's calendar: unguessable, revocable, and kept as a hash."""
+"""The URL of a participant's calendar feed: unguessable, revocable, stored as a hash."""
 
 import datetime
 import secrets
 import uuid
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
+from api.core.db import UNSYNCED
 from api.core.errors import NotFound
 from api.core.tokens import SECRET_BYTES, hash_secret
 from api.http.languages import choose_language
 from api.participants.calendars import write_calendar
-from api.participants.models import FEEDS, PARTICIPANTS
-from api.participants.schedules import plan_in_force
+from api.participants.models import CalendarFeed, Participant
+from api.participants.schedules import schedule_in_force
 from api.participants.schemas import NewCalendarFeed
 
 
 async def make_feed(
     db: AsyncSession, participant_id: uuid.UUID, now: datetime.datetime
 ) -> NewCalendarFeed:
-    """Make a new address, the participant being locked; the one before ends."""
+    """Create a new URL; the previous one stops working. The caller holds the participant's lock."""
     await end_feed(db, participant_id)
     token = secrets.token_hex(SECRET_BYTES)
-    await db.execute(
-        insert(FEEDS).values(
+    await db.exec(
+        insert(CalendarFeed).values(
             token_hash=hash_secret(token), participant_id=participant_id, created_at=now
         )
     )
@@ -32,29 +34,31 @@ async def make_feed(
 
 
 async def end_feed(db: AsyncSession, participant_id: uuid.UUID) -> None:
-    """End the address; ending it again changes nothing."""
-    await db.execute(delete(FEEDS).where(FEEDS.c.participant_id == participant_id))
+    """Revoke the URL; revoking it again changes nothing."""
+    own = col(CalendarFeed.participant_id) == participant_id
+    await db.exec(delete(CalendarFeed).where(own), execution_options=UNSYNCED)
 
 
 async def read_feed(db: AsyncSession, token: str, catalogue: Catalogue) -> bytes:
-    """Write the calendar behind an address, in its owner's language."""
+    """Return the calendar of a URL, in its owner's language."""
     token_hash = hash_secret(token)
-    owners = (
-        select(FEEDS.c.participant_id, PARTICIPANTS.c.language)
-        .join(PARTICIPANTS, PARTICIPANTS.c.participant_id == FEEDS.c.participant_id)
-        .where(FEEDS.c.token_hash == token_hash)
+    statement = (
+        select(Participant.participant_id, Participant.language)
+        .join(CalendarFeed, col(CalendarFeed.participant_id) == Participant.participant_id)
+        .where(CalendarFeed.token_hash == token_hash)
     )
-    owner = (await db.execute(owners)).first()
+    owner = (await db.exec(statement)).first()
     if owner is None:
-        raise NotFound("There is no such calendar, or it has ended.")
-    in_force = await plan_in_force(db, owner.participant_id)
-    # It names the calendar and nobody: made of what is kept of its address.
+        raise NotFound("There is no such calendar, or it was revoked.")
+    participant_id, language = owner
+    in_force = await schedule_in_force(db, participant_id)
+    # Derived from the stored hash: it identifies the calendar, not the participant.
     calendar_id = uuid.uuid5(uuid.NAMESPACE_URL, token_hash)
-    return write_calendar(in_force, reminder_title(catalogue, owner.language), calendar_id)
+    return write_calendar(in_force, reminder_title(catalogue, language), calendar_id)
 
 
 def reminder_title(catalogue: Catalogue, language: str) -> str:
-    """Return the neutral words that a reminder bears, in the nearest language there is."""
+    """Return the neutral title of reminders, in the best available language."""
     return catalogue.phrase(
         "reminder_title", choose_language(None, language, catalogue.language_codes)
     )

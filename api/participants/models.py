@@ -1,4 +1,4 @@
-"""Tables of participants. Every key starts with the participant: one person, one shard."""
+"""Tables of participants, their devices and choices."""
 
 import datetime
 import uuid
@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from api.core.db import JsonDocument, PersonalTable, UtcDateTime, table_of
+from api.core.db import JsonDocument, PersonalTable, UtcDateTime
 
 
 class Participant(SQLModel, table=True):
-    """A person we know by a random id alone."""
+    """A person, known only by a random id."""
 
     __tablename__ = "participant"
-    # Few rows at any time: what a purge reads, however many people there are.
+    # A small partial index for the purge, however many participants there are.
     __table_args__ = (
         Index(
             "ix_participant_unused",
@@ -31,29 +31,29 @@ class Participant(SQLModel, table=True):
     age_band: str = Field(max_length=16)
     region: str = Field(max_length=64)
     conditions: list[str] = Field(sa_type=JsonDocument)
-    # The number of the newest change; it counts without gaps, see `changes`.
+    # The number of the newest change, without gaps; see `changes`.
     last_change: int
-    # Whether any call was ever made with a token of theirs: noted once, and nothing finer.
+    # Whether any of their tokens was ever used. Nothing finer is recorded.
     used: bool
-    # What the newest consent says, beside it: every call that stores something asks for it.
+    # A copy of the newest consent's, because every upload needs it.
     storage_consent: bool
 
 
 class Device(PersonalTable, table=True):
-    """A phone of a participant; its secret is kept as a hash."""
+    """A participant's device; its secret is stored as a hash."""
 
     __tablename__ = "device"
 
     device_id: uuid.UUID = Field(primary_key=True)
     secret_hash: str = Field(max_length=64)
-    # A new token that waits for its first use; until then the old one lives.
+    # A rotated token before its first use; until then the previous one is valid.
     pending_hash: str | None = Field(max_length=64, nullable=True)
     created_at: datetime.datetime = Field(sa_type=UtcDateTime)
     revoked_at: datetime.datetime | None = Field(sa_type=UtcDateTime)
 
 
 class ConsentRecord(PersonalTable, table=True):
-    """What a participant agreed to, and when; the newest counts, the older stay as history."""
+    """A consent given by a participant; the newest applies, older ones are kept as history."""
 
     __tablename__ = "consent_record"
 
@@ -65,7 +65,7 @@ class ConsentRecord(PersonalTable, table=True):
 
 
 class RecordedChange(PersonalTable, table=True):
-    """That something of a participant became new or was deleted. What it is stands elsewhere."""
+    """An entry of the change feed: which record was stored, changed or deleted."""
 
     __tablename__ = "recorded_change"
     __table_args__ = (Index("ix_recorded_change_record", "participant_id", "record_id"),)
@@ -78,23 +78,23 @@ class RecordedChange(PersonalTable, table=True):
 
 
 class StoredSchedule(PersonalTable, table=True):
-    """A plan from one of the participant's own dates on; the newest row is the one in force.
+    """A weekly schedule from one of the participant's own dates on; the newest row is in force.
 
-    One row a day at most: what was planned on a past day stays known, since adherence is measured
-    against it.
+    At most one row a day. Older rows are kept, because adherence on past days is measured by the
+    schedule of then.
     """
 
     __tablename__ = "schedule"
 
     in_force_from: datetime.date = Field(primary_key=True)
     version: int
-    # Without a plan it holds JSON's own null.
+    # JSON null after the schedule was deleted.
     plan: dict[str, Any] | None = Field(sa_type=JsonDocument, nullable=False)
     changed_at: datetime.datetime = Field(sa_type=UtcDateTime)
 
 
 class CalendarFeed(SQLModel, table=True):
-    """The address of a calendar. Its key is all that a calendar program sends."""
+    """A calendar URL. Its key is the hash of the URL's secret, which is all that programs send."""
 
     __tablename__ = "calendar_feed"
 
@@ -105,8 +105,8 @@ class CalendarFeed(SQLModel, table=True):
     created_at: datetime.datetime = Field(sa_type=UtcDateTime)
 
 
-class StoredRecoveryCode(SQLModel, table=True):
-    """What links a further phone. Its key is what a person types, since they know no id."""
+class RecoveryCodeHash(SQLModel, table=True):
+    """A recovery code, to link another device. Its key is the part of the code that locates it."""
 
     __tablename__ = "recovery_code"
 
@@ -121,19 +121,9 @@ class StoredRecoveryCode(SQLModel, table=True):
 
 
 class ErasedToken(SQLModel, table=True):
-    """The hash of a token whose owner was erased, and nothing else: it names nobody."""
+    """The hash of a token whose participant was erased; it identifies no one."""
 
     __tablename__ = "erased_token"
 
     secret_hash: str = Field(primary_key=True, max_length=64)
     erased_at: datetime.datetime = Field(sa_type=UtcDateTime)
-
-
-PARTICIPANTS = table_of(Participant)
-DEVICES = table_of(Device)
-CONSENTS = table_of(ConsentRecord)
-CHANGES = table_of(RecordedChange)
-SCHEDULES = table_of(StoredSchedule)
-FEEDS = table_of(CalendarFeed)
-RECOVERY = table_of(StoredRecoveryCode)
-ERASED_TOKENS = table_of(ErasedToken)

@@ -1,4 +1,4 @@
-"""Enrolment and one's own profile."""
+"""Enrolment, devices, consent and profile."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ from api.participants.schemas import (
 )
 
 router = APIRouter(prefix="/v1", tags=["participants"])
-OwnDeviceId = Annotated[RecordId, Path(description="One of one's own devices.")]
+OwnDeviceId = Annotated[RecordId, Path(description="One of your devices.")]
 
 
 @router.post("/participants", status_code=201)
@@ -44,7 +44,7 @@ async def enrol_participant(
     response: Response,
     _: EnrolmentLimit,
 ) -> Enrolled:
-    """Enrol. The person stays a random id; the token is shown this once."""
+    """Enrol. The participant is a random id; the token is shown only once."""
     service.check_enrolment(settings, release.catalogue, enrolment)
     response.headers["Location"] = "/v1/me"
     return await service.enrol(db, enrolment, clock)
@@ -54,7 +54,7 @@ async def enrol_participant(
 async def link_device(
     link: DeviceLink, request: Request, clock: CurrentClock, _: EnrolmentLimit
 ) -> LinkedDevice:
-    """Link a further phone by the recovery code, or get back what a lost one held."""
+    """Link another device by the recovery code, also to replace a lost one."""
     database: Database = request.app.state.database
     async with failures_counted(request):
         return await devices.link_device(database, link.recovery_code, clock)
@@ -62,7 +62,7 @@ async def link_device(
 
 @router.get("/devices")
 async def list_devices(caller: ReadingCaller, db: ReadDb) -> DeviceList:
-    """List one's own devices."""
+    """List your devices."""
     return await devices.list_devices(db, caller.participant_id, caller.device_id)
 
 
@@ -70,13 +70,13 @@ async def list_devices(caller: ReadingCaller, db: ReadDb) -> DeviceList:
 async def revoke_device(
     caller: WritingCaller, db: Db, clock: CurrentClock, device_id: OwnDeviceId
 ) -> None:
-    """End a device's token, at once: for a phone that was lost or sold."""
+    """Revoke a device's token at once, for example of a lost or sold device."""
     await devices.revoke_device(db, caller.participant_id, device_id, clock)
 
 
 @router.post("/devices/current/rotate")
 async def rotate_token(caller: WritingCaller, db: Db) -> LinkedDevice:
-    """Get a new token for this device; the old one lives until the new one is first used."""
+    """Get a new token for this device; the old one stays valid until the new one is used."""
     return await devices.rotate_token(db, caller.participant_id, caller.device_id)
 
 
@@ -84,8 +84,8 @@ async def rotate_token(caller: WritingCaller, db: Db) -> LinkedDevice:
 async def renew_recovery_code(
     caller: WritingCaller, db: Db, clock: CurrentClock
 ) -> NewRecoveryCode:
-    """Get a new recovery code; the one before ends."""
-    # Renewing twice at once must not leave two codes.
+    """Get a new recovery code; the previous one becomes invalid."""
+    # Two concurrent renewals must not leave two codes.
     await service.lock_participant(db, caller.participant_id)
     code = await devices.renew_recovery_code(db, caller.participant_id, clock.now())
     return NewRecoveryCode(recovery_code=code)
@@ -93,7 +93,7 @@ async def renew_recovery_code(
 
 @router.get("/me/consent")
 async def get_consent(caller: ReadingCaller, db: ReadDb) -> ConsentHistory:
-    """Get what one agrees to now, and everything before it, newest first."""
+    """Get your current consent and the ones before it, newest first."""
     return await consents.history(db, caller.participant_id)
 
 
@@ -105,10 +105,10 @@ async def give_consent(
     clock: CurrentClock,
     db: Db,
 ) -> ConsentHistory:
-    """Give or withdraw consent, to storage and to research apart.
+    """Give or withdraw consent to storage and to research, separately.
 
-    Without consent to storage nothing new is stored; what is stored stays until it is erased. The
-    same again changes nothing.
+    Without consent to storage nothing new is stored; stored data stays until it is erased. Sending
+    the current consent again changes nothing.
     """
     refuse(consents.version_faults(release.catalogue, choice, "/version"))
     await service.lock_participant(db, caller.participant_id)
@@ -124,12 +124,12 @@ async def change_profile(
     clock: CurrentClock,
     db: Db,
 ) -> Profile:
-    """Change one's own profile; what is left out, or null, stays as it is."""
+    """Change your profile; fields that are omitted or null keep their values."""
     refuse(service.profile_faults(settings, release.catalogue, change))
     return await service.change_profile(db, caller.participant_id, change, clock.now())
 
 
 @router.get("/me")
 async def get_profile(caller: ReadingCaller, db: ReadDb) -> Profile:
-    """Get one's own profile."""
+    """Get your profile."""
     return await service.profile(db, caller.participant_id)

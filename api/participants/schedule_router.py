@@ -1,4 +1,4 @@
-"""A participant's plan, as data for a phone's own notifications and as a calendar."""
+"""A participant's schedule, as data for local notifications and as a calendar feed."""
 
 import uuid
 from functools import partial
@@ -31,8 +31,8 @@ IfMatch = Annotated[
     str | None,
     Header(
         max_length=200,
-        description="The ETag of the plan you read: 412 if it was changed since. Without it the "
-        "last one to write wins.",
+        description="The ETag of the schedule you read: 412 if it was changed since. Without it "
+        "the last write wins.",
         examples=['"3"'],
     ),
 ]
@@ -40,14 +40,14 @@ IfNoneMatch = Annotated[
     str | None,
     Header(
         max_length=200,
-        description="`*`: 412 if there is a plan already.",
+        description="`*`: 412 if a schedule already exists.",
         examples=["*"],
     ),
 ]
 FeedToken = Annotated[
     str,
-    Path(description="The secret part of the address."),
-    # Not checked: an address of another shape is answered like any other that leads nowhere.
+    Path(description="The secret part of the URL."),
+    # Not validated: a malformed URL gets the same 404 as an unknown one.
     Field(json_schema_extra={"maxLength": 64}),
 ]
 
@@ -55,17 +55,17 @@ FeedToken = Annotated[
 async def answer(
     db: AsyncSession,
     participant_id: uuid.UUID,
-    in_force: schedules.PlanInForce | None,
+    in_force: schedules.ScheduleInForce | None,
     release: Release,
     response: Response,
 ) -> Schedule:
-    """Answer with a plan and its ETag."""
-    if in_force is None or in_force.plan is None:
-        raise NotFound("There is no plan.")
+    """Return a schedule with its ETag, or raise NotFound."""
+    if in_force is None or in_force.schedule is None:
+        raise NotFound("There is no schedule.")
     language = await service.language_of(db, participant_id)
     response.headers["ETag"] = f'"{in_force.tag}"'
     return Schedule(
-        **in_force.plan.model_dump(),
+        **in_force.schedule.model_dump(),
         reminder_title=feeds.reminder_title(release.catalogue, language),
         changed_at=in_force.changed_at,
     )
@@ -75,15 +75,15 @@ async def answer(
 async def get_schedule(
     caller: ReadingCaller, db: ReadDb, release: CurrentRelease, response: Response
 ) -> Schedule:
-    """Get one's own plan; 404 while there is none."""
-    in_force = await schedules.plan_in_force(db, caller.participant_id)
+    """Get your schedule; 404 while there is none."""
+    in_force = await schedules.schedule_in_force(db, caller.participant_id)
     return await answer(db, caller.participant_id, in_force, release, response)
 
 
 @router.put("/me/schedule", responses=TAGGED | GUARDED)
 async def put_schedule(
     caller: StoringCaller,
-    plan: NewSchedule,
+    schedule: NewSchedule,
     release: CurrentRelease,
     clock: CurrentClock,
     db: Db,
@@ -91,14 +91,16 @@ async def put_schedule(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Schedule:
-    """Replace one's own plan whole. It counts from today on: past days stay as they were planned.
+    """Replace your schedule. It applies from today on; past days keep the schedule they had.
 
-    The same plan again is answered with 200 whatever `If-Match` says, so that it may be sent until
-    there is an answer.
+    Sending the stored schedule again returns 200 whatever `If-Match` says, so that it can be
+    retried until there is a response.
     """
-    schedules.check_schedule(release.catalogue, plan)
+    schedules.check_schedule(release.catalogue, schedule)
     guard = partial(require_current, if_match=if_match, if_none_match=if_none_match)
-    in_force = await schedules.replace_plan(db, caller.participant_id, plan, guard, clock.now())
+    in_force = await schedules.replace_schedule(
+        db, caller.participant_id, schedule, guard, clock.now()
+    )
     return await answer(db, caller.participant_id, in_force, release, response)
 
 
@@ -106,17 +108,17 @@ async def put_schedule(
 async def delete_schedule(
     caller: WritingCaller, clock: CurrentClock, db: Db, if_match: IfMatch = None
 ) -> None:
-    """Delete one's own plan; deleting it again changes nothing."""
+    """Delete your schedule; deleting it again changes nothing."""
     await service.lock_participant(db, caller.participant_id)
     guard = partial(require_current, if_match=if_match)
-    await schedules.replace_plan(db, caller.participant_id, None, guard, clock.now())
+    await schedules.replace_schedule(db, caller.participant_id, None, guard, clock.now())
 
 
 @router.post("/me/schedule/feed", status_code=201)
 async def renew_calendar_feed(
     caller: StoringCaller, clock: CurrentClock, db: Db, response: Response
 ) -> NewCalendarFeed:
-    """Get a new address of a calendar with the reminders; the one before ends."""
+    """Get a new URL of a calendar with the reminders; the previous one stops working."""
     feed = await feeds.make_feed(db, caller.participant_id, clock.now())
     response.headers["Location"] = feed.path
     return feed
@@ -124,7 +126,7 @@ async def renew_calendar_feed(
 
 @router.delete("/me/schedule/feed", status_code=204)
 async def end_calendar_feed(caller: WritingCaller, db: Db) -> None:
-    """End the address of the calendar at once; ending it again changes nothing."""
+    """Revoke the calendar URL at once; revoking it again changes nothing."""
     await feeds.end_feed(db, caller.participant_id)
 
 
@@ -138,7 +140,7 @@ async def end_calendar_feed(caller: WritingCaller, db: Db) -> None:
 async def get_calendar(
     request: Request, release: CurrentRelease, db: ReadDb, address: FeedToken, _: PublicLimit
 ) -> Response:
-    """Get the calendar behind an address. It needs no token: the address is the secret."""
+    """Get the calendar of a URL. It needs no token: the URL is the secret."""
     calendar = await feeds.read_feed(db, address, release.catalogue)
     body = make_body(calendar, media_type=MEDIA_TYPE, quick=True)
     return respond(request, body, max_age=0, private=True)

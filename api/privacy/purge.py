@@ -3,13 +3,14 @@
 import datetime
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete
 from sqlalchemy.engine import CursorResult
+from sqlmodel import col, func, select
 
 from api.core.clock import Clock
-from api.core.db import Database
+from api.core.db import UNSYNCED, Database
 from api.core.turns import Say, in_turn, quiet
-from api.participants.models import ERASED_TOKENS, PARTICIPANTS
+from api.participants.models import ErasedToken, Participant
 from api.participants.service import kept_too_long
 
 # Of one transaction: short enough that nobody waits for it.
@@ -31,9 +32,9 @@ def never_used(before: datetime.datetime) -> ColumnElement[bool]:
     beside it: no fault in the one may cost anybody their records.
     """
     return and_(
-        PARTICIPANTS.c.used.is_(False),
-        PARTICIPANTS.c.last_change == 0,
-        PARTICIPANTS.c.enrolled_at < before,
+        col(Participant.used).is_(False),
+        col(Participant.last_change) == 0,
+        col(Participant.enrolled_at) < before,
     )
 
 
@@ -45,35 +46,36 @@ async def purge(
     dry_run: bool = False,
     say: Say = quiet,
 ) -> Purged:
-    """Erase in small transactions; a server may go on serving beside it.
+    """Erase in small transactions, while servers keep serving.
 
-    Deleting a participant takes what hangs on it along. The condition is checked again for each row
-    once it is locked, so that a first call in the same moment saves its enrolment. No hash of the
-    token stays: a phone that turns up later is told 401 and keeps its queue, where 410 would have
-    it delete what was never sent.
+    Deleting a participant cascades to its rows. The condition is checked again once a row is
+    locked, so that a concurrent first request saves its enrolment. No token hash is kept: a device
+    that returns later gets 401 and keeps its queue; after 410 it would delete unsent records.
     """
     now = clock.now()
     unused = never_used(now - unused_for)
     if dry_run:
         async with database.read() as db:
-            people = select(func.count()).select_from(PARTICIPANTS).where(unused)
-            tokens = select(func.count()).select_from(ERASED_TOKENS).where(kept_too_long(now))
+            people = select(func.count()).select_from(Participant).where(unused)
+            tokens = select(func.count()).select_from(ErasedToken).where(kept_too_long(now))
             return Purged(
-                enrolments=(await db.execute(people)).scalar_one(),
-                erased_tokens=(await db.execute(tokens)).scalar_one(),
+                enrolments=(await db.exec(people)).one(),
+                erased_tokens=(await db.exec(tokens)).one(),
             )
     enrolments = 0
     while True:
-        some = select(PARTICIPANTS.c.participant_id).where(unused).limit(BATCH)
+        some = select(Participant.participant_id).where(unused).limit(BATCH)
         async with in_turn(database, "purge", say) as db:
-            ids = list((await db.execute(some)).scalars())
-            chosen = PARTICIPANTS.c.participant_id.in_(ids)
-            result = await db.execute(delete(PARTICIPANTS).where(chosen, unused))
+            ids = list(await db.exec(some))
+            chosen = col(Participant.participant_id).in_(ids)
+            statement = delete(Participant).where(chosen, unused)
+            result = await db.exec(statement, execution_options=UNSYNCED)
             enrolments += deleted(result)
         if len(ids) < BATCH:
             break
     async with in_turn(database, "purge", say) as db:
-        result = await db.execute(delete(ERASED_TOKENS).where(kept_too_long(now)))
+        statement = delete(ErasedToken).where(kept_too_long(now))
+        result = await db.exec(statement, execution_options=UNSYNCED)
     return Purged(enrolments, deleted(result))
 
 

@@ -4,23 +4,34 @@ A test fails when a table or a column is missing here: nothing personal can be a
 deciding whether its owner gets to see it. Erasure takes all of it, whatever it is.
 """
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Delete, delete
+from sqlmodel import col
 
-from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
+from api.core.db import UNSYNCED, PersonalTable
+from api.journal.models import (
+    ActivityHold,
+    Clearance,
+    ExerciseSession,
+    StoredDecision,
+    SymptomReport,
+)
 from api.participants.models import (
-    CHANGES,
-    CONSENTS,
-    DEVICES,
-    FEEDS,
-    PARTICIPANTS,
-    RECOVERY,
-    SCHEDULES,
+    CalendarFeed,
+    ConsentRecord,
+    Device,
+    Participant,
+    RecordedChange,
+    RecoveryCodeHash,
+    StoredSchedule,
 )
 from api.triage.engines import as_shown
+
+PersonalModel = PersonalTable | Participant | StoredDecision | CalendarFeed | RecoveryCodeHash
 
 
 @dataclass(frozen=True)
@@ -28,12 +39,17 @@ class Personal:
     """A personal table: its name in an export, and its columns by what becomes of them."""
 
     name: str
-    table: Table
+    model: type[PersonalModel]
     exported: tuple[str, ...]
     # Column and the reason why it is left out.
     withheld: Mapping[str, str]
     # What is written in a form of its own, by its column.
     shown: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+    def delete(self, participant_id: uuid.UUID) -> Delete:
+        """Return the statement that deletes a participant's rows."""
+        own = col(self.model.participant_id) == participant_id
+        return delete(self.model).where(own).execution_options(**UNSYNCED)
 
 
 OWNER = "the owner; it stands once at the top of the export"
@@ -43,19 +59,19 @@ HASH_OF_SECRET = "a hash that could only serve to guess the secret behind it"  #
 REGISTRY: tuple[Personal, ...] = (
     Personal(
         "activity_holds",
-        HOLDS,
+        ActivityHold,
         ("decision_id", "rules", "reported_at"),
         {"participant_id": OWNER},
     ),
     Personal(
         "clearances",
-        CLEARANCES,
+        Clearance,
         ("id", "content_hash", "received_at", "cleared_at"),
         {"participant_id": OWNER},
     ),
     Personal(
         "decisions",
-        DECISIONS,
+        StoredDecision,
         (
             "id",
             "report_id",
@@ -77,7 +93,7 @@ REGISTRY: tuple[Personal, ...] = (
     ),
     Personal(
         "symptom_reports",
-        REPORTS,
+        SymptomReport,
         (
             "id",
             "content_hash",
@@ -102,7 +118,7 @@ REGISTRY: tuple[Personal, ...] = (
     ),
     Personal(
         "sessions",
-        SESSIONS,
+        ExerciseSession,
         (
             "id",
             "content_hash",
@@ -125,31 +141,31 @@ REGISTRY: tuple[Personal, ...] = (
     ),
     Personal(
         "consents",
-        CONSENTS,
+        ConsentRecord,
         ("number", "version", "storage", "research", "given_at"),
         {"participant_id": OWNER},
     ),
     Personal(
         "changes",
-        CHANGES,
+        RecordedChange,
         ("number", "kind", "record_id", "deleted", "changed_at"),
         {"participant_id": OWNER},
     ),
     Personal(
         "schedules",
-        SCHEDULES,
+        StoredSchedule,
         ("in_force_from", "version", "plan", "changed_at"),
         {"participant_id": OWNER},
     ),
     Personal(
         "calendar_feeds",
-        FEEDS,
+        CalendarFeed,
         ("created_at",),
         {"participant_id": OWNER, "token_hash": HASH_OF_SECRET},
     ),
     Personal(
         "recovery_codes",
-        RECOVERY,
+        RecoveryCodeHash,
         ("created_at", "failed_attempts", "locked_until"),
         {
             "participant_id": OWNER,
@@ -159,7 +175,7 @@ REGISTRY: tuple[Personal, ...] = (
     ),
     Personal(
         "devices",
-        DEVICES,
+        Device,
         ("device_id", "created_at", "revoked_at"),
         {
             "participant_id": OWNER,
@@ -169,7 +185,7 @@ REGISTRY: tuple[Personal, ...] = (
     ),
     Personal(
         "participants",
-        PARTICIPANTS,
+        Participant,
         (
             "enrolled_at",
             "time_zone",

@@ -2,7 +2,6 @@
 
 import uuid
 
-from sqlalchemy import delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.clock import Clock
@@ -18,9 +17,7 @@ from api.publications.restoring import Reconciliation, reconcile
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
     """Erase a participant whom a restored backup brought back."""
     for personal in REGISTRY:
-        await db.execute(
-            delete(personal.table).where(personal.table.c.participant_id == participant_id)
-        )
+        await db.exec(personal.delete(participant_id))
 
 
 async def reconcile_after_restore(

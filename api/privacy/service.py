@@ -1,4 +1,4 @@
-"""Erases everything of a participant at once, and writes everything out."""
+"""Erasure and export of everything that is stored about a participant."""
 
 import asyncio
 import datetime
@@ -8,21 +8,29 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, delete, func, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
+from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.aggregates.ledger import Entry
+from api.aggregates import ledger
 from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
 from api.content.service import find_body
 from api.core.clock import Clock
-from api.core.db import Database
+from api.core.db import Database, table_of
 from api.http.conditional import IDENTITY
 from api.http.languages import choose_language
 from api.journal import counted
-from api.journal.decisions import activities_in_force
-from api.journal.models import CLEARANCES, DECISIONS, HOLDS, REPORTS, SESSIONS
-from api.participants.models import CONSENTS, PARTICIPANTS
+from api.journal.decisions import IS_CURRENT, activities_in_force
+from api.journal.models import (
+    ActivityHold,
+    Clearance,
+    ExerciseSession,
+    StoredDecision,
+    SymptomReport,
+)
+from api.participants.models import ConsentRecord, Participant
 from api.participants.service import language_of, remember_erased_tokens
 from api.privacy import fhir
 from api.privacy.purge import deleted
@@ -50,15 +58,14 @@ async def erase(
 ) -> ErasureReceipt:
     """Delete every row of a participant from every personal table, in one transaction.
 
-    The hashes of their tokens stay for 30 days without any id beside them, so that a second phone
-    learns why it is no longer let in.
+    The hashes of their tokens are kept for 30 days without any id, so that other devices learn why
+    their tokens are refused.
     """
     now = clock.now()
     await remember_erased_tokens(db, participant_id, now)
     erased = []
     for personal in REGISTRY:
-        statement = delete(personal.table).where(personal.table.c.participant_id == participant_id)
-        result = await db.execute(statement)
+        result = await db.exec(personal.delete(participant_id))
         erased.append(ErasedTable(name=personal.name, records=deleted(result)))
     return ErasureReceipt(
         erased_at=now,
@@ -67,8 +74,10 @@ async def erase(
     )
 
 
-def describe_ledger(found: Sequence[Entry], delta: float, texts: Texts) -> PrivacyLedger:
-    """Add up what publications can tell about one participant, and say it in words."""
+def describe_ledger(
+    found: Sequence[ledger.LedgerEntry], delta: float, texts: Texts
+) -> PrivacyLedger:
+    """Sum what publications can reveal about one participant, with an explanation."""
     rho = math.fsum(entry.publication.rho for entry in found)
     return PrivacyLedger(
         text=texts.ledger(rho),
@@ -94,7 +103,7 @@ def describe_ledger(found: Sequence[Entry], delta: float, texts: Texts) -> Priva
 
 
 def plain(value: Any) -> Any:
-    """Write a column's value as JSON; instants in UTC with Z, as everywhere."""
+    """Return a column's value as JSON; instants in UTC with Z."""
     if isinstance(value, datetime.datetime):
         return fhir.instant(value)
     if isinstance(value, datetime.date):
@@ -105,16 +114,17 @@ def plain(value: Any) -> Any:
 
 
 async def _rows(db: AsyncSession, statement: Select[Any]) -> AsyncIterator[Any]:
-    """Read rows some at a time, so that a long history takes no more memory than a short one."""
+    """Stream rows, so that a long history takes no more memory than a short one."""
     rows = await db.stream(statement.execution_options(yield_per=PAGE))
     async for row in rows:
         yield row
-        # Writing out what is at hand never waits: let the others have their turn.
+        # Serialising rows that are already fetched never waits: give other tasks a turn.
         await asyncio.sleep(0)
 
 
-def _of(table: Table, participant_id: uuid.UUID) -> Select[Any]:
-    """Select a participant's rows of a table, in the order of its key."""
+def _of(model: type[SQLModel], participant_id: uuid.UUID) -> Select[Any]:
+    """Select a participant's rows of a table, ordered by its key; columns, not entities."""
+    table = table_of(model)
     return (
         select(table).where(table.c.participant_id == participant_id).order_by(*table.primary_key)
     )
@@ -123,7 +133,7 @@ def _of(table: Table, participant_id: uuid.UUID) -> Select[Any]:
 async def export(
     database: Database, participant_id: uuid.UUID, clock: Clock
 ) -> AsyncGenerator[bytes, None]:
-    """Write everything of a participant as one JSON document, piece by piece."""
+    """Yield everything stored about a participant as one JSON document, in pieces."""
     now = plain(clock.now())
     head = {"format": FORMAT, "exported_at": now, "participant_id": str(participant_id)}
     async with database.snapshot() as db:
@@ -131,7 +141,7 @@ async def export(
         for personal in REGISTRY:
             yield f', "{personal.name}": ['.encode()
             separator = b""
-            async for row in _rows(db, _of(personal.table, participant_id)):
+            async for row in _rows(db, _of(personal.model, participant_id)):
                 entry = {name: plain(getattr(row, name)) for name in personal.exported}
                 entry |= {name: show(entry[name]) for name, show in personal.shown.items()}
                 yield separator + json.dumps(entry, ensure_ascii=False).encode()
@@ -143,7 +153,7 @@ async def export(
 async def export_fhir(
     database: Database, participant_id: uuid.UUID, clock: Clock
 ) -> AsyncGenerator[bytes, None]:
-    """Write a participant's records as a FHIR R4B Bundle, piece by piece."""
+    """Yield a participant's records as a FHIR R4B Bundle, in pieces."""
     async with database.snapshot() as db:
         yield fhir.opening(clock.now())
         separator = b""
@@ -154,48 +164,45 @@ async def export_fhir(
 
 
 async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterator[fhir.Resource]:
-    """Read the records that FHIR has a word for, each as its resources."""
+    """Yield the resources of all records that FHIR can express."""
     superseded = counted.superseded().label("superseded")
-    corrected = SESSIONS.alias("corrected")
+    corrected = aliased(ExerciseSession, name="corrected")
     has_corrected = (
-        select(corrected.c.id)
-        .where(corrected.c.participant_id == participant_id)
-        .where(corrected.c.id == SESSIONS.c.replaces)
+        select(col(corrected.id))
+        .where(col(corrected.participant_id) == participant_id)
+        .where(col(corrected.id) == col(ExerciseSession.replaces))
         .exists()
         .label("has_corrected")
     )
     standing = (await activities_in_force(db, participant_id)).rule_ids
-    rank = func.row_number().over(order_by=CONSENTS.c.number.desc()).label("rank")
+    rank = func.row_number().over(order_by=col(ConsentRecord.number).desc()).label("rank")
     questions = await _questions(db, participant_id)
-    reports = select(REPORTS).where(REPORTS.c.participant_id == participant_id).subquery()
-    decisions = select(DECISIONS.c.id).where(DECISIONS.c.participant_id == participant_id)
+    reports = (
+        select(SymptomReport).where(col(SymptomReport.participant_id) == participant_id).subquery()
+    )
+    decisions = select(col(StoredDecision.id)).where(
+        col(StoredDecision.participant_id) == participant_id
+    )
     parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (
-        (_of(PARTICIPANTS, participant_id), fhir.person),
-        (_of(CONSENTS, participant_id).add_columns(rank), fhir.consents),
-        (_of(SESSIONS, participant_id).add_columns(superseded, has_corrected), fhir.session),
+        (_of(Participant, participant_id), fhir.person),
+        (_of(ConsentRecord, participant_id).add_columns(rank), fhir.consents),
+        (_of(ExerciseSession, participant_id).add_columns(superseded, has_corrected), fhir.session),
         (
-            _of(REPORTS, participant_id)
-            .join(
-                DECISIONS,
-                and_(
-                    DECISIONS.c.participant_id == REPORTS.c.participant_id,
-                    DECISIONS.c.id == REPORTS.c.decision_id,
-                ),
-                isouter=True,
-            )
-            .add_columns(DECISIONS.c.rule_set_hash),
+            _of(SymptomReport, participant_id)
+            .join(StoredDecision, IS_CURRENT, isouter=True)
+            .add_columns(col(StoredDecision.rule_set_hash)),
             lambda row: fhir.report(row, questions.get(row.rule_set_hash, {})),
         ),
         (
-            _of(DECISIONS, participant_id)
-            .join(reports, reports.c.id == DECISIONS.c.report_id)
+            _of(StoredDecision, participant_id)
+            .join(reports, reports.c.id == col(StoredDecision.report_id))
             .add_columns(reports.c.reported_at, reports.c.decision_id.label("current")),
             fhir.decision,
         ),
-        (_of(CLEARANCES, participant_id), fhir.clearance),
+        (_of(Clearance, participant_id), fhir.clearance),
         (
-            _of(HOLDS, participant_id).add_columns(
-                HOLDS.c.decision_id.in_(decisions).label("has_decision")
+            _of(ActivityHold, participant_id).add_columns(
+                col(ActivityHold.decision_id).in_(decisions).label("has_decision")
             ),
             lambda row: fhir.hold(row, standing),
         ),
@@ -207,11 +214,13 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
 
 
 async def _questions(db: AsyncSession, participant_id: uuid.UUID) -> dict[str, dict[str, str]]:
-    """Return what the rule sets asked that a person's reports were read by, in their language."""
+    """Return the questions of all rule sets in use for the participant, in their language."""
     language = await language_of(db, participant_id)
-    used = select(DECISIONS.c.rule_set_hash).where(DECISIONS.c.participant_id == participant_id)
+    used = select(col(StoredDecision.rule_set_hash)).where(
+        col(StoredDecision.participant_id) == participant_id
+    )
     found: dict[str, dict[str, str]] = {}
-    for name in (await db.execute(used.distinct())).scalars():
+    for name in await db.scalars(used.distinct()):
         body = await find_body(db, path_of(name))
         document: dict[str, Any] = {"questions": [], "languages": []}
         if body is not None:

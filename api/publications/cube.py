@@ -1,8 +1,8 @@
-"""The exact numbers of a period, in one statement a table, from the database that holds the data.
+"""The exact figures of a period, one SQL statement for each published table.
 
-Whole numbers only, and the same on SQLite and PostgreSQL to the last one. Whether a row counts
-depends on the participant's own rows alone; nobody else's, and no size of any cell, plays a part.
-The exact numbers are handed to the noise and are neither stored nor logged.
+Integers only, identical on SQLite and PostgreSQL. Whether a row counts depends only on rows of the
+same participant, never on other participants or on the size of a cell. The exact figures are passed
+to the noise and are neither stored nor logged.
 """
 
 import datetime
@@ -14,26 +14,29 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
-    FromClause,
     Select,
+    String,
     and_,
     case,
     cast,
     exists,
-    func,
+    false,
     null,
     or_,
-    select,
     true,
 )
+from sqlalchemy import select as core_select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
+from sqlmodel import col, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.journal import counted
-from api.journal.models import DECISIONS, REPORTS, SESSIONS
-from api.participants.models import CONSENTS, PARTICIPANTS
+from api.journal.decisions import IS_CURRENT
+from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
+from api.participants.models import ConsentRecord, Participant
 from api.publications.keys import Keys
 from api.publications.measures import (
     DOSE_MET_WEIGHT,
@@ -48,14 +51,14 @@ from api.publications.periods import Period, day_number, midnight
 from api.publications.policy import MOST_KEYS, PeriodPlan, Plan, TablePlan
 
 DAY_SECONDS = 86400
-# A phone may send a session up to two of its own dates before the server's clock has reached them.
+# Sessions may be dated up to two local days ahead of the server's clock.
 AHEAD = datetime.timedelta(days=3)
 
 Exact = dict[tuple[str, Statistic], int]
 
 
 class _DayNumber(FunctionElement[int]):
-    """The days from 1970 to a date, or to an instant's date in UTC."""
+    """Days since 1970-01-01 of a date, or of an instant's date in UTC."""
 
     type = BigInteger()
     inherit_cache = True
@@ -65,7 +68,7 @@ class _DayNumber(FunctionElement[int]):
 @compiles(_DayNumber, "sqlite")
 def _day_number_on_sqlite(element: _DayNumber, compiler: Any, **options: Any) -> str:
     column = compiler.process(element.clauses, **options)
-    # Not julianday(), which is a fraction.
+    # Not julianday(), which returns a fraction.
     return f"(CAST(strftime('%s', {column}) AS INTEGER) / {DAY_SECONDS})"
 
 
@@ -78,22 +81,22 @@ def _day_number_on_postgresql(element: _DayNumber, compiler: Any, **options: Any
 
 
 def _total(value: ColumnElement[int]) -> ColumnElement[int]:
-    """Add up; PostgreSQL makes NUMERIC of a sum of BIGINT, which would divide into fractions."""
+    """Sum as an integer: PostgreSQL sums BIGINT to NUMERIC, whose division is not integer."""
     return cast(func.sum(value), BigInteger)
 
 
 def _clamped(value: ColumnElement[int], lowest: int, highest: int) -> ColumnElement[int]:
-    """Clamp by cases: LEAST and GREATEST treat NULL differently on the two databases."""
+    """Clamp with CASE: LEAST and GREATEST treat NULL differently on the two databases."""
     return case((value < lowest, lowest), (value > highest, highest), else_=value)
 
 
 def _first_of(value: ColumnElement[Any]) -> ColumnElement[int]:
-    """Return 0 for every row: the only key there is."""
+    """Return 0, the number of the only key, for every row."""
     return case((value.is_(None), 0), else_=0)
 
 
 def _index(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[int]:
-    """Return the number of a key, and of the last one for whatever is none of them."""
+    """Return the number of a key; unknown values get that of the last one."""
     last = len(keys) - 1
     if not last:
         return _first_of(value)
@@ -103,59 +106,66 @@ def _index(value: ColumnElement[Any], keys: Sequence[str]) -> ColumnElement[int]
 def agreed(
     participant_id: ColumnElement[Any], at: datetime.datetime | None = None
 ) -> ColumnElement[bool]:
-    """Say that the newest consent is for research, and that storage was not taken back in it.
+    """Return the condition that the newest consent covers storage and research.
 
-    With an instant, the newest of those that were given by then.
+    With an instant, the newest of those given by then.
     """
-    newest, later = CONSENTS.alias("newest"), CONSENTS.alias("later")
+    newest = aliased(ConsentRecord, name="newest")
+    later = aliased(ConsentRecord, name="later")
     has_later = exists().where(
-        later.c.participant_id == newest.c.participant_id,
-        later.c.number > newest.c.number,
-        true() if at is None else later.c.given_at <= at,
+        col(later.participant_id) == col(newest.participant_id),
+        col(later.number) > col(newest.number),
+        true() if at is None else col(later.given_at) <= at,
     )
     return exists().where(
-        newest.c.participant_id == participant_id,
-        newest.c.research,
-        newest.c.storage,
+        col(newest.participant_id) == participant_id,
+        col(newest.research),
+        col(newest.storage),
         ~has_later,
-        true() if at is None else newest.c.given_at <= at,
+        true() if at is None else col(newest.given_at) <= at,
     )
 
 
 def takes_part(
     participant_id: ColumnElement[Any], period: Period, plan: Plan
 ) -> ColumnElement[bool]:
-    """Say that a participant agreed when a period closed, and still does when it is computed.
+    """Return the condition that a participant consented when a period closed, and still does.
 
-    Who takes their consent back in between is left out. Who gives it then came too late: when the
-    publisher really ran is recorded nowhere, so that the ledger could not tell them.
+    A consent withdrawn between closing and computing excludes the participant; one given then comes
+    too late, since the privacy ledger does not know when the publisher really ran.
     """
     return and_(agreed(participant_id), agreed(participant_id, period.closes_at(plan.grace_days)))
 
 
-def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bool]:
-    """Say that a record counts in a period: in the one of its day, or of its arrival if it is late.
+Records = type[ExerciseSession] | type[SymptomReport]
 
-    Late is what arrives when the period of its day has closed. Nothing depends on when the
-    publisher really ran.
+
+def belongs(records: Records, period: Period, plan: Plan) -> ColumnElement[bool]:
+    """Return the condition that a record counts in a period.
+
+    A record counts in the period of its date; one that arrives after that has closed counts in the
+    period of its arrival. When the publisher really ran makes no difference.
     """
-    own, arrived = _DayNumber(records.c.local_date), _DayNumber(records.c.received_at)
+    received_at = col(records.received_at)
+    own, arrived = _DayNumber(col(records.local_date)), _DayNumber(received_at)
     first = day_number(period.starts_on)
     number, phase = divmod(first, period.days)
     own_number = (own - phase) // period.days
     own_closes = (own_number + 1) * period.days + phase + plan.grace_days
-    corrects = records.c.replaces.is_not(None) if "replaces" in records.c else ~true()
+    corrects: ColumnElement[bool] = false()
+    if issubclass(records, ExerciseSession):
+        corrects = col(records.replaces).is_not(None)
     return and_(
-        # For the index; what it leaves out can't belong to the period.
-        records.c.received_at >= midnight(period.starts_on - AHEAD),
-        records.c.received_at < period.closes_at(plan.grace_days),
+        # For the index; other rows cannot belong to the period.
+        received_at >= midnight(period.starts_on - AHEAD),
+        received_at < period.closes_at(plan.grace_days),
         or_(
             and_(own_number == number, arrived < own_closes),
             and_(
                 (arrived - phase) // period.days == number,
                 arrived >= own_closes,
                 arrived - own <= plan.late_days,
-                # What a late correction corrects was counted when it was due.
+                # The session that a late correction corrects was counted in time.
                 ~corrects,
             ),
         ),
@@ -163,43 +173,42 @@ def belongs(records: FromClause, period: Period, plan: Plan) -> ColumnElement[bo
 
 
 def session_counts(period: Period, plan: Plan) -> ColumnElement[bool]:
-    """Say that a session counts in a period, if its participant agreed."""
+    """Return the condition that a session counts in a period, if its participant consented."""
     return and_(
-        belongs(SESSIONS, period, plan),
+        belongs(ExerciseSession, period, plan),
         counted.counts(received_before=period.closes_at(plan.grace_days)),
     )
 
 
-def _counted_sessions(
-    period: Period, plan: Plan, routines: Sequence[str]
-) -> Select[tuple[Any, ...]]:
-    """Add up each participant's sessions by routine."""
-    change = SESSIONS.c.pain_after - SESSIONS.c.pain_before
+def _counted_sessions(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
+    """Sum each participant's sessions by routine."""
+    change = col(ExerciseSession.pain_after) - col(ExerciseSession.pain_before)
     scored = change.is_not(None)
-    routine = _index(func.coalesce(SESSIONS.c.routine_id, ""), routines)
+    routine = _index(func.coalesce(col(ExerciseSession.routine_id), ""), routines)
     return (
-        select(
-            SESSIONS.c.participant_id,
+        core_select(
+            col(ExerciseSession.participant_id),
             routine.label("routine"),
             func.count().label("sessions"),
             _total(case((scored, 1), else_=0)).label("scored"),
             _total(case((scored, change), else_=0)).label("change"),
         )
         .where(session_counts(period, plan))
-        .group_by(SESSIONS.c.participant_id, "routine")
+        .group_by(col(ExerciseSession.participant_id), "routine")
+        .cte("by_routine")
     )
 
 
 def _people(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
-    """Make one row of each participant: totals, and the routine with the most sessions.
+    """Return one row for each participant: totals, and the routine with the most sessions.
 
-    The routine comes out of a maximum, and not of a window over the same rows, which is 200 times
-    slower on SQLite; of equals the first one wins.
+    The routine is found by a maximum, since a window over the same rows is 200 times slower on
+    SQLite; the first one wins a tie.
     """
-    by_routine = _counted_sessions(period, plan, routines).cte("by_routine")
+    by_routine = _counted_sessions(period, plan, routines)
     best = by_routine.c.sessions * (MOST_KEYS + 1) + MOST_KEYS - by_routine.c.routine
     return (
-        select(
+        core_select(
             by_routine.c.participant_id,
             _total(by_routine.c.sessions).label("sessions"),
             _total(by_routine.c.scored).label("scored"),
@@ -212,9 +221,9 @@ def _people(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
 
 
 def _pain(people: CTE, plan: Plan) -> ColumnElement[int]:
-    """Return a participant's mean change in tenths, rounded, clamped, from the middle."""
+    """Return a participant's mean pain change in tenths, rounded, clamped and centred."""
     half = 2 * people.c.scored
-    # A hundred points are added before and taken off after: whole numbers divide towards zero.
+    # Shifted by a hundred points, because integer division rounds towards zero.
     tenths = (20 * people.c.change + 2001 * people.c.scored) // half - 1000
     clamped = _clamped(tenths, plan.pain.lowest_tenths, plan.pain.highest_tenths)
     return case((people.c.scored > 0, clamped - plan.pain.middle), else_=0)
@@ -241,19 +250,20 @@ def _from_sessions(
     elif table.table is TableName.ALL:
         index = _first_of(people.c.sessions)
     else:
-        column = PARTICIPANTS.c.age_band if table.table is TableName.AGE else PARTICIPANTS.c.region
-        index = _index(column, names)
+        is_age = table.table is TableName.AGE
+        index = _index(cast(Participant.age_band if is_age else Participant.region, String), names)
     wanted = [
         numbers[statistic].label(statistic)
         for measure in table.measures
         for statistic in STATISTICS[measure.measure]
     ]
-    own = people.c.participant_id == PARTICIPANTS.c.participant_id
+    own = people.c.participant_id == col(Participant.participant_id)
     key = index.label("cell")
     columns: list[ColumnElement[Any]] = [key, *wanted]
     return (
-        select(*columns)
-        .select_from(people.join(PARTICIPANTS, own))
+        core_select(*columns)
+        .select_from(people)
+        .join(Participant, own)
         .where(takes_part(people.c.participant_id, period, plan))
         .group_by("cell")
     )
@@ -262,32 +272,32 @@ def _from_sessions(
 def _from_reports(
     period: Period, plan: Plan, table: TablePlan, keys: Keys, dialect: str
 ) -> Select[tuple[Any, ...]]:
-    """Count each participant once, under the most severe of the rules that fired."""
+    """Count each participant once, under the most severe rule that fired."""
     rules = keys.of(TableName.RED_FLAG_RULE, plan)
     if dialect == "sqlite":
-        fired = func.json_each(DECISIONS.c.fired).table_valued("value", name="fired_rule")
+        fired = func.json_each(col(StoredDecision.fired)).table_valued("value", name="fired_rule")
     else:
-        listed = cast(DECISIONS.c.fired, postgresql.JSONB)
+        listed = cast(col(StoredDecision.fired), postgresql.JSONB)
         fired = func.jsonb_array_elements_text(listed).table_valued("value", name="fired_rule")
     known = {rule: severity for severity, rule in enumerate(rules[:-1])}
-    by_level = case((DECISIONS.c.level.in_(plan.red_flag_levels), len(rules) - 1), else_=null())
-    severity = case(known, value=fired.c.value, else_=by_level) if known else by_level
-    current = and_(
-        DECISIONS.c.participant_id == REPORTS.c.participant_id,
-        DECISIONS.c.id == REPORTS.c.decision_id,
+    by_level = case(
+        (col(StoredDecision.level).in_(plan.red_flag_levels), len(rules) - 1), else_=null()
     )
+    severity = case(known, value=fired.c.value, else_=by_level) if known else by_level
     worst = (
-        select(REPORTS.c.participant_id, func.min(severity).label("severity"))
-        .select_from(REPORTS.join(DECISIONS, current).outerjoin(fired, true()))
-        .where(belongs(REPORTS, period, plan))
-        .group_by(REPORTS.c.participant_id)
+        core_select(col(SymptomReport.participant_id), func.min(severity).label("severity"))
+        .select_from(SymptomReport)
+        .join(StoredDecision, IS_CURRENT)
+        .outerjoin(fired, true())
+        .where(belongs(SymptomReport, period, plan))
+        .group_by(col(SymptomReport.participant_id))
         .cte("worst")
     )
-    everybody = table.table is TableName.RED_FLAG
-    key = (_first_of(worst.c.severity) if everybody else worst.c.severity).label("cell")
+    is_total = table.table is TableName.RED_FLAG
+    key = (_first_of(worst.c.severity) if is_total else worst.c.severity).label("cell")
     count = func.count().label(Statistic.RED_FLAGS)
     return (
-        select(key, count)
+        core_select(key, count)
         .where(worst.c.severity.is_not(None), takes_part(worst.c.participant_id, period, plan))
         .group_by("cell")
     )
@@ -296,7 +306,7 @@ def _from_reports(
 def statement(
     period: Period, plan: Plan, table: TablePlan, keys: Keys, dialect: str
 ) -> Select[tuple[Any, ...]]:
-    """Make the statement of one table."""
+    """Return the statement of one published table."""
     if table.table in FROM_REPORTS:
         return _from_reports(period, plan, table, keys, dialect)
     return _from_sessions(period, plan, plan.period(period.kind), table, keys)
@@ -305,14 +315,14 @@ def statement(
 async def compute(
     db: AsyncSession, period: Period, plan: Plan, table: TablePlan, keys: Keys
 ) -> Exact:
-    """Return the exact number of every cell, zeros included: a gap would tell something."""
+    """Return the exact figure of every cell, including zeros: a gap would reveal something."""
     names = keys.of(table.table, plan)
     statistics = [
         statistic for measure in table.measures for statistic in STATISTICS[measure.measure]
     ]
     exact: Exact = {(key, statistic): 0 for key in names for statistic in statistics}
     made = statement(period, plan, table, keys, db.get_bind().dialect.name)
-    for row in (await db.execute(made)).mappings():
+    for row in (await (await db.connection()).execute(made)).mappings():
         for statistic in statistics:
             exact[names[row["cell"]], statistic] = int(row[statistic])
     return exact

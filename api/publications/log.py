@@ -26,9 +26,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row
-
 from api.core.errors import NotReady, Unavailable
+from api.publications.models import Publication
 from api.publications.periods import ClosedPeriod
 
 READABLE_BY_OWNER = 0o600
@@ -49,8 +48,8 @@ class LoggedPublication(ClosedPeriod):
     """What the log knows of a closed period."""
 
     @classmethod
-    def of(cls, row: Row[Any]) -> "LoggedPublication":
-        """Take what is needed from a row of the database."""
+    def of(cls, row: Publication) -> "LoggedPublication":
+        """Return the log entry of a publication."""
         return cls(**{each.name: getattr(row, each.name) for each in fields(cls)})
 
 

@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from api.core.db import UtcDateTime, table_of
+from api.core.db import UtcDateTime
 
 
 class Installation(SQLModel, table=True):
@@ -49,8 +49,3 @@ class PublicationCell(SQLModel, table=True):
     statistic: str = Field(primary_key=True, max_length=32)
     noisy: int = Field(sa_type=BigInteger)
     scale: int = Field(sa_type=BigInteger)
-
-
-INSTALLATIONS = table_of(Installation)
-PUBLICATIONS = table_of(Publication)
-CELLS = table_of(PublicationCell)

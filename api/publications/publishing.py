@@ -7,7 +7,8 @@ import datetime
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.service import active_hash, load_release
@@ -22,7 +23,7 @@ from api.publications.budget import Spending, most_in_any_window
 from api.publications.keys import Keys, keys_of
 from api.publications.log import LoggedPublication, PublicationLog
 from api.publications.measures import STATISTICS
-from api.publications.models import CELLS, PUBLICATIONS
+from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.periods import Period
 from api.publications.policy import Plan, TablePlan, read_plan
@@ -60,11 +61,11 @@ class Publisher:
         return cls(database, plan, keys, OpenDpNoise(), log, clock, say)
 
     async def due(self) -> list[Period]:
-        """Return the periods that are to be closed, oldest first."""
+        """Return the periods that are due, oldest first."""
         today = self.clock.now().date()
         async with self.database.read() as db:
             first = await first_day(db)
-            closed = set((await db.execute(select(PUBLICATIONS.c.id))).scalars())
+            closed = set(await db.exec(select(Publication.id)))
         found = [
             period
             for kind in self.plan.periods
@@ -73,7 +74,7 @@ class Publisher:
         return sorted(period for period in found if period.id not in closed)
 
     async def close(self, due: Iterable[Period]) -> AsyncIterator[tuple[Period, bool]]:
-        """Close periods one by one; tell of each whether it was closed here."""
+        """Close periods one by one; yield each with whether it was closed here."""
         for period in due:
             async with in_turn(self.database, "publish", self.say) as db:
                 installation = await installation_id(db)
@@ -83,14 +84,14 @@ class Publisher:
             yield period, publication is not None
 
     async def _close(self, db: AsyncSession, period: Period) -> LoggedPublication | None:
-        """Publish one period within a transaction, unless another publisher has."""
+        """Publish one period in a transaction, unless another publisher did."""
         kind = self.plan.period(period.kind)
         publication = LoggedPublication(
             id=period.id,
             kind=period.kind,
             starts_on=period.starts_on,
             ends_on=period.ends_on,
-            # When it was due: how long computing took would tell how much there is.
+            # When it was due: the time that computing took would reveal the amount of data.
             closed_at=period.closes_at(self.plan.grace_days),
             profile=self.plan.profile,
             plan_hash=self.plan.hash,
@@ -98,19 +99,19 @@ class Publisher:
             epsilon=kind.epsilon,
             delta=self.plan.delta,
         )
-        # First of all: a second publisher waits here for this transaction's end, and then skips.
-        if not await insert_once(db, PUBLICATIONS, {**vars(publication), "released": True}):
+        # First: a concurrent publisher waits here until this transaction ends, and then skips.
+        if not await insert_once(db, Publication, {**vars(publication), "released": True}):
             return None
         await self._refuse_above_ceiling(db, period)
         for table in kind.tables:
             exact = await cube.compute(db, period, self.plan, table, self.keys)
-            await db.execute(insert(CELLS), self._cells(period, table, exact))
+            await db.exec(insert(PublicationCell), params=self._cells(period, table, exact))
         return publication
 
     def _cells(
         self, period: Period, table: TablePlan, exact: cube.Exact
     ) -> list[dict[str, object]]:
-        """Draw the noise of a table, once for each measure."""
+        """Draw the noise of a table, measure by measure."""
         cells: list[dict[str, object]] = []
         for measure in table.measures:
             places = [place for place in exact if place[1] in STATISTICS[measure.measure]]
@@ -129,12 +130,12 @@ class Publisher:
         return cells
 
     async def _refuse_above_ceiling(self, db: AsyncSession, period: Period) -> None:
-        """Hold what was really published against the ceiling: plans can change within a year."""
-        rows = await db.execute(
-            select(PUBLICATIONS.c.starts_on, PUBLICATIONS.c.ends_on, PUBLICATIONS.c.rho)
+        """Compare what was really published with the ceiling: policies can change within a year."""
+        rows = await db.exec(
+            select(col(Publication.starts_on), col(Publication.ends_on), col(Publication.rho))
         )
         one = datetime.timedelta(days=1)
-        spent = [Spending(row.starts_on, row.ends_on + one, row.rho) for row in rows]
+        spent = [Spending(starts_on, ends_on + one, rho) for starts_on, ends_on, rho in rows]
         most = most_in_any_window(spent)
         if most > self.plan.year.ceiling_rho:
             message = (

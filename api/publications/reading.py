@@ -3,29 +3,29 @@
 import datetime
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.errors import NotReady
-from api.publications.models import INSTALLATIONS, PUBLICATIONS
+from api.publications.models import Installation, Publication
 from api.publications.periods import ClosedPeriod, monday_of
 
 
 @dataclass(frozen=True)
 class Published(ClosedPeriod):
-    """A closed period with its guarantee, and whether its figures may be given."""
+    """A closed period with its guarantee, and whether its figures may be served."""
 
     released: bool
 
 
 async def first_day(db: AsyncSession) -> datetime.date:
-    """Return the day from which periods are counted: the Monday of the first migration's week.
+    """Return the first day of the first period: the Monday of the week of the first migration.
 
-    The day of the first enrolment would tell something about a person; this one tells nothing.
+    The date of the first enrolment would reveal something about a participant.
     """
-    installed_on = (await db.execute(select(INSTALLATIONS.c.installed_on))).scalar_one_or_none()
+    installed_on = (await db.exec(select(col(Installation.installed_on)))).one_or_none()
     if installed_on is None:
-        message = "The database does not say since when it is installed. Run: footing migrate"
+        message = "The database has no installation date. Run: footing migrate"
         raise NotReady(message)
     return monday_of(installed_on)
 
@@ -36,13 +36,13 @@ async def published(
     first: datetime.date | None = None,
     last: datetime.date | None = None,
 ) -> list[Published]:
-    """Return the closed periods that begin between two days, oldest first: all, or of a kind."""
-    statement = select(PUBLICATIONS)
+    """Return the closed periods that begin between two dates, oldest first: all, or of a kind."""
+    statement = select(Publication)
     if kind is not None:
-        statement = statement.where(PUBLICATIONS.c.kind == kind)
+        statement = statement.where(col(Publication.kind) == kind)
     if first is not None:
-        statement = statement.where(PUBLICATIONS.c.starts_on >= first)
+        statement = statement.where(col(Publication.starts_on) >= first)
     if last is not None:
-        statement = statement.where(PUBLICATIONS.c.starts_on <= last)
-    rows = await db.execute(statement.order_by(PUBLICATIONS.c.starts_on))
-    return [Published(**row) for row in rows.mappings()]
+        statement = statement.where(col(Publication.starts_on) <= last)
+    rows = await db.exec(statement.order_by(col(Publication.starts_on)))
+    return [Published(**row.model_dump()) for row in rows]

@@ -4,17 +4,16 @@ import datetime
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
 from api.core.turns import in_turn
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.publications.log import LoggedPublication, PublicationLog, hash_of
-from api.publications.models import INSTALLATIONS, PUBLICATIONS
+from api.publications.models import Installation, Publication
 
 # Deletes everything of a participant; `privacy`, a layer above, knows which tables that is.
 Erase = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
@@ -31,17 +30,17 @@ class Reconciliation:
     log_was_cut_off: bool = False
 
 
-async def _installation(db: AsyncSession) -> Row[Any]:
-    found = (await db.execute(select(INSTALLATIONS))).one_or_none()
+async def _installation(db: AsyncSession) -> Installation:
+    found = (await db.exec(select(Installation))).one_or_none()
     if found is None:
-        message = "The database does not say which installation it is. Run: footing migrate"
+        message = "The database has no installation id. Run: footing migrate"
         raise NotReady(message)
     return found
 
 
 async def installation_id(db: AsyncSession) -> uuid.UUID:
-    """Name this installation."""
-    return uuid.UUID(str((await _installation(db)).id))
+    """Return the id of this installation."""
+    return (await _installation(db)).id
 
 
 async def adopt(database: Database, log: PublicationLog, installation: uuid.UUID) -> None:
@@ -66,11 +65,11 @@ async def reconcile(
     installation may be the wrong one: nothing is written to it, as what else it lacks is unknown.
     """
     async with database.read() as db:
-        row = await _installation(db)
-    installation = uuid.UUID(str(row.id))
+        installed = await _installation(db)
+    installation = installed.id
     # Before the database: every entry of the log was committed by then.
     logged = log.read(installation)
-    age = (today - row.installed_on).days
+    age = (today - installed.installed_on).days
     not_ours = None
     if not logged.knows_installation and age > grace_days:
         not_ours = (
@@ -80,21 +79,19 @@ async def reconcile(
             f"remain. If there never was one, run: footing publish --adopt-log {installation}"
         )
     elif not logged.knows_installation:
-        log.begin(installation, row.installed_on)
+        log.begin(installation, installed.installed_on)
     again: list[uuid.UUID] = []
     async with database.read() as db:
-        rows = (await db.execute(select(PUBLICATIONS))).all()
+        rows = (await db.exec(select(Publication))).all()
         if logged.erased:
             # Streamed: there may be many.
-            participants = await db.stream_scalars(select(PARTICIPANTS.c.participant_id))
+            participants = await db.stream_scalars(select(Participant.participant_id))
             again = [found async for found in participants if hash_of(found) in logged.erased]
     lost = sorted(set(logged.closed) - {row.id for row in rows})
     if lost or again:
         async with in_turn(database, "publish") as db:
             for name in lost:
-                await insert_once(
-                    db, PUBLICATIONS, {**vars(logged.closed[name]), "released": False}
-                )
+                await insert_once(db, Publication, {**vars(logged.closed[name]), "released": False})
             for participant_id in again:
                 await erase(db, participant_id)
     if not_ours is None:

@@ -1,4 +1,4 @@
-"""Takes what a phone kept while it was offline, and gives a receipt for each record."""
+"""Stores the records that a device kept while offline, with a receipt for each."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -15,9 +15,10 @@ from api.http.problems import fault_of
 from api.journal import decisions, reading, service
 from api.journal.errors import IdConflict
 from api.journal.history import in_order
+from api.journal.models import ExerciseSession, SymptomReport
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
 from api.journal.service import Kept
-from api.journal.writing import Writing
+from api.journal.writing import StoredRecord, Writing
 from api.participants.changes import ChangedKind
 from api.sync.schemas import MAX_ITEMS, Batch, BatchReceipts, Receipt
 from api.triage.evaluation import advise, ranks
@@ -25,15 +26,15 @@ from api.triage.refusals import decide_on_usable
 
 log = structlog.get_logger(__name__)
 RECORD_ID: TypeAdapter[uuid.UUID] = TypeAdapter(RecordId)
-# A receipt's `detail` names this many faults of its record.
-FAULTS_TOLD = 3
-# The fault may be ours: a release that knows what the record names may be yet to come.
+# How many faults of its record a receipt's `detail` lists.
+FAULTS_LISTED = 3
+# The server may know these names after its next release.
 RETRIED = {"unknown_activity", "unknown_question", "unknown_choice", "internal_error"}
 
 
 @dataclass
-class Entry:
-    """A record of a batch: where it stands, what was read of it, and what became of it."""
+class BatchItem:
+    """A record of a batch, its place in the batch, and the result of storing it."""
 
     kind: ChangedKind
     place: str
@@ -42,16 +43,16 @@ class Entry:
     sent: Any = None
     record_id: uuid.UUID | None = None
     record: Record | None = None
-    kept: Kept | None = None
+    kept: Kept[StoredRecord] | None = None
     conflict: bool = False
-    # The care level that is to be shown, with its words: of the decision on a report, whether it is
-    # stored or not, and of the advice on a session.
+    # The care level to display, with its headline: of the decision on a report, stored or not, or
+    # of the advice on a session.
     level: str | None = None
     headline: str | None = None
     faults: Sequence[Fault] = field(default_factory=tuple)
 
     def receipt(self) -> Receipt:
-        """Say what became of it."""
+        """Return the receipt."""
         found: dict[str, Any] = dict.fromkeys(("code", "detail", "pointer", "content_hash"))
         found["adjusted"] = []
         if self.kept is None:
@@ -59,7 +60,9 @@ class Entry:
             found["status"] = "conflict" if self.conflict else "rejected"
             found["action"] = "retry_later" if first.code in RETRIED else "fix"
             found["code"] = first.code
-            found["detail"] = "; ".join(fault.message for fault in self.faults[:FAULTS_TOLD])[:1000]
+            found["detail"] = "; ".join(fault.message for fault in self.faults[:FAULTS_LISTED])[
+                :1000
+            ]
             found["pointer"] = first.pointer[:500]
         else:
             found["status"] = "created" if self.kept.created else "duplicate"
@@ -78,7 +81,7 @@ class Entry:
         )
 
 
-Keep = Callable[[Writing, Any], Awaitable[Kept]]
+Keep = Callable[[Writing, Any], Awaitable[Kept[StoredRecord]]]
 KINDS: tuple[tuple[ChangedKind, str, type[Record], Keep], ...] = (
     (ChangedKind.SESSION, "sessions", NewSession, service.keep_session),
     (ChangedKind.SYMPTOM_REPORT, "symptom_reports", NewSymptomReport, service.keep_report),
@@ -87,22 +90,22 @@ KINDS: tuple[tuple[ChangedKind, str, type[Record], Keep], ...] = (
 
 
 def _read(
-    kind: ChangedKind, name: str, model: type[Record], items: Iterable[Any]
-) -> Iterator[Entry]:
-    """Read the records of one kind; what can't be read keeps its place, with what is wrong."""
-    for index, item in enumerate(items):
-        entry = Entry(kind, f"/{name}/{index}", index, item)
+    kind: ChangedKind, name: str, model: type[Record], uploaded: Iterable[Any]
+) -> Iterator[BatchItem]:
+    """Parse the records of one kind; a record that cannot be parsed keeps its place and faults."""
+    for index, sent in enumerate(uploaded):
+        item = BatchItem(kind, f"/{name}/{index}", index, sent)
         try:
-            with counting_faults(enough=FAULTS_TOLD):
-                entry.record = model.model_validate(item)
-            entry.record_id = entry.record.id
+            with counting_faults(enough=FAULTS_LISTED):
+                item.record = model.model_validate(sent)
+            item.record_id = item.record.id
         except ValidationError as error:
-            entry.faults = [
+            item.faults = [
                 fault_of({**found, "loc": ("body", name, index, *found["loc"])})
                 for found in error.errors(include_input=False, include_url=False)
             ]
-            entry.record_id = _readable_id(item)
-        yield entry
+            item.record_id = _readable_id(sent)
+        yield item
 
 
 def _readable_id(item: Any) -> uuid.UUID | None:
@@ -112,103 +115,100 @@ def _readable_id(item: Any) -> uuid.UUID | None:
         return None
 
 
-async def _keep(writing: Writing, entry: Entry, keep: Keep) -> None:
-    """Store one record, or find out why not; the others go on either way."""
+async def _keep(writing: Writing, item: BatchItem, keep: Keep) -> None:
+    """Store one record, or find its faults, without affecting the others."""
     changes, deleted = len(writing.changes), set(writing.deleted)
     try:
         async with writing.db.begin_nested():
-            entry.kept = await keep(writing, entry.record)
+            item.kept = await keep(writing, item.record)
     except Problem as problem:
         if not problem.faults:
-            raise  # it is about more than this record
-        entry.conflict = isinstance(problem, IdConflict)
-        entry.faults = [fault.below(entry.place) for fault in problem.faults]
+            raise  # it concerns more than this record
+        item.conflict = isinstance(problem, IdConflict)
+        item.faults = [fault.below(item.place) for fault in problem.faults]
     except Exception as error:
         if is_outage(error):
             raise
-        log.exception("a record of a batch could not be stored", kind=entry.kind.value)
-        message = "Something went wrong on our side; this record was not stored."
-        entry.faults = [Fault(entry.place, "internal_error", message)]
-    if entry.kept is None:
+        log.exception("a record of a batch could not be stored", kind=item.kind.value)
+        message = "Internal error; this record was not stored."
+        item.faults = [Fault(item.place, "internal_error", message)]
+    if item.kept is None:
         del writing.changes[changes:]
         writing.deleted = deleted
 
 
-def _in_order(entries: list[Entry]) -> list[Entry]:
-    """Put reports in the order in which they were made, so that none is late for another.
+def _in_order(items: list[BatchItem]) -> list[BatchItem]:
+    """Sort reports by when they were made, so that none of them is a late one.
 
-    An id that comes twice is judged in the order of the batch: its repeats stay behind it.
+    If an id comes twice, the order of the batch decides: its repeats come after it.
     """
-    first: dict[uuid.UUID | None, Entry] = {}
-    for entry in entries:
-        first.setdefault(entry.record_id, entry)
-    repeats = [entry for entry in entries if first[entry.record_id] is not entry]
+    first: dict[uuid.UUID | None, BatchItem] = {}
+    for item in items:
+        first.setdefault(item.record_id, item)
+    repeats = [item for item in items if first[item.record_id] is not item]
     return sorted(first.values(), key=_moment) + repeats
 
 
-def _moment(entry: Entry) -> tuple[Any, ...]:
-    match entry.record:
+def _moment(item: BatchItem) -> tuple[Any, ...]:
+    match item.record:
         case NewSymptomReport(reported_at=reported_at, id=record_id):
             return reported_at, record_id
         case _:
             return ()
 
 
-async def _find_levels(writing: Writing, entries: Sequence[Entry]) -> None:
-    """Find what is to be shown of every record, after all are stored that can be."""
+async def _find_levels(writing: Writing, items: Sequence[BatchItem]) -> None:
+    """Find the level to display for every record, after all were stored."""
     rule_set, language = writing.rule_set, writing.language
     rank = ranks(rule_set)
-    reports = [entry for entry in entries if entry.kind is ChangedKind.SYMPTOM_REPORT]
-    ids = {entry.kept.row.id for entry in reports if entry.kept is not None}
-    current = await reading.said_on(writing.db, writing.participant_id, ids)
-    for entry in reports:
-        if entry.kept is None:
-            said = decide_on_usable(rule_set, entry.sent, language, writing.now)
-            entry.level, entry.headline = said["level"], said["headline"]
-        elif entry.kept.decision is not None:
-            said = entry.kept.decision
-            entry.level, entry.headline = said["level"], said["headline"]
+    reports = [item for item in items if item.kind is ChangedKind.SYMPTOM_REPORT]
+    ids = {item.kept.row.id for item in reports if item.kept is not None}
+    current = await reading.levels_of(writing.db, writing.participant_id, ids)
+    for item in reports:
+        if item.kept is None:
+            said = decide_on_usable(rule_set, item.sent, language, writing.now)
+            item.level, item.headline = said["level"], said["headline"]
+        elif item.kept.decision is not None:
+            said = item.kept.decision
+            item.level, item.headline = said["level"], said["headline"]
         else:
-            entry.level, entry.headline = current[entry.kept.row.id]
-    for entry in entries:
-        if entry.kind is ChangedKind.SESSION and entry.kept is not None:
-            row = entry.kept.row
+            item.level, item.headline = current[item.kept.row.id]
+    for item in items:
+        row = item.kept.row if item.kept is not None else None
+        if isinstance(row, ExerciseSession):
             advice = advise(rule_set, row.pain_before, row.pain_after, language)
             first = max(advice, key=lambda each: rank[each["level"]], default=None)
             if first is not None:
-                entry.level, entry.headline = first["level"], first["headline"]
+                item.level, item.headline = first["level"], first["headline"]
 
 
 async def take(writing: Writing, batch: Batch) -> BatchReceipts:
-    """Store every record that can be stored, each once, and tell of every one what became of it."""
-    entries: list[Entry] = []
+    """Store every record that can be stored, each once, and return a receipt for each."""
+    items: list[BatchItem] = []
     for kind, name, model, _ in KINDS:
-        entries += _read(kind, name, model, getattr(batch, name))
-    if len(entries) > MAX_ITEMS:
-        message = f"The batch holds {len(entries)} records; there may be {MAX_ITEMS} together."
+        items += _read(kind, name, model, getattr(batch, name))
+    if len(items) > MAX_ITEMS:
+        message = f"The batch has {len(items)} records; at most {MAX_ITEMS} are allowed."
         raise InvalidRequest(message, faults=[Fault("", "too_many_records", message)])
-    await writing.look_up(entry.record for entry in entries if entry.record is not None)
+    await writing.look_up(item.record for item in items if item.record is not None)
     if batch.symptom_reports:
         writing.timeline = await decisions.read_timeline(writing.db, writing.participant_id)
     for kind, _, _, keep in KINDS:
-        readable = [entry for entry in entries if entry.kind is kind and entry.record is not None]
-        for entry in _in_order(readable):
-            await _keep(writing, entry, keep)
-    new = [
-        decisions.past_report(entry.kept.row)
-        for entry in entries
-        if entry.kind is ChangedKind.SYMPTOM_REPORT and entry.kept and entry.kept.created
-    ]
+        readable = [item for item in items if item.kind is kind and item.record is not None]
+        for item in _in_order(readable):
+            await _keep(writing, item, keep)
+    stored = [item.kept.row for item in items if item.kept is not None and item.kept.created]
+    new = [decisions.past_report(row) for row in stored if isinstance(row, SymptomReport)]
     if new:
         ordered = in_order(new)
         await decisions.reconsider_later(writing, ordered[0], until=ordered[-1])
-    await _find_levels(writing, entries)
+    await _find_levels(writing, items)
     skew = None
     if batch.device_time is not None:
         ahead = round((batch.device_time - writing.now).total_seconds())
         skew = min(max(ahead, -LARGEST_INT32), LARGEST_INT32)
     return BatchReceipts(
-        receipts=[entry.receipt() for entry in entries],
+        receipts=[item.receipt() for item in items],
         server_time=writing.now,
         clock_skew_seconds=skew,
     )

@@ -1,10 +1,10 @@
-"""Reads what changed for a participant, and compares what a phone believes with what is stored."""
+"""Reads the change feed, and compares a device's records with the stored ones."""
 
 import re
 import uuid
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.canonical import sha256
@@ -12,10 +12,10 @@ from api.core.errors import Fault, InvalidRequest
 from api.http.fields import LARGEST_INT32
 from api.http.pages import decode_cursor, encode_cursor, unreadable_cursor
 from api.journal import reading
-from api.journal.models import CLEARANCES, SESSIONS
-from api.journal.writing import TABLES
+from api.journal.models import Clearance, ExerciseSession
+from api.journal.writing import MODELS, RecordModel, find_records
 from api.participants.changes import ChangedKind, change_at, deleted_among
-from api.participants.models import CHANGES
+from api.participants.models import RecordedChange
 from api.sync.schemas import (
     ChangedRecord,
     ChangeList,
@@ -29,12 +29,12 @@ NUMBER = re.compile(r"^[0-9]{1,10}$", re.ASCII)
 
 
 def _owner_mark(participant_id: uuid.UUID) -> str:
-    """Bind a cursor to its owner: one of another participant would skip changes in silence."""
+    """Bind a cursor to its participant: that of another one would silently skip changes."""
     return sha256(participant_id.bytes)[:16]
 
 
 async def _position(db: AsyncSession, participant_id: uuid.UUID, cursor: str | None) -> int:
-    """Return the number that a cursor stands at."""
+    """Return the number of the last change that a cursor covers."""
     if cursor is None:
         return 0
     owner, digits, record_id = decode_cursor(cursor, 3)
@@ -43,11 +43,11 @@ async def _position(db: AsyncSession, participant_id: uuid.UUID, cursor: str | N
     number = int(digits)
     if number == 0:
         return 0
-    # Larger numbers are none that a database holds.
+    # The database cannot hold larger numbers.
     stored = await change_at(db, participant_id, number) if number <= LARGEST_INT32 else None
     if stored is None or stored.hex != record_id:
-        # The server went back to a backup, and may have gone on from there since: what the phone
-        # holds may be missing here, and these numbers may mean other changes.
+        # The server was restored from a backup and may have gone on since: the device may hold
+        # records that are missing here, and the numbers may belong to other changes.
         message = "The cursor is ahead of the server. Start again without one, and reconcile."
         fault = Fault("/query/cursor", "cursor_ahead", message)
         raise InvalidRequest(message, faults=[fault])
@@ -63,23 +63,26 @@ async def list_changes(
     limit: int,
     cursor: str | None,
 ) -> ChangeList:
-    """Return a page of changes behind a cursor, with each record as it is now."""
+    """Return a page of changes after a cursor, with each record as it is now."""
     position = await _position(db, participant_id, cursor)
     statement = (
-        select(CHANGES)
-        .where(CHANGES.c.participant_id == participant_id, CHANGES.c.number > position)
-        .order_by(CHANGES.c.number)
+        select(RecordedChange)
+        .where(RecordedChange.participant_id == participant_id, RecordedChange.number > position)
+        .order_by(col(RecordedChange.number))
         .limit(limit + 1)
     )
-    rows = (await db.execute(statement)).all()
+    rows = (await db.exec(statement)).all()
     page = rows[:limit]
 
     def ids(kind: ChangedKind) -> set[uuid.UUID]:
         return {row.record_id for row in page if row.kind == kind}
 
-    sessions = await reading.rows_of(db, SESSIONS, participant_id, ids(ChangedKind.SESSION))
+    async def stored(model: type[RecordModel], ids: set[uuid.UUID]) -> dict[uuid.UUID, RecordModel]:
+        return {row.id: row for row in await find_records(db, model, participant_id, ids)}
+
+    sessions = await stored(ExerciseSession, ids(ChangedKind.SESSION))
     reports = await reading.reports_of(db, participant_id, ids(ChangedKind.SYMPTOM_REPORT))
-    clearances = await reading.rows_of(db, CLEARANCES, participant_id, ids(ChangedKind.CLEARANCE))
+    clearances = await stored(Clearance, ids(ChangedKind.CLEARANCE))
     singular = {ChangedKind.PROFILE, ChangedKind.CONSENT, ChangedKind.SCHEDULE}
     items = []
     for row in page:
@@ -93,10 +96,10 @@ async def list_changes(
                 kind=row.kind,
                 id=row.record_id,
                 changed_at=row.changed_at,
-                # Also where it was deleted after this change: its content is nowhere any more.
+                # True also if it was deleted after this change: its content no longer exists.
                 deleted=row.deleted if row.kind in singular else there is None,
                 session=session and reading.session_of(session, rule_set, language),
-                symptom_report=report and reading.report_of(report, report.decision),
+                symptom_report=report and reading.report_of(*report),
                 clearance=clearance and reading.clearance_of(clearance),
             )
         )
@@ -114,12 +117,12 @@ async def list_changes(
 async def reconcile(
     db: AsyncSession, participant_id: uuid.UUID, believed: Reconciliation
 ) -> Reconciled:
-    """Compare what a phone believes to be stored with what is."""
+    """Compare the records that a device believes to be stored with those that are."""
     hashes: dict[ChangedKind, dict[uuid.UUID, str]] = {}
-    for kind, table in TABLES.items():
+    for kind, model in MODELS.items():
         ids = {item.id for item in believed.items if item.kind == kind}
-        rows = await reading.rows_of(db, table, participant_id, ids)
-        hashes[kind] = {record_id: row.content_hash for record_id, row in rows.items()}
+        rows = await find_records(db, model, participant_id, ids)
+        hashes[kind] = {row.id: row.content_hash for row in rows}
     missing = {item.id for item in believed.items if item.id not in hashes[ChangedKind(item.kind)]}
     deleted = await deleted_among(db, participant_id, missing)
     return Reconciled(items=list(_judged(believed, hashes, deleted)))

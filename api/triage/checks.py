@@ -11,8 +11,8 @@ from api.content.catalogue import Catalogue
 from api.content.loading import SeedFault
 from api.content.rule_set import reviewed_document
 from api.content.seed import Fact, Question, Rule
-from api.content.vocabulary import CareLevel, QuestionType
-from api.triage.evaluation import STATUS_ORDER, judge
+from api.content.vocabulary import ACTIVITY_STATUSES, CareLevel, QuestionType
+from api.triage.evaluation import judge
 from api.triage.facts import derive, variables
 from api.triage.rules import OPERATORS, RuleSet, compile_rule_set, well_formed
 
@@ -247,8 +247,8 @@ def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
         message = f"needs the levels {', '.join(wanted)}, each with a higher rank"
         yield SeedFault("triage/levels.json", "", message)
     statuses = sorted(entry.status for entry in catalogue.head.activity_status)
-    if statuses != sorted(STATUS_ORDER):
-        message = f"needs one text for each of {', '.join(STATUS_ORDER)}"
+    if statuses != sorted(ACTIVITY_STATUSES):
+        message = f"needs one text for each of {', '.join(ACTIVITY_STATUSES)}"
         yield SeedFault("triage/rule-set.json", "/activity_status", message)
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from api.content.rule_set import ENGINE
 from api.triage import engine_1, evaluation
-from api.triage.evaluation import Case, Json, Outcome
+from api.triage.evaluation import Case, Decided, Json
 from api.triage.rules import RuleSet
 
 
-def decide_as_then(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
+def decide_as_then(rule_set: RuleSet, case: Case) -> Decided:
     """Return the decision that the engine of a rule set makes, in that engine's form."""
     if rule_set.engine == ENGINE:
         return evaluation.decide(rule_set, case)
-    return engine_1.decide(rule_set, case)
+    return Decided(*engine_1.decide(rule_set, case))
 
 
 def level_as_then(rule_set: RuleSet, case: Case) -> str:

@@ -10,8 +10,9 @@ import datetime
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from api.content.vocabulary import ACTIVITY_STATUSES
 from api.core.canonical import content_hash
 from api.triage.facts import Answers, Facts, derive, is_open
 from api.triage.rules import CompiledRules, RuleSet, fired
@@ -20,7 +21,6 @@ SELF_CARE = "self_care"
 INCOMPLETE = "screening_incomplete"
 SEE_PROFESSIONAL = "see_professional"
 TODAY = "today"
-STATUS_ORDER = ("continue", "caution", "pause", "stop")
 DECISION_NAMESPACE = uuid.UUID("5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11")
 Json = dict[str, Any]
 
@@ -223,8 +223,15 @@ def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
     )
 
 
-def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
-    """Return the decision document, and the outcome it was made from."""
+class Decided(NamedTuple):
+    """A decision document, and the outcome it was made from."""
+
+    document: Json
+    outcome: Outcome
+
+
+def decide(rule_set: RuleSet, case: Case) -> Decided:
+    """Decide on one report."""
     language, document = case.language, rule_set.document
     outcome = judge_report(
         rule_set, case.answers, case.history_facts, answers_ignored=case.ignored.answers
@@ -234,7 +241,7 @@ def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
     level = level_of(rule_set, outcome)
     possible = max([level, *(rule["level"] for rule in outcome.undecided)], key=rank.__getitem__)
     actions = _actions(rule_set, outcome)
-    status = max((action["activities"] for action in actions), key=STATUS_ORDER.index)
+    status = max((action["activities"] for action in actions), key=ACTIVITY_STATUSES.index)
     texts = {entry["status"]: entry["text"] for entry in document["activity_status"]}
     decision_id = None
     if case.report_id is not None:
@@ -271,7 +278,7 @@ def decide(rule_set: RuleSet, case: Case) -> tuple[Json, Outcome]:
         "evaluated_at": evaluated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "language": language,
     }
-    return decision, outcome
+    return Decided(decision, outcome)
 
 
 def advise(

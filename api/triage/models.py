@@ -4,7 +4,7 @@ import datetime
 
 from sqlmodel import Field, SQLModel
 
-from api.core.db import UtcDateTime, table_of
+from api.core.db import UtcDateTime
 
 
 class WithdrawnRuleSet(SQLModel, table=True):
@@ -15,6 +15,3 @@ class WithdrawnRuleSet(SQLModel, table=True):
     hash: str = Field(primary_key=True, max_length=64)
     withdrawn_at: datetime.datetime = Field(sa_type=UtcDateTime)
     reason: str = Field(max_length=500)
-
-
-WITHDRAWN = table_of(WithdrawnRuleSet)

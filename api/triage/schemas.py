@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from api.content import vocabulary
 from api.content.schemas import (
     AnyReviewStatus,
     Hash,
@@ -46,7 +47,7 @@ EngineName = Annotated[
 ]
 RuleName = Annotated[str, Field(max_length=8, pattern=r"^[A-Z]{1,2}[0-9]{1,2}[a-z]?$")]
 ActivityStatus = Annotated[
-    Literal["continue", "caution", "pause", "stop"],
+    vocabulary.ActivityStatus,
     Field(description="Treat an unknown value as `stop`."),
 ]
 Timeframe = Annotated[

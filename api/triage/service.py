@@ -1,8 +1,8 @@
-"""Finds rule sets, any that was ever stored, and keeps them compiled."""
+"""Finds any rule set that was ever stored, and keeps compiled ones."""
 
 import json
 
-from sqlalchemy import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.release import Release
@@ -14,12 +14,12 @@ from api.core.db import insert_once
 from api.core.errors import NotReady, Unavailable
 from api.http.conditional import IDENTITY, Body, make_body
 from api.http.problems import RETRY_SOON
-from api.triage.models import WITHDRAWN
+from api.triage.models import WithdrawnRuleSet
 from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
 
 
 def path_of(rule_set_hash: str) -> str:
-    """Return where a rule set is kept among the bodies of a release."""
+    """Return the path of a rule set among the bodies of a release."""
     return f"triage/rule-sets/{rule_set_hash}"
 
 
@@ -27,8 +27,11 @@ Withdrawn = tuple[dict[str, str], ...]
 
 
 async def withdrawn_rule_sets(db: AsyncSession) -> Withdrawn:
-    """List the rule sets that must not be used again."""
-    rows = await db.execute(select(WITHDRAWN).order_by(WITHDRAWN.c.withdrawn_at, WITHDRAWN.c.hash))
+    """List the withdrawn rule sets."""
+    statement = select(WithdrawnRuleSet).order_by(
+        col(WithdrawnRuleSet.withdrawn_at), col(WithdrawnRuleSet.hash)
+    )
+    rows = await db.exec(statement)
     return tuple(
         {
             "hash": row.hash,
@@ -51,7 +54,7 @@ async def refuse_withdrawn(db: AsyncSession, rule_set_hash: str) -> None:
 
 
 async def signed_in_force(db: AsyncSession) -> bool:
-    """Tell whether the rule set that is served now is signed."""
+    """Return whether the rule set in force is signed."""
     active = await active_hash(db)
     if active is None:
         return False
@@ -60,9 +63,9 @@ async def signed_in_force(db: AsyncSession) -> bool:
 
 
 async def withdraw(db: AsyncSession, rule_set_hash: str, reason: str, clock: Clock) -> bool:
-    """Put a rule set on the list; tell whether it is new there."""
+    """Add a rule set to the withdrawn ones; return whether it was not among them."""
     values = {"hash": rule_set_hash, "withdrawn_at": clock.now(), "reason": reason}
-    return await insert_once(db, WITHDRAWN, values)
+    return await insert_once(db, WithdrawnRuleSet, values)
 
 
 class RuleSets:
@@ -106,8 +109,8 @@ class RuleSets:
 
     async def usable(self, db: AsyncSession, rule_set: RuleSet) -> RuleSet:
         """Return a rule set, or the one that took its place if it was withdrawn a moment ago."""
-        withdrawn = select(WITHDRAWN.c.hash).where(WITHDRAWN.c.hash == rule_set.hash)
-        if (await db.execute(withdrawn)).first() is None:
+        withdrawn = select(WithdrawnRuleSet.hash).where(WithdrawnRuleSet.hash == rule_set.hash)
+        if (await db.exec(withdrawn)).first() is None:
             return rule_set
         active = await active_hash(db)
         document = await find_active_body(db, active or "", "triage/rule-set")

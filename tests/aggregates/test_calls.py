@@ -13,12 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.aggregates.estimates import Status
-from api.clinicians.models import AUDIT
+from api.clinicians.models import AuditEntry
 from api.core.config import Settings
 from api.main import create_app
 from api.publications.accounting import Accountant
 from api.publications.budget import epsilon_of
-from api.publications.models import PUBLICATIONS
+from api.publications.models import Publication
 from tests.aggregates.forms import (
     NUMBERS,
     R4B,
@@ -166,12 +166,12 @@ def test_a_period_whose_cells_are_lost_is_not_released(
     clinician: Clinician, database_url: str, tmp_path: Path
 ) -> None:
     publish_a_week(database_url, tmp_path)
-    (week,) = rows(database_url, PUBLICATIONS)
+    (week,) = rows(database_url, Publication)
     lost = week | {"id": "week-2026-09-14", "released": False}
     lost |= {"starts_on": MONDAY + 7 * DAY, "ends_on": MONDAY + 13 * DAY}
 
     async def lose(db: AsyncSession) -> None:
-        await db.execute(insert(PUBLICATIONS).values(lost))
+        await db.execute(insert(Publication).values(lost))
 
     in_database(database_url, lose)
     table = ask(clinician, TABLE, starts_on="2026-09-14").json()
@@ -273,7 +273,7 @@ def test_every_query_leaves_its_entry_in_the_audit_log(
 ) -> None:
     ask(clinician, TABLE, accept="text/csv", starts_on="2026-09-07")
     ask(clinician, SERIES, **FIGURE)
-    entries = [(row["operation"], row["parameters"]) for row in rows(database_url, AUDIT)]
+    entries = [(row["operation"], row["parameters"]) for row in rows(database_url, AuditEntry)]
     assert entries == [
         ("getAggregateTable", {"table": "routine", "starts_on": "2026-09-07"}),
         ("getAggregateSeries", FIGURE),

@@ -115,7 +115,7 @@ def test_a_statement_that_counts_a_person_in_several_routines_is_caught(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def in_every_routine(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
-        rows = cube._counted_sessions(period, plan, routines).cte("by_routine")
+        rows = cube._counted_sessions(period, plan, routines)
         best = (rows.c.sessions * 1000 + 999 - rows.c.routine).label("best")
         return select(
             rows.c.participant_id, rows.c.sessions, rows.c.scored, rows.c.change, best

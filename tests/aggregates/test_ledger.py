@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.aggregates.ledger import Entered
 from api.aggregates.ledger import entries as ledger_entries
 from api.publications import cube
-from api.publications.models import PUBLICATIONS
+from api.publications.models import Publication
 from api.publications.periods import Period
 from api.publications.policy import Plans
 from tests.aggregates.published import DAY, real_keys
@@ -142,7 +142,7 @@ def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: 
         return moved
 
     async def work(db: AsyncSession) -> list[set[str]]:
-        await db.execute(insert(PUBLICATIONS), [publication(period) for period in kinds])
+        await db.execute(insert(Publication), [publication(period) for period in kinds])
         return [await agrees(db, person) for person in (*extremes(), *some(chance))]
 
     found = in_database(database_url, work)
@@ -215,7 +215,7 @@ def test_years_of_weeks_are_asked_for_in_pages(database_url: str) -> None:
         somebody.session(week.starts_on)
 
     async def work(db: AsyncSession) -> list[str]:
-        await db.execute(insert(PUBLICATIONS), [publication(week) for week in weeks])
+        await db.execute(insert(Publication), [publication(week) for week in weeks])
         await somebody.store(db)
         found = await ledger_entries(db, Plans(STANDARD, {}), somebody.id)
         return [entry.publication.id for entry in found]

@@ -10,10 +10,10 @@ from pathlib import Path
 from api.aggregates.estimates import PainBounds, Quantity
 from api.aggregates.reading import cells_of, table_estimates
 from api.core.config import SEED_FOLDER
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.publications.log import PublicationLog, hash_of
 from api.publications.measures import TableName
-from api.publications.models import PUBLICATIONS
+from api.publications.models import Publication
 from api.publications.reading import published
 from api.publications.restoring import installation_id
 from tests.aggregates.test_publishing import NoNoise, practising, publish, settle
@@ -51,7 +51,7 @@ def test_it_says_what_it_closed_and_the_second_time_that_nothing_is_due(
     installed_long_ago(database_url, tmp_path)
     code, said, error = run(database_url, tmp_path)
     assert code == 0, error
-    closed = [f"{row['kind']} {row['starts_on']}" for row in rows(database_url, PUBLICATIONS)]
+    closed = [f"{row['kind']} {row['starts_on']}" for row in rows(database_url, Publication)]
     assert "week 2026-09-07" in closed
     assert sorted(line.split(" to ")[0] for line in said.splitlines()) == sorted(
         f"Closed {name}" for name in closed
@@ -92,13 +92,13 @@ def test_a_plan_with_a_wrong_scale_is_refused_and_nothing_is_published(
     assert (code, said) == (1, "")
     assert "rho of people is" in error
     assert error.count("\n") == 1
-    assert not rows(database_url, PUBLICATIONS)
+    assert not rows(database_url, Publication)
 
 
 def test_the_pilot_profile_is_chosen_by_a_setting(database_url: str, tmp_path: Path) -> None:
     installed_long_ago(database_url, tmp_path)
     assert run(database_url, tmp_path, aggregates_profile="pilot")[0] == 0
-    assert {row["profile"] for row in rows(database_url, PUBLICATIONS)} == {"pilot"}
+    assert {row["profile"] for row in rows(database_url, Publication)} == {"pilot"}
     code, _, error = run(database_url, tmp_path, aggregates_profile="mine")
     assert code == 1
     assert "FOOTING_AGGREGATES_PROFILE" in error
@@ -113,7 +113,7 @@ def test_a_server_that_starts_on_a_restored_backup_erases_again(
     asyncio.run(PublicationLog(log).erased(gone.id, MONDAY))
     with running_server(database_url, tmp_path, publication_log=str(log)) as server:
         assert "Erased again after a restore: 1 participants" in server.log
-    assert not rows(database_url, PARTICIPANTS)
+    assert not rows(database_url, Participant)
 
 
 def test_an_erasure_over_http_is_in_the_log_before_it_is_answered(
@@ -167,9 +167,9 @@ def test_without_its_log_an_old_installation_publishes_only_when_told_so_by_name
     other = uuid.uuid4()
     code, said = footing_publish("--adopt-log", str(other))
     assert (code, said) == (1, f"This database is installation {installation}, not {other}.\n")
-    assert not rows(database_url, PUBLICATIONS)
+    assert not rows(database_url, Publication)
     assert footing_publish("--adopt-log", str(installation))[0] == 0
-    assert len(rows(database_url, PUBLICATIONS)) > 5
+    assert len(rows(database_url, Publication)) > 5
     assert footing_publish()[0] == 0
 
 

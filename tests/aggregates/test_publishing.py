@@ -15,17 +15,18 @@ import asyncpg
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import NotReady
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.privacy.restoring import erase_again
 from api.publications.keys import Keys
 from api.publications.log import PublicationLog, hash_of
 from api.publications.measures import STATISTICS
-from api.publications.models import CELLS, PUBLICATIONS
+from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.policy import Plan
 from api.publications.publishing import Publisher
@@ -97,7 +98,7 @@ def practising(**changes: Any) -> Person:
 
 
 def everything(url: str) -> list[str]:
-    return sorted(str(row) for table in (PUBLICATIONS, CELLS) for row in rows(url, table))
+    return sorted(str(row) for table in (Publication, PublicationCell) for row in rows(url, table))
 
 
 def cells_planned(plan: Plan, keys: Keys, kind: str) -> int:
@@ -133,14 +134,14 @@ def test_a_period_closes_two_weeks_after_its_end_and_not_a_day_before(
 
 def test_a_publication_holds_every_cell_and_says_what_it_costs(url: str, tmp_path: Path) -> None:
     publish(url, tmp_path)
-    published = {row["id"]: row for row in rows(url, PUBLICATIONS)}
+    published = {row["id"]: row for row in rows(url, Publication)}
     week = published["week-2026-09-07"]
     plan = STANDARD.period("week")
     assert (week["rho"], week["epsilon"], week["delta"]) == (plan.rho, plan.epsilon, 1e-6)
     assert week["plan_hash"] == STANDARD.hash
     assert week["ends_on"] == datetime.date(2026, 9, 13)
     for name, row in published.items():
-        mine = [cell for cell in rows(url, CELLS) if cell["publication_id"] == name]
+        mine = [cell for cell in rows(url, PublicationCell) if cell["publication_id"] == name]
         assert len(mine) == cells_planned(STANDARD, KEYS, row["kind"])
 
 
@@ -150,7 +151,7 @@ def test_what_is_stored_is_what_was_measured_with_noise_of_the_plan(
     publish(url, tmp_path, noise=NoNoise())
     cells = {
         (cell["publication_id"], cell["table_name"], cell["key"], cell["statistic"]): cell
-        for cell in rows(url, CELLS)
+        for cell in rows(url, PublicationCell)
     }
     people = cells["week-2026-09-07", "routine", "daily", "practised"]
     assert (people["noisy"], people["scale"]) == (2 * 7, 144)
@@ -161,7 +162,7 @@ def test_what_is_stored_is_what_was_measured_with_noise_of_the_plan(
 def test_no_exact_number_is_ever_stored(url: str, tmp_path: Path) -> None:
     publish(url, tmp_path)
     # 200 cells of people who are not there: with noise, hardly any is zero.
-    noisy = [cell["noisy"] for cell in rows(url, CELLS)]
+    noisy = [cell["noisy"] for cell in rows(url, PublicationCell)]
     assert len(noisy) > 60
     assert sum(value == 0 for value in noisy) < 5
 
@@ -200,7 +201,7 @@ def test_who_is_erased_before_the_close_is_in_nothing(database_url: str, tmp_pat
     settle(database_url, gone)
     in_database(database_url, lambda db: erase_again(db, gone.id))
     publish(database_url, tmp_path, noise=NoNoise())
-    assert {cell["noisy"] for cell in rows(database_url, CELLS)} == {0}
+    assert {cell["noisy"] for cell in rows(database_url, PublicationCell)} == {0}
 
 
 def test_of_publishers_at_the_same_moment_one_closes_each_period(url: str, tmp_path: Path) -> None:
@@ -225,9 +226,9 @@ def test_of_publishers_at_the_same_moment_one_closes_each_period(url: str, tmp_p
 
     closed = [name for names in asyncio.run(together()) for name in names]
     assert len(closed) == len(set(closed)) == 5
-    assert len(rows(url, PUBLICATIONS)) == 5
+    assert len(rows(url, Publication)) == 5
     expected = 4 * cells_planned(STANDARD, KEYS, "week") + cells_planned(STANDARD, KEYS, "cycle")
-    assert len(rows(url, CELLS)) == expected
+    assert len(rows(url, PublicationCell)) == expected
     log = (tmp_path / "publications.log").read_text("utf-8").splitlines()
     assert len(log) == 5
 
@@ -245,19 +246,19 @@ def test_a_publisher_that_is_killed_leaves_whole_periods_and_the_next_one_goes_o
     PublicationLog(Path(log)).begin(installation, long_ago)
     env = environment(database_url, publication_log=log)
     process = Forked(["publish"], env, tmp_path, tmp_path / "output")
-    third = select(PUBLICATIONS.c.id).offset(2)
+    third = select(col(Publication.id)).offset(2)
     wait_until(lambda: in_database(database_url, lambda db: db.scalar(third), reading=True))
     process.kill()
     assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
-    killed = {row["id"]: row["kind"] for row in rows(database_url, PUBLICATIONS)}
+    killed = {row["id"]: row["kind"] for row in rows(database_url, Publication)}
     before = set(everything(database_url))
-    cells = Counter(cell["publication_id"] for cell in rows(database_url, CELLS))
+    cells = Counter(cell["publication_id"] for cell in rows(database_url, PublicationCell))
     sizes = {(kind, cells[name]) for name, kind in killed.items()}
     assert 0 not in {size for _, size in sizes}
     assert len(sizes) == len(set(killed.values()))
     done = footing("publish", database_url=database_url, folder=tmp_path, publication_log=log)
     assert done.returncode == 0, done.stderr
-    after = rows(database_url, PUBLICATIONS)
+    after = rows(database_url, Publication)
     assert len(after) > 60 > len(killed)
     assert all(row["released"] for row in after)
     assert before <= set(everything(database_url))
@@ -403,9 +404,9 @@ def test_a_period_that_a_backup_has_forgotten_is_not_drawn_again(url: str, tmp_p
     shutil.copy(tmp_path / "backup", file)
     assert restored(url, log) == (("week-2026-09-14",), 0)
     assert publish(url, tmp_path, MONDAY + 4 * WEEK) == []
-    released = {row["id"]: row["released"] for row in rows(url, PUBLICATIONS)}
+    released = {row["id"]: row["released"] for row in rows(url, Publication)}
     assert released == {"week-2026-09-07": True, "week-2026-09-14": False}
-    assert {cell["publication_id"] for cell in rows(url, CELLS)} == {"week-2026-09-07"}
+    assert {cell["publication_id"] for cell in rows(url, PublicationCell)} == {"week-2026-09-07"}
     assert restored(url, log) == ((), 0)
 
 
@@ -417,7 +418,7 @@ def test_who_was_erased_after_a_backup_is_erased_again(database_url: str, tmp_pa
     assert str(gone.id) not in log.read_text("utf-8")
     assert hash_of(gone.id) in log.read_text("utf-8")
     assert restored(database_url, log) == ((), 1)
-    assert [row["participant_id"] for row in rows(database_url, PARTICIPANTS)] == [stays.id]
+    assert [row["participant_id"] for row in rows(database_url, Participant)] == [stays.id]
 
 
 def test_a_log_that_is_behind_the_database_is_brought_in_line(url: str, tmp_path: Path) -> None:
@@ -468,7 +469,7 @@ def test_a_log_of_another_installation_says_nothing_about_this_one(
     other = re.sub(r'"installation": "[^"]+"', f'"installation": "{Person().id}"', text_of_log)
     log.write_text(other.replace("2026-09-07", "2026-08-31"), "utf-8")
     assert restored(url, log) == ((), 0)
-    assert len(rows(url, PUBLICATIONS)) == 1
+    assert len(rows(url, Publication)) == 1
 
 
 def test_a_damaged_log_stops_everything_and_names_the_line(url: str, tmp_path: Path) -> None:
@@ -485,7 +486,7 @@ def test_a_closed_period_is_recorded_with_the_instant_at_which_it_was_due(
 ) -> None:
     """When computing ended would tell how much there was to compute."""
     publish(url, tmp_path, CYCLE_CLOSES)
-    closed = {row["id"]: row["closed_at"] for row in rows(url, PUBLICATIONS)}
+    closed = {row["id"]: row["closed_at"] for row in rows(url, Publication)}
     assert closed["week-2026-09-07"] == at(MONDAY + 3 * WEEK, 0)
     assert closed["cycle-2026-09-07"] == at(CYCLE_CLOSES, 0)
 

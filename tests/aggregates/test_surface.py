@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from api.clinicians.deps import AuditedRoute, ClinicianCaller
 from api.http.deps import ReadDb
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from tests.aggregates.surface import differences, surface
 from tests.aggregates.worlds import twins
 from tests.support import databases
@@ -22,7 +23,7 @@ leaking = APIRouter(route_class=AuditedRoute)
 async def count_participants(_: ClinicianCaller, db: ReadDb) -> dict[str, int]:
     """Tell what must not be told."""
     return {
-        "participants": (await db.execute(select(func.count(PARTICIPANTS.c.region)))).scalar_one()
+        "participants": (await db.execute(select(func.count(col(Participant.region))))).scalar_one()
     }
 
 

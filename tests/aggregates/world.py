@@ -11,10 +11,10 @@ from sqlalchemy import insert, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.config import SEED_FOLDER
-from api.journal.models import DECISIONS, REPORTS, SESSIONS
-from api.participants.models import CONSENTS, PARTICIPANTS
+from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
+from api.participants.models import ConsentRecord, Participant
 from api.publications.keys import Keys
-from api.publications.models import INSTALLATIONS
+from api.publications.models import Installation
 from api.publications.periods import Period
 from api.publications.policy import Plan, read_plan
 
@@ -113,7 +113,7 @@ class Person:
 
     async def store(self, db: AsyncSession) -> None:
         await db.execute(
-            insert(PARTICIPANTS).values(
+            insert(Participant).values(
                 participant_id=self.id,
                 enrolled_at=at(MONDAY),
                 time_zone="Europe/Madrid",
@@ -127,10 +127,10 @@ class Person:
             )
         )
         for table, rows in (
-            (CONSENTS, list(self._consents())),
-            (SESSIONS, [self._session(row) for row in self.sessions]),
-            (REPORTS, [self._report(row) for row in self.reports]),
-            (DECISIONS, [self._decision(row) for row in self.reports]),
+            (ConsentRecord, list(self._consents())),
+            (ExerciseSession, [self._session(row) for row in self.sessions]),
+            (SymptomReport, [self._report(row) for row in self.reports]),
+            (StoredDecision, [self._decision(row) for row in self.reports]),
         ):
             if rows:
                 await db.execute(insert(table), rows)
@@ -252,4 +252,4 @@ def extremes() -> Iterator[Person]:
 
 async def install(db: AsyncSession, day: datetime.date = MONDAY) -> None:
     """Make the database one that was installed on a day."""
-    await db.execute(update(INSTALLATIONS).values(installed_on=day))
+    await db.execute(update(Installation).values(installed_on=day))

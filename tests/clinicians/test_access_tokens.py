@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 from starlette.testclient import TestClient
 
 from api.clinicians.audit import subject_hash
-from api.clinicians.models import AUDIT
+from api.clinicians.models import AuditEntry
 from api.clinicians.oidc import is_downgrade
 from tests.clinicians.conftest import Footing
 from tests.conftest import AppMaker
@@ -63,7 +63,7 @@ def test_an_access_token_opens_the_call_and_leaves_a_hash_in_the_log(
         "expires_at": "2026-11-22T12:05:00Z",
         "issuer": issuer.url,
     }
-    (entry,) = rows(database_url, AUDIT)
+    (entry,) = rows(database_url, AuditEntry)
     assert entry["kind"] == "access_token"
     assert entry["who"] == subject_hash(issuer.url, SUBJECT)
     assert entry["name"] is None

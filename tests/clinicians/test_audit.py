@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from api.clinicians.deps import AuditedRoute, ClinicianCaller
 from api.clinicians.keys import read_key
-from api.clinicians.models import AUDIT
+from api.clinicians.models import AuditEntry
 from api.core.config import Settings
 from api.core.errors import NotFound
 from api.http.deps import ReadDb
@@ -91,7 +91,7 @@ def test_a_query_is_written_down_whole(clinician: Clinician, database_url: str) 
     assert answer.status_code == 200
     key = read_key(clinician.token)
     assert key is not None
-    (entry,) = rows(database_url, AUDIT)
+    (entry,) = rows(database_url, AuditEntry)
     assert entry.pop("asked_at").isoformat() == "2026-11-22T12:00:00+00:00"
     assert entry == {
         "number": 1,
@@ -122,7 +122,7 @@ def test_whatever_the_answer_is_the_query_is_written_down_with_its_status(
     clinician: Clinician, database_url: str, path: str, status: int, parameters: dict[str, Any]
 ) -> None:
     assert clinician.get(f"/v1/test/{path}").status_code == status
-    (entry,) = rows(database_url, AUDIT)
+    (entry,) = rows(database_url, AuditEntry)
     assert (entry["status"], entry["parameters"]) == (status, parameters)
 
 
@@ -131,14 +131,14 @@ def test_what_a_call_does_not_have_as_a_parameter_is_refused_and_not_written_dow
 ) -> None:
     asked = {"access_token": clinician.token, "participant": "Quokka"}
     assert clinician.get("/v1/test/tables/routine", **asked).status_code == 422
-    (entry,) = rows(database_url, AUDIT)
+    (entry,) = rows(database_url, AuditEntry)
     assert (entry["status"], entry["parameters"]) == (422, {"table": None})
 
 
 def test_a_query_for_the_headers_alone_is_a_query(clinician: Clinician, database_url: str) -> None:
     headers = {"Authorization": f"Bearer {clinician.token}"}
     assert clinician.client.head("/v1/clinician", headers=headers).status_code == 200
-    (entry,) = rows(database_url, AUDIT)
+    (entry,) = rows(database_url, AuditEntry)
     assert entry["operation"] == "getClinician"
 
 
@@ -147,10 +147,10 @@ def test_a_key_without_the_scope_is_written_down_and_a_stranger_is_not(
 ) -> None:
     Clinician(clinician.client, "fc_nonsense").get()
     clinician.client.get("/v1/clinician")
-    assert rows(database_url, AUDIT) == []
+    assert rows(database_url, AuditEntry) == []
     execute(database_url, "UPDATE clinician_key SET scopes = '[]'")
     assert clinician.get().status_code == 403
-    (entry,) = rows(database_url, AUDIT)
+    (entry,) = rows(database_url, AuditEntry)
     assert entry["status"] == 403
 
 
@@ -182,7 +182,7 @@ def test_a_query_does_not_hold_one_connection_while_it_waits_for_another(
     clinician: Clinician, database_url: str
 ) -> None:
     assert clinician.get("/v1/test/tables/routine").status_code == 200
-    assert len(rows(database_url, AUDIT)) == 1
+    assert len(rows(database_url, AuditEntry)) == 1
 
 
 def test_a_call_that_forgot_the_log_does_not_answer(clinician: Clinician) -> None:
@@ -209,12 +209,12 @@ def test_an_entry_can_neither_be_changed_nor_deleted(
     clinician: Clinician, database_url: str, statement: str
 ) -> None:
     clinician.get()
-    before = rows(database_url, AUDIT)
+    before = rows(database_url, AuditEntry)
     with pytest.raises(DBAPIError) as refused:
         execute(database_url, statement)
     own = "REPLACE" if database_url.startswith("postgresql") else "TRUNCATE"
     assert "never" in str(refused.value.orig) or own in statement, "the other's syntax"
-    assert rows(database_url, AUDIT) == before
+    assert rows(database_url, AuditEntry) == before
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_server_that_may_only_insert_into_the_log_answers(
     key = give_key(database_url, clock)
     client = make_client(database_url=server_role)
     assert Clinician(client, key).get().status_code == 200
-    assert len(rows(database_url, AUDIT)) == 1
+    assert len(rows(database_url, AuditEntry)) == 1
     with pytest.raises(DBAPIError, match="permission denied"):
         execute(server_role, "SELECT * FROM audit_entry")
 
@@ -257,7 +257,9 @@ def fill(database_url: str, clock: FakeClock, count: int) -> None:
         entry = {"kind": "key", "who": uuid.uuid4().hex, "name": "Früher", "operation": "readTable"}
         rest = {"parameters": {"table": "routine"}, "status": 200, "request_id": "0" * 32}
         at = clock.now()
-        await db.execute(insert(AUDIT), [{**entry, **rest, "asked_at": at} for _ in range(count)])
+        await db.execute(
+            insert(AuditEntry), [{**entry, **rest, "asked_at": at} for _ in range(count)]
+        )
 
     in_database(database_url, write)
 

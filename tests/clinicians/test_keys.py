@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.clinicians.keys import Key, make_key, read_key
-from api.clinicians.models import KEYS
+from api.clinicians.models import ClinicianKey
 from api.core.clock import SystemClock
 from api.core.tokens import token_kind
 from tests.clinicians.conftest import Footing
@@ -94,11 +94,11 @@ def test_revoking_by_name_ends_every_key_of_that_name_and_keeps_when_the_first_e
 ) -> None:
     give_key(database_url, clock)
     footing("clinician", "revoke", "Ward 3")
-    (first,) = rows(database_url, KEYS)
+    (first,) = rows(database_url, ClinicianKey)
     give_key(database_url, clock)
     again = footing("clinician", "revoke", "Ward 3")
     assert again.stdout == "Revoked 1; 1 had been revoked before.\n"
-    stored = rows(database_url, KEYS)
+    stored = rows(database_url, ClinicianKey)
     assert all(row["revoked_at"] for row in stored)
     assert first in stored
 
@@ -120,7 +120,7 @@ def test_a_key_without_an_end_or_a_proper_name_is_not_given_out(
     refused = footing("clinician", "add", name, "--days", days)
     assert refused.returncode != 0
     assert "fc_" not in refused.stdout
-    assert rows(database_url, KEYS) == []
+    assert rows(database_url, ClinicianKey) == []
 
 
 def test_the_list_shows_every_key_and_whether_it_opens_anything(

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.journal.models import CLEARANCES, HOLDS, REPORTS, SESSIONS
-from api.participants.models import CHANGES, CONSENTS, PARTICIPANTS
-from api.publications.models import CELLS, INSTALLATIONS, PUBLICATIONS
+from api.journal.models import ActivityHold, Clearance, ExerciseSession, SymptomReport
+from api.participants.models import ConsentRecord, Participant, RecordedChange
+from api.publications.models import Installation, Publication, PublicationCell
 from tests.core.stored import rows
 from tests.support import databases
 from tests.support.phone import Phone
@@ -111,11 +111,11 @@ def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
 
 def test_every_record_stands_where_the_phones_would_look_for_it(filled: Filled) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    people = {row["participant_id"]: row for row in rows(filled.url, PARTICIPANTS)}
+    people = {row["participant_id"]: row for row in rows(filled.url, Participant)}
     assert len(people) == 40
-    changes = rows(filled.url, CHANGES)
+    changes = rows(filled.url, RecordedChange)
     sessions, reports, clearances = (
-        rows(filled.url, table) for table in (SESSIONS, REPORTS, CLEARANCES)
+        rows(filled.url, table) for table in (ExerciseSession, SymptomReport, Clearance)
     )
     for kind, records in (
         ("session", sessions),
@@ -132,28 +132,28 @@ def test_every_record_stands_where_the_phones_would_look_for_it(filled: Filled) 
     for participant_id, person in people.items():
         numbers = [row["number"] for row in changes if row["participant_id"] == participant_id]
         assert sorted(numbers) == list(range(1, person["last_change"] + 1))
-    assert rows(filled.url, HOLDS)
-    assert {row["research"] for row in rows(filled.url, CONSENTS)} == {True, False}
+    assert rows(filled.url, ActivityHold)
+    assert {row["research"] for row in rows(filled.url, ConsentRecord)} == {True, False}
 
 
 def test_the_service_seems_to_have_run_for_as_long_as_was_asked(filled: Filled) -> None:
-    (installation,) = rows(filled.url, INSTALLATIONS)
+    (installation,) = rows(filled.url, Installation)
     mondays = {day - datetime.timedelta(days=day.weekday(), weeks=10) for day in filled.days}
     assert installation["installed_on"] in mondays
-    weeks = [row for row in rows(filled.url, PUBLICATIONS) if row["kind"] == "week"]
+    weeks = [row for row in rows(filled.url, Publication) if row["kind"] == "week"]
     # A week is closed two weeks after its end.
     assert len(weeks) == 8
-    assert rows(filled.url, CELLS)
+    assert rows(filled.url, PublicationCell)
 
 
 @pytest.mark.parametrize("filled", ["sqlite"], indirect=True)
 def test_a_second_time_it_refuses_and_changes_nothing(filled: Filled, tmp_path: Path) -> None:
-    before = rows(filled.url, PARTICIPANTS), rows(filled.url, PUBLICATIONS)
+    before = rows(filled.url, Participant), rows(filled.url, Publication)
     code, said, error = demo(filled.url, tmp_path, *SMALL)
     assert (code, said) == (1, "")
     assert error.startswith("This database already holds participants")
     assert error.count("\n") == 1
-    assert (rows(filled.url, PARTICIPANTS), rows(filled.url, PUBLICATIONS)) == before
+    assert (rows(filled.url, Participant), rows(filled.url, Publication)) == before
 
 
 @pytest.mark.usefixtures("phone")
@@ -161,8 +161,8 @@ def test_beside_a_real_person_it_refuses(database_url: str, tmp_path: Path) -> N
     code, _, error = demo(database_url, tmp_path, *SMALL)
     assert code == 1
     assert "already holds participants" in error
-    assert len(rows(database_url, PARTICIPANTS)) == 1
-    (installation,) = rows(database_url, INSTALLATIONS)
+    assert len(rows(database_url, Participant)) == 1
+    (installation,) = rows(database_url, Installation)
     assert installation["installed_on"] >= datetime.date(2026, 11, 1)
 
 
@@ -179,4 +179,4 @@ def test_an_option_out_of_bounds_is_named(database_url: str, tmp_path: Path, opt
     code, _, error = demo(database_url, tmp_path, option)
     assert code == 2
     assert option.partition("=")[0] in error
-    assert not rows(database_url, PARTICIPANTS)
+    assert not rows(database_url, Participant)

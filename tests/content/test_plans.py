@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 
 from api.content import schemas
 from api.content.catalogue import Catalogue
-from api.content.plans import Hold, Wishes, compose
+from api.content.plans import Wishes, compose
 from api.content.rendering import Renderer
-from api.content.vocabulary import CareLevel, Equipment, Position
+from api.content.vocabulary import ActivityStatus, CareLevel, Equipment, Position
 from api.core.config import SEED_FOLDER
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ conditions = st.one_of(
 equipment = st.one_of(st.just(EVERYTHING), st.frozensets(st.sampled_from(Equipment)))
 positions = st.frozensets(st.sampled_from(Position), min_size=1)
 minutes = st.one_of(st.integers(1, 30), st.integers(1, 240))
-holds: st.SearchStrategy[Hold] = st.sampled_from(
+holds: st.SearchStrategy[ActivityStatus] = st.sampled_from(
     ["continue", "continue", "caution", "pause", "stop"]
 )
 wishes = st.builds(
@@ -250,7 +250,7 @@ def test_with_ample_time_the_most_of_each_dosage_is_planned(catalogue: Catalogue
 
 
 @pytest.mark.parametrize("hold", ["pause", "stop"])
-def test_a_hold_leaves_nothing_to_do(catalogue: Catalogue, hold: Hold) -> None:
+def test_a_hold_leaves_nothing_to_do(catalogue: Catalogue, hold: ActivityStatus) -> None:
     plan = plan_for(catalogue, Wishes(240, EVERYTHING, ANYHOW, (), hold))
     assert not plan.fits
     assert {entry.reason for entry in plan.left_out} == {"hold"}

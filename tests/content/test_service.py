@@ -7,18 +7,19 @@ from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import func, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content import service
 from api.content.catalogue import Catalogue
-from api.content.models import ACTIVE, BODIES, KNOWN_ACTIVITIES, RELEASES
+from api.content.models import ActiveRelease, ContentBody, ContentRelease, KnownActivity
 from api.content.release import document_of
 from api.core.config import Settings
 from api.core.db import Database
 from tests.support.clock import FakeClock
 
 Result = TypeVar("Result")
-TABLES = (RELEASES, BODIES, ACTIVE, KNOWN_ACTIVITIES)
+TABLES = (ContentRelease, ContentBody, ActiveRelease, KnownActivity)
 
 
 def in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
@@ -84,8 +85,8 @@ def test_a_release_remembers_the_one_before_it_and_when_it_came(
     release, _ = seeded(database_url, small, clock)
 
     async def stored(db: AsyncSession) -> tuple[Any, ...]:
-        columns = (RELEASES.c.previous_hash, RELEASES.c.stored_at)
-        statement = select(*columns).where(RELEASES.c.hash == release.hash)
+        columns = (col(ContentRelease.previous_hash), col(ContentRelease.stored_at))
+        statement = select(*columns).where(col(ContentRelease.hash) == release.hash)
         return tuple((await db.execute(statement)).one())
 
     assert before is not None

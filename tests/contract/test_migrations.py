@@ -17,9 +17,9 @@ from api import migrations
 from api.core.config import Settings
 from api.core.db import Database, metadata
 from api.core.turns import Patience
-from api.journal.models import SESSIONS
+from api.journal.models import ExerciseSession
 from api.migrations import config, migrate, require_head
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from tests.core.stored import everything, execute, in_database, rows
 from tests.support.server import footing
 
@@ -138,13 +138,13 @@ def test_corrections_that_were_stored_before_find_the_first_of_what_they_correct
     }
 
     async def as_it_was(db: AsyncSession) -> None:
-        await db.execute(insert(PARTICIPANTS).values(person))
+        await db.execute(insert(Participant).values(person))
         for name, corrected in replaces.items():
-            await db.execute(insert(SESSIONS).values(**session, id=name, replaces=corrected))
+            await db.execute(insert(ExerciseSession).values(**session, id=name, replaces=corrected))
 
     in_database(empty_database_url, as_it_was)
     run(empty_database_url, up)
-    found = {row["id"]: row["original"] for row in rows(empty_database_url, SESSIONS)}
+    found = {row["id"]: row["original"] for row in rows(empty_database_url, ExerciseSession)}
     expected = {first: None, second: first, third: first, fourth: first, lone: unknown}
     assert {name: found[name] for name in expected} == expected
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, select, text
+from sqlalchemy import select, text
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.config import Settings
@@ -30,9 +31,9 @@ def in_database(
     return asyncio.run(run())
 
 
-def rows(url: str, table: Table) -> list[dict[str, Any]]:
+def rows(url: str, model: type[SQLModel]) -> list[dict[str, Any]]:
     async def read(db: AsyncSession) -> list[dict[str, Any]]:
-        return [dict(row._mapping) for row in await db.execute(select(table))]
+        return [dict(row._mapping) for row in await db.execute(select(table_of(model)))]
 
     return in_database(url, read)
 
@@ -40,9 +41,7 @@ def rows(url: str, table: Table) -> list[dict[str, Any]]:
 def everything(url: str) -> str:
     """Write every personal and every other row as one text to search in."""
     return "\n".join(
-        f"{model.__tablename__}: {row}"
-        for model in ALL_TABLES
-        for row in rows(url, table_of(model))
+        f"{model.__tablename__}: {row}" for model in ALL_TABLES for row in rows(url, model)
     )
 
 

@@ -16,12 +16,13 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.core.config import Settings
 from api.core.db import Database, insert_once, is_outage, table_of
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.tables import ALL_TABLES, PERSONAL_TABLES
 from tests.core.stored import execute, in_database, rows
 from tests.support.phone import Phone
@@ -74,8 +75,8 @@ def test_an_instant_comes_back_as_the_same_instant_in_utc(database_url: str) -> 
     given = NOON.astimezone(MADRID)
     assert given.utcoffset() != NOON.utcoffset()
     row = participant(enrolled_at=given)
-    in_database(database_url, lambda db: db.execute(insert(PARTICIPANTS).values(row)))
-    (stored,) = rows(database_url, PARTICIPANTS)
+    in_database(database_url, lambda db: db.execute(insert(Participant).values(row)))
+    (stored,) = rows(database_url, Participant)
     assert stored["enrolled_at"] == NOON
     assert stored["enrolled_at"].tzinfo is datetime.UTC
 
@@ -86,9 +87,9 @@ def test_an_instant_is_found_by_the_same_instant_written_with_another_offset(
     row = participant()
 
     async def find(db: AsyncSession) -> Any:
-        await db.execute(insert(PARTICIPANTS).values(row))
-        same = select(PARTICIPANTS.c.participant_id).where(
-            PARTICIPANTS.c.enrolled_at == NOON.astimezone(MADRID)
+        await db.execute(insert(Participant).values(row))
+        same = select(col(Participant.participant_id)).where(
+            col(Participant.enrolled_at) == NOON.astimezone(MADRID)
         )
         return (await db.execute(same)).scalar_one_or_none()
 
@@ -98,30 +99,30 @@ def test_an_instant_is_found_by_the_same_instant_written_with_another_offset(
 def test_a_time_without_an_offset_is_refused_and_not_stored(database_url: str) -> None:
     row = participant(enrolled_at=NOON.replace(tzinfo=None))
     with pytest.raises(StatementError, match="naive"):
-        in_database(database_url, lambda db: db.execute(insert(PARTICIPANTS).values(row)))
-    assert rows(database_url, PARTICIPANTS) == []
+        in_database(database_url, lambda db: db.execute(insert(Participant).values(row)))
+    assert rows(database_url, Participant) == []
 
 
 def test_a_row_is_inserted_once_and_the_first_one_stays(database_url: str) -> None:
     row = participant()
 
     async def insert_twice(db: AsyncSession) -> tuple[bool, bool]:
-        first = await insert_once(db, PARTICIPANTS, row)
-        return first, await insert_once(db, PARTICIPANTS, {**row, "language": "es"})
+        first = await insert_once(db, Participant, row)
+        return first, await insert_once(db, Participant, {**row, "language": "es"})
 
     assert in_database(database_url, insert_twice) == (True, False)
-    (stored,) = rows(database_url, PARTICIPANTS)
+    (stored,) = rows(database_url, Participant)
     assert stored["language"] == "en"
 
 
 def test_an_exception_in_a_transaction_leaves_nothing_behind(database_url: str) -> None:
     async def insert_and_fail(db: AsyncSession) -> None:
-        await db.execute(insert(PARTICIPANTS).values(participant()))
+        await db.execute(insert(Participant).values(participant()))
         raise LookupError
 
     with pytest.raises(LookupError):
         in_database(database_url, insert_and_fail)
-    assert rows(database_url, PARTICIPANTS) == []
+    assert rows(database_url, Participant) == []
 
 
 def test_a_record_of_nobody_is_refused_by_the_database_itself(database_url: str) -> None:

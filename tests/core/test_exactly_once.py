@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.journal.models import DECISIONS, REPORTS, SESSIONS
+from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from tests.core.stored import rows
 from tests.support import databases
 from tests.support.phone import Phone
@@ -61,13 +61,13 @@ def test_fifty_uploads_of_one_record_at_the_same_moment_store_it_once(
         assert statuses == {201: 1, 200: THREADS - 1}
         assert len({response.text for response in responses}) == 1
     assert [item["id"] for item in phone.get("/v1/sessions").json()["items"]] == [session["id"]]
-    for table in (SESSIONS, REPORTS, DECISIONS):
+    for table in (ExerciseSession, SymptomReport, StoredDecision):
         mine = [
             row
             for row in rows(database_url, table)
             if str(row["participant_id"]) == phone.participant_id
         ]
-        assert len(mine) == 1, table.name
+        assert len(mine) == 1, table.__tablename__
 
 
 def test_of_fifty_contents_under_one_id_one_is_stored_and_the_others_conflict(

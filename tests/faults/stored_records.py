@@ -4,14 +4,20 @@ import uuid
 from collections.abc import Iterable
 
 from sqlalchemy import select
+from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.journal.models import CLEARANCES, DECISIONS, REPORTS, SESSIONS
-from api.participants.models import CHANGES, PARTICIPANTS
+from api.core.db import table_of
+from api.journal.models import Clearance, ExerciseSession, StoredDecision, SymptomReport
+from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
 from tests.support.offline import Entry, OfflinePhone, key_of
 
-TABLES = {"session": SESSIONS, "symptom_report": REPORTS, "clearance": CLEARANCES}
+TABLES: dict[str, type[SQLModel]] = {
+    "session": ExerciseSession,
+    "symptom_report": SymptomReport,
+    "clearance": Clearance,
+}
 
 
 def stored_ids(database_url: str, phone: OfflinePhone) -> list[tuple[str, str]]:
@@ -20,21 +26,26 @@ def stored_ids(database_url: str, phone: OfflinePhone) -> list[tuple[str, str]]:
 
     async def read(db: AsyncSession) -> list[tuple[str, str]]:
         ids = []
-        for kind, table in TABLES.items():
+        for kind, model in TABLES.items():
+            table = table_of(model)
             mine = select(table.c.id).where(table.c.participant_id == owner)
             ids += [(kind, str(record_id)) for record_id in (await db.execute(mine)).scalars()]
-        decided = select(DECISIONS.c.report_id).where(DECISIONS.c.participant_id == owner)
+        decided = select(col(StoredDecision.report_id)).where(
+            col(StoredDecision.participant_id) == owner
+        )
         reports = {record_id for kind, record_id in ids if kind == "symptom_report"}
         assert {str(name) for name in (await db.execute(decided)).scalars()} == reports
         numbered = (
-            select(CHANGES.c.number, CHANGES.c.kind, CHANGES.c.record_id)
-            .where(CHANGES.c.participant_id == owner)
-            .order_by(CHANGES.c.number)
+            select(
+                col(RecordedChange.number), col(RecordedChange.kind), col(RecordedChange.record_id)
+            )
+            .where(col(RecordedChange.participant_id) == owner)
+            .order_by(col(RecordedChange.number))
         )
         changes = (await db.execute(numbered)).all()
         assert [change.number for change in changes] == list(range(1, len(changes) + 1))
         assert set(ids) <= {(change.kind, str(change.record_id)) for change in changes}
-        last = select(PARTICIPANTS.c.last_change).where(PARTICIPANTS.c.participant_id == owner)
+        last = select(col(Participant.last_change)).where(col(Participant.participant_id) == owner)
         assert (await db.execute(last)).scalar_one() == len(changes)
         return ids
 

@@ -12,9 +12,9 @@ import pytest
 import typer
 
 from api.commands import migrate, publish, purge, seed
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.publications.log import PublicationLog
-from api.publications.models import PUBLICATIONS
+from api.publications.models import Publication
 from api.publications.restoring import installation_id
 from tests.aggregates.world import MONDAY, Person, install
 from tests.core.stored import execute, in_database, rows
@@ -107,14 +107,14 @@ def test_purging_at_the_same_moment_erases_once(url: str, operate: Operate) -> N
     assert codes == [0] * OPERATORS, error
     erased = [int(count) for count in re.findall(r"Erased (\d+) enrolments", said)]
     assert (len(erased), sum(erased)) == (OPERATORS, UNUSED)
-    assert not rows(url, PARTICIPANTS)
+    assert not rows(url, Participant)
 
 
 def test_publishing_at_the_same_moment_closes_each_period_once(url: str, operate: Operate) -> None:
     codes, said, error = operate("publish", url)
     assert codes == [0] * OPERATORS, error
     closed = re.findall(r"Closed \w+ \S+ to", said)
-    assert len(closed) == len(set(closed)) == len(rows(url, PUBLICATIONS)) > 5
+    assert len(closed) == len(set(closed)) == len(rows(url, Publication)) > 5
 
 
 @pytest.mark.chaos

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from api.journal.models import DECISIONS
+from api.journal.models import StoredDecision
 from api.triage.rules import compile_rule_set
 from tests.conftest import AppMaker
 from tests.core.stored import in_database
@@ -264,7 +264,7 @@ def test_a_report_in_a_language_that_is_no_longer_there_holds_nothing_up(
 ) -> None:
     newer = phone.report(pain_score=6)
     phone.post_report(newer)
-    in_database(database_url, lambda db: db.execute(update(DECISIONS).values(language="fr")))
+    in_database(database_url, lambda db: db.execute(update(StoredDecision).values(language="fr")))
     old = phone.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
     assert statuses(upload(phone, symptom_reports=[old])) == ["created"]
     decision = phone.get(f"/v1/symptom-reports/{newer['id']}").json()["decision"]

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
-from api.participants.models import CHANGES, PARTICIPANTS
+from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
 from tests.support.phone import Phone
 
@@ -114,8 +115,8 @@ def test_a_cursor_ahead_of_a_restored_backup_is_told_so(phone: Phone, database_u
     _, ahead = changes(phone)
 
     async def go_back(db: AsyncSession) -> None:
-        await db.execute(delete(CHANGES).where(CHANGES.c.number == 2))
-        await db.execute(update(PARTICIPANTS).values(last_change=1))
+        await db.execute(delete(RecordedChange).where(col(RecordedChange.number) == 2))
+        await db.execute(update(Participant).values(last_change=1))
 
     in_database(database_url, go_back)
     refused = phone.get("/v1/changes", cursor=ahead)
@@ -130,7 +131,7 @@ def test_a_restored_server_that_has_gone_on_since_is_told_from_the_old_one(
     _, cursor = changes(phone)
 
     async def another_past(db: AsyncSession) -> None:
-        second = update(CHANGES).where(CHANGES.c.number == 2)
+        second = update(RecordedChange).where(col(RecordedChange.number) == 2)
         await db.execute(second.values(record_id=uuid.uuid4()))
 
     in_database(database_url, another_past)

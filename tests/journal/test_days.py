@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.journal.models import SESSIONS
+from api.journal.models import ExerciseSession
 from tests.core.stored import in_database
 from tests.support.phone import Phone
 
@@ -92,8 +93,8 @@ def test_what_was_stored_with_another_date_before_is_the_same_when_it_is_sent_ag
 
     async def as_it_was(db: AsyncSession) -> str:
         sent = datetime.date(2026, 11, 21)
-        await db.execute(update(SESSIONS).values(local_date=sent, sent_local_date=None))
-        return str((await db.execute(select(SESSIONS.c.content_hash))).scalar_one())
+        await db.execute(update(ExerciseSession).values(local_date=sent, sent_local_date=None))
+        return str((await db.execute(select(col(ExerciseSession.content_hash)))).scalar_one())
 
     assert in_database(database_url, as_it_was) == first["content_hash"]
     again = phone.post_session(body)

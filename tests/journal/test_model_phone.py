@@ -21,13 +21,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import select
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.core.config import Settings
-from api.journal.models import CLEARANCES, DECISIONS, REPORTS, SESSIONS
+from api.core.db import table_of
+from api.journal.models import Clearance, ExerciseSession, StoredDecision, SymptomReport
 from api.main import create_app
-from api.participants.models import CHANGES, PARTICIPANTS
+from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
 from tests.support.budget import budget
 from tests.support.clock import START, FakeClock
@@ -65,6 +67,15 @@ ANSWERS = st.sampled_from(
         {"saddle_numbness": "yes"},
         {"leg_numbness": "right", "fever": "no"},
     )
+)
+
+CHECKED: tuple[type[SQLModel], ...] = (
+    ExerciseSession,
+    SymptomReport,
+    Clearance,
+    StoredDecision,
+    RecordedChange,
+    Participant,
 )
 
 
@@ -422,19 +433,21 @@ class TwoPhones(RuleBasedStateMachine):
                 table.name: list(
                     await db.execute(select(table).where(table.c.participant_id == participant))
                 )
-                for table in (SESSIONS, REPORTS, CLEARANCES, DECISIONS, CHANGES, PARTICIPANTS)
+                for table in map(table_of, CHECKED)
             }
 
         rows = in_database(self.world.database_url, read)
-        for kind, table in zip(PATHS, (SESSIONS, REPORTS, CLEARANCES), strict=True):
-            ids = sorted(str(row.id) for row in rows[table.name])
+        for kind, name in zip(
+            PATHS, ("exercise_session", "symptom_report", "clearance"), strict=True
+        ):
+            ids = sorted(str(row.id) for row in rows[name])
             assert ids == sorted(name for of, name in self.model.stored if of == kind)
-        numbers = sorted(row.number for row in rows[CHANGES.name])
+        numbers = sorted(row.number for row in rows["recorded_change"])
         assert numbers == list(range(1, len(numbers) + 1))
-        (person,) = rows[PARTICIPANTS.name]
+        (person,) = rows["participant"]
         assert person.last_change == len(numbers)
-        decided = {row.report_id for row in rows[DECISIONS.name]}
-        assert decided == {row.id for row in rows[REPORTS.name]}
+        decided = {row.report_id for row in rows["decision"]}
+        assert decided == {row.id for row in rows["symptom_report"]}
 
     def check_reconciled(self) -> None:
         phone = self.phones[0]

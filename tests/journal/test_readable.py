@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.http.fields import EARLIEST
 from api.http.pages import decode_cursor, encode_cursor
-from api.journal.models import SESSIONS
-from api.participants.models import CHANGES, PARTICIPANTS
+from api.journal.models import ExerciseSession
+from api.participants.models import Participant, RecordedChange
 from tests.conftest import AppMaker
 from tests.core.stored import in_database
 from tests.journal.reading_everything import Everything
@@ -375,9 +376,9 @@ def test_what_was_stored_before_is_read_by_every_operation(
     before = rows_of_earlier_versions(owner)
 
     async def as_it_was(db: AsyncSession) -> None:
-        await db.execute(insert(SESSIONS), before)
-        mine = PARTICIPANTS.c.participant_id == owner
-        last = (await db.execute(select(PARTICIPANTS.c.last_change).where(mine))).scalar_one()
+        await db.execute(insert(ExerciseSession), before)
+        mine = col(Participant.participant_id) == owner
+        last = (await db.execute(select(col(Participant.last_change)).where(mine))).scalar_one()
         changes = [
             {
                 "participant_id": owner,
@@ -389,8 +390,8 @@ def test_what_was_stored_before_is_read_by_every_operation(
             }
             for number, row in enumerate(before, last + 1)
         ]
-        await db.execute(insert(CHANGES), changes)
-        await db.execute(update(PARTICIPANTS).values(last_change=last + len(changes)))
+        await db.execute(insert(RecordedChange), changes)
+        await db.execute(update(Participant).values(last_change=last + len(changes)))
 
     in_database(database_url, as_it_was)
     read = everything.read()

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from api.core.canonical import content_hash
 from api.core.config import Settings
 from api.core.db import Database
-from api.journal.models import SESSIONS
+from api.journal.models import ExerciseSession
 from api.journal.schemas import NewSession
 from api.journal.uploads import content_of
 from tests.support.phone import Json, Phone
@@ -87,7 +87,7 @@ def test_what_was_stored_in_another_spelling_of_its_zone_is_known_when_it_comes_
         database = Database(Settings(database_url=database_url))
         async with database.write() as db:
             then = {"time_zone": spelling, "content_hash": before}
-            await db.execute(update(SESSIONS).values(**then))
+            await db.execute(update(ExerciseSession).values(**then))
         await database.close()
 
     asyncio.run(work())

@@ -18,9 +18,9 @@ from api.content.rule_set import reviewed_document
 from api.core.config import SEED_FOLDER, Settings
 from api.core.db import Database
 from api.journal import withdrawal
-from api.journal.models import DECISIONS, REPORTS
+from api.journal.models import StoredDecision, SymptomReport
 from api.journal.withdrawal import Redoing, Redone, count_people, redo_decisions
-from api.participants.models import PARTICIPANTS
+from api.participants.models import Participant
 from api.triage.rules import RuleSet, compile_rule_set
 from tests.core.stored import rows
 from tests.support.clock import FakeClock
@@ -96,21 +96,21 @@ def redo(
 def test_everybody_is_reached_once_and_their_decisions_are_those_of_the_new_rules(
     database_url: str, withdrawn: str, corrected: RuleSet
 ) -> None:
-    before = {row["id"]: row for row in rows(database_url, DECISIONS)}
+    before = {row["id"]: row for row in rows(database_url, StoredDecision)}
     looked, redone = redo(database_url, withdrawn, corrected)
     assert looked == [2, 2, 1]
     assert {entry.old_id for entry in redone} == before.keys()
     assert Counter(entry.level_after for entry in redone)["urgent"] == PEOPLE - 1
-    after = {row["id"]: row for row in rows(database_url, DECISIONS)}
+    after = {row["id"]: row for row in rows(database_url, StoredDecision)}
     for entry in redone:
         decision = after[entry.new_id]
         assert decision["supersedes"] == entry.old_id
         assert decision["rule_set_hash"] == corrected.hash
         assert decision["report_id"] == before[entry.old_id]["report_id"]
-    current = {row["decision_id"] for row in rows(database_url, REPORTS)}
+    current = {row["decision_id"] for row in rows(database_url, SymptomReport)}
     assert current == {entry.new_id for entry in redone}
     # Each of the two reports is a change that the phone will fetch.
-    changes = Counter(row["last_change"] for row in rows(database_url, PARTICIPANTS))
+    changes = Counter(row["last_change"] for row in rows(database_url, Participant))
     assert sorted(changes.values()) == [1, PEOPLE - 1]
     assert redo(database_url, withdrawn, corrected) == ([2, 2, 1], [])
 
@@ -123,7 +123,7 @@ def test_a_run_that_is_cut_short_goes_on_where_it_stopped(
     done = Counter(entry.old_id for entry in (*first, *second))
     assert first
     assert second
-    assert set(done) == {row["id"] for row in rows(database_url, DECISIONS)} - {
+    assert set(done) == {row["id"] for row in rows(database_url, StoredDecision)} - {
         entry.new_id for entry in (*first, *second)
     }
     assert set(done.values()) == {1}
@@ -170,8 +170,7 @@ def test_nobody_outside_of_a_page_is_looked_at(
 ) -> None:
     async def work(database: Database) -> str:
         redoing = Redoing(database, withdrawn, corrected, FakeClock().now())
-        low, high = uuid.UUID(int=1), uuid.UUID(int=2)
-        people = redoing.resting(REPORTS.c.participant_id.between(low, high))
+        people = redoing.using_it(uuid.UUID(int=1), uuid.UUID(int=2))
         compiled = people.compile(database.reader, compile_kwargs={"literal_binds": True})
         explain = "EXPLAIN QUERY PLAN" if database.dialect == "sqlite" else "EXPLAIN"
         async with database.read() as db:
@@ -199,7 +198,7 @@ def test_uploads_that_began_before_the_withdrawal_are_waited_for(
     async def work(database: Database) -> None:
         redoing = Redoing(database, withdrawn, corrected, FakeClock().now())
         async with database.write() as upload:
-            await upload.execute(update(PARTICIPANTS).values(used=True))
+            await upload.execute(update(Participant).values(used=True))
             waiting = asyncio.create_task(redoing.wait_for_uploads())
             await asyncio.wait({waiting}, timeout=0.3)
             assert not waiting.done()

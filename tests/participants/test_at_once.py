@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.journal.models import SESSIONS
-from api.participants.models import CHANGES, CONSENTS
+from api.journal.models import ExerciseSession
+from api.participants.models import ConsentRecord, RecordedChange
 from tests.core.stored import rows
 from tests.support import databases
 from tests.support.phone import CONSENT_VERSION, Phone
@@ -64,7 +64,7 @@ def enrolled(client: httpx.Client) -> Phone:
 def numbers(database_url: str, phone: Phone) -> list[int]:
     mine = [
         row
-        for row in rows(database_url, CHANGES)
+        for row in rows(database_url, RecordedChange)
         if str(row["participant_id"]) == phone.participant_id
     ]
     return sorted(row["number"] for row in mine)
@@ -121,7 +121,7 @@ def test_uploads_beside_a_withdrawal_are_stored_or_refused_and_answered_so(
     assert statuses.keys() <= {201, 403}
     mine = [
         row
-        for row in rows(database_url, SESSIONS)
+        for row in rows(database_url, ExerciseSession)
         if str(row["participant_id"]) == phone.participant_id
     ]
     assert len(mine) == statuses[201]
@@ -136,7 +136,7 @@ def test_the_same_choice_from_many_phones_is_one(client: httpx.Client, database_
     assert len({answer.text for answer in answers}) == 1
     mine = [
         row["number"]
-        for row in rows(database_url, CONSENTS)
+        for row in rows(database_url, ConsentRecord)
         if str(row["participant_id"]) == phone.participant_id
     ]
     assert sorted(mine) == [1, 2]

@@ -11,8 +11,8 @@ from icalendar import Calendar, Event, Timezone
 from starlette.testclient import TestClient
 
 from api.participants.calendars import write_calendar
-from api.participants.models import FEEDS
-from api.participants.schedules import PlanInForce
+from api.participants.models import CalendarFeed
+from api.participants.schedules import ScheduleInForce
 from api.participants.schemas import NewSchedule
 from tests.core.stored import everything, rows
 from tests.support.clock import FakeClock
@@ -38,7 +38,7 @@ ZONES = [
 ]
 
 
-def plan(**changes: object) -> PlanInForce:
+def plan(**changes: object) -> ScheduleInForce:
     body = {
         "routine_id": "daily-15-minutes",
         "weekdays": ["mon", "wed", "fri"],
@@ -48,7 +48,7 @@ def plan(**changes: object) -> PlanInForce:
     } | changes
     changed_at = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
     made = NewSchedule.model_validate(body)
-    return PlanInForce(made.starts_on, 3, made, changed_at)
+    return ScheduleInForce(made.starts_on, 3, made, changed_at)
 
 
 def read(data: bytes) -> Calendar:
@@ -233,7 +233,9 @@ def test_a_moved_reminder_is_the_same_event_in_a_newer_version() -> None:
     newer = plan(times=["09:00"])
     moved = read(
         write_calendar(
-            PlanInForce(newer.in_force_from, 4, newer.plan, newer.changed_at), "Exercise time", ID
+            ScheduleInForce(newer.in_force_from, 4, newer.schedule, newer.changed_at),
+            "Exercise time",
+            ID,
         )
     ).walk("VEVENT")[0]
     assert moved["UID"] == first["UID"]
@@ -313,7 +315,7 @@ def test_the_address_is_long_random_and_kept_as_a_hash(phone: Phone, database_ur
     secrets = [address(phone).rpartition("/")[2].removesuffix(".ics") for _ in range(3)]
     assert {len(bytes.fromhex(secret)) for secret in secrets} == {32}
     assert len(set(secrets)) == 3
-    assert len(rows(database_url, FEEDS)) == 1
+    assert len(rows(database_url, CalendarFeed)) == 1
     stored = everything(database_url)
     assert not [secret for secret in secrets if secret in stored]
 

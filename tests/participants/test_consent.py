@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from api.core.config import Settings
 from api.core.db import Database
 from api.participants import consents, service
-from api.participants.models import CHANGES, CONSENTS
+from api.participants.models import ConsentRecord, RecordedChange
 from api.participants.schemas import ConsentChoice
 from api.participants.service import WRITING
 from api.participants.tokens import read_token
@@ -62,15 +62,15 @@ def test_the_same_again_adds_nothing(phone: Phone, clock: FakeClock, database_ur
     first = phone.get("/v1/me/consent").json()
     clock.advance(days=1)
     assert phone.put("/v1/me/consent", choice()).json() == first
-    assert len(rows(database_url, CONSENTS)) == 1
-    assert rows(database_url, CHANGES) == []
+    assert len(rows(database_url, ConsentRecord)) == 1
+    assert rows(database_url, RecordedChange) == []
 
 
 def test_a_choice_is_a_change_that_the_other_phones_hear_of(
     phone: Phone, database_url: str
 ) -> None:
     phone.put("/v1/me/consent", choice(research=True))
-    (change,) = rows(database_url, CHANGES)
+    (change,) = rows(database_url, RecordedChange)
     assert (change["number"], change["kind"], change["deleted"]) == (1, "consent", False)
     assert str(change["record_id"]) == phone.participant_id
 
@@ -94,7 +94,7 @@ def test_a_bad_choice_is_named_and_changes_nothing(
     assert response.status_code == 422
     (fault,) = response.json()["errors"]
     assert (fault["pointer"], fault["code"]) == (pointer, code)
-    assert len(rows(database_url, CONSENTS)) == 1
+    assert len(rows(database_url, ConsentRecord)) == 1
 
 
 def test_an_unknown_version_is_told_which_there_are(phone: Phone) -> None:
@@ -137,7 +137,7 @@ def test_without_consent_to_storage_nothing_new_is_stored(
             assert word in problem["detail"]
     after = phone.get("/v1/me/export").json()
     assert after == before | {"exported_at": after["exported_at"]}
-    assert len(rows(database_url, CHANGES)) == 1
+    assert len(rows(database_url, RecordedChange)) == 1
 
 
 def test_the_rest_still_works_without_consent_to_storage(client: TestClient) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.participants.models import CONSENTS, DEVICES, PARTICIPANTS
+from api.participants.models import ConsentRecord, Device, Participant
 from api.participants.recovery import read_recovery_code
 from api.participants.tokens import read_token
 from tests.conftest import AppMaker
@@ -42,7 +42,7 @@ def test_the_secrets_are_kept_only_as_hashes(client: TestClient, database_url: s
     )
     assert token is not None
     assert code is not None
-    (device,) = rows(database_url, DEVICES)
+    (device,) = rows(database_url, Device)
     assert device["secret_hash"] == hashlib.sha256(token.secret.encode()).hexdigest()
     assert device["revoked_at"] is None
     stored = everything(database_url)
@@ -67,7 +67,7 @@ def test_the_consent_is_recorded_with_its_version_and_moment(
     client: TestClient, database_url: str
 ) -> None:
     enrolled = client.post("/v1/participants", json=BODY).json()
-    (consent,) = rows(database_url, CONSENTS)
+    (consent,) = rows(database_url, ConsentRecord)
     assert str(consent["participant_id"]) == enrolled["participant_id"]
     assert (consent["version"], consent["storage"], consent["research"]) == (
         CONSENT_VERSION,
@@ -145,7 +145,7 @@ def test_a_bad_field_is_named_and_nobody_is_enrolled(
     assert response.status_code == 422
     faults = [(fault["pointer"], fault["code"]) for fault in response.json()["errors"]]
     assert faults == [(pointer, code)]
-    assert rows(database_url, PARTICIPANTS) == []
+    assert rows(database_url, Participant) == []
 
 
 @pytest.mark.parametrize("missing", ["time_zone", "language", "consent"])

@@ -3,14 +3,14 @@
 import pytest
 from starlette.testclient import TestClient
 
-from api.participants.models import CHANGES, PARTICIPANTS
+from api.participants.models import Participant, RecordedChange
 from tests.conftest import AppMaker
 from tests.core.stored import rows
 from tests.support.phone import Json, Phone
 
 
 def changes(database_url: str) -> list[tuple[int, str]]:
-    found = sorted(rows(database_url, CHANGES), key=lambda row: row["number"])
+    found = sorted(rows(database_url, RecordedChange), key=lambda row: row["number"])
     return [(row["number"], row["kind"]) for row in found]
 
 
@@ -70,7 +70,7 @@ def test_a_change_is_numbered_and_the_same_again_is_none(phone: Phone, database_
     phone.patch("/v1/me", {"language": "es"})
     phone.patch("/v1/me", {"conditions": ["gout"]})
     assert changes(database_url) == [(1, "profile"), (2, "profile")]
-    (change, _) = rows(database_url, CHANGES)
+    (change, _) = rows(database_url, RecordedChange)
     assert str(change["record_id"]) == phone.participant_id
 
 
@@ -99,13 +99,13 @@ BAD_CHANGES: list[tuple[Json, str, str]] = [
 def test_a_bad_field_is_named_and_nothing_changes(
     phone: Phone, database_url: str, change: Json, pointer: str, code: str
 ) -> None:
-    before = rows(database_url, PARTICIPANTS)
+    before = rows(database_url, Participant)
     response = phone.patch("/v1/me", {"language": "es"} | change)
     assert response.status_code == 422
     assert [(fault["pointer"], fault["code"]) for fault in response.json()["errors"]] == [
         (pointer, code)
     ]
-    after = rows(database_url, PARTICIPANTS)
+    after = rows(database_url, Participant)
     assert [row | {"used": True} for row in after] == [row | {"used": True} for row in before]
 
 

@@ -5,7 +5,7 @@ import datetime
 import pytest
 from starlette.testclient import TestClient
 
-from api.participants.models import CHANGES, SCHEDULES
+from api.participants.models import RecordedChange, StoredSchedule
 from tests.core.stored import rows
 from tests.support.clock import FakeClock
 from tests.support.phone import Json, Phone
@@ -104,7 +104,7 @@ def test_an_answer_that_was_lost_can_be_asked_for_again(
     assert again.status_code == 200
     assert again.json() == lost.json()
     assert again.headers["ETag"] == lost.headers["ETag"]
-    assert len(rows(database_url, CHANGES)) == 2
+    assert len(rows(database_url, RecordedChange)) == 2
 
 
 def test_a_deleted_plan_is_gone_and_a_new_one_has_another_etag(phone: Phone) -> None:
@@ -119,7 +119,7 @@ def test_a_deleted_plan_is_gone_and_a_new_one_has_another_etag(phone: Phone) -> 
 
 def test_deleting_what_never_was_is_no_change(phone: Phone, database_url: str) -> None:
     assert phone.delete(PATH).status_code == 204
-    assert rows(database_url, SCHEDULES) == rows(database_url, CHANGES) == []
+    assert rows(database_url, StoredSchedule) == rows(database_url, RecordedChange) == []
 
 
 def test_each_change_is_numbered_and_a_deletion_is_told(phone: Phone, database_url: str) -> None:
@@ -127,7 +127,7 @@ def test_each_change_is_numbered_and_a_deletion_is_told(phone: Phone, database_u
     phone.put(PATH, phone.schedule())
     phone.put(PATH, phone.schedule(paused=True))
     phone.delete(PATH)
-    found = sorted(rows(database_url, CHANGES), key=lambda row: row["number"])
+    found = sorted(rows(database_url, RecordedChange), key=lambda row: row["number"])
     assert [(row["number"], row["kind"], row["deleted"]) for row in found] == [
         (1, "schedule", False),
         (2, "schedule", False),
@@ -143,7 +143,7 @@ def test_what_was_planned_on_a_past_day_stays_known_one_plan_a_day(
         phone.put(PATH, phone.schedule(times=times))
     clock.advance(days=2)
     phone.put(PATH, phone.schedule(times=["10:00"]))
-    stored = sorted(rows(database_url, SCHEDULES), key=lambda row: row["in_force_from"])
+    stored = sorted(rows(database_url, StoredSchedule), key=lambda row: row["in_force_from"])
     assert [(row["in_force_from"], row["plan"]["times"]) for row in stored] == [
         (datetime.date(2026, 11, 22), ["09:00"]),
         (datetime.date(2026, 11, 24), ["10:00"]),
@@ -158,7 +158,7 @@ def test_travelling_west_over_the_date_line_loses_no_plan(
     put = phone.put(PATH, phone.schedule(time_zone="Pacific/Honolulu", times=["07:00"]))
     assert put.status_code == 200
     assert phone.get(PATH).json()["times"] == ["07:00"]
-    (stored,) = rows(database_url, SCHEDULES)
+    (stored,) = rows(database_url, StoredSchedule)
     assert stored["in_force_from"] == datetime.date(2026, 11, 23)
 
 

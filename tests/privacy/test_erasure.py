@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from api.core.config import Settings
-from api.core.db import Database
+from api.core.db import Database, table_of
 from api.privacy.registry import REGISTRY
 from api.tables import ALL_TABLES, PERSONAL_TABLES, REFERENCE_TABLES
 from tests.conftest import AppMaker
@@ -43,8 +43,10 @@ def rows_of(database_url: str, participant_id: str) -> dict[str, int]:
                     entry.name: (
                         await db.execute(
                             select(func.count())
-                            .select_from(entry.table)
-                            .where(entry.table.c.participant_id == uuid.UUID(participant_id))
+                            .select_from(entry.model)
+                            .where(
+                                table_of(entry.model).c.participant_id == uuid.UUID(participant_id)
+                            )
                         )
                     ).scalar_one()
                     for entry in REGISTRY
@@ -74,10 +76,12 @@ def everything_in(database_url: str) -> str:
 
 
 def test_every_personal_column_is_on_the_registry() -> None:
-    registered = {entry.table.name: entry for entry in REGISTRY}
+    registered = {str(entry.model.__tablename__): entry for entry in REGISTRY}
     assert set(registered) == {str(model.__tablename__) for model in PERSONAL_TABLES}
     for entry in REGISTRY:
-        assert set(entry.exported) | set(entry.withheld) == set(entry.table.columns.keys())
+        assert set(entry.exported) | set(entry.withheld) == set(
+            table_of(entry.model).columns.keys()
+        )
         assert not set(entry.exported) & set(entry.withheld)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import insert, text
 
 from api.core.config import Settings
 from api.core.db import Database
-from api.journal.models import SESSIONS
+from api.journal.models import ExerciseSession
 from api.privacy import service
 from api.privacy.schemas import FHIR_EXAMPLE
 from tests.support.clock import FakeClock
@@ -406,7 +406,7 @@ def sessions(participant_id: str, count: int, **changes: Any) -> Any:
         }
         for _ in range(count)
     ]
-    return insert(SESSIONS).values(rows)
+    return insert(ExerciseSession).values(rows)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,13 @@ from starlette.testclient import TestClient
 
 from api.core.config import Settings
 from api.core.db import Database
-from api.participants.models import CONSENTS, DEVICES, ERASED_TOKENS, PARTICIPANTS, RECOVERY
+from api.participants.models import (
+    ConsentRecord,
+    Device,
+    ErasedToken,
+    Participant,
+    RecoveryCodeHash,
+)
 from api.privacy import purge as purging
 from api.privacy.purge import Purged, purge
 from tests.conftest import AppMaker
@@ -49,7 +55,7 @@ def enrolled(client: TestClient) -> tuple[Phone, Json]:
 
 
 def people(database_url: str) -> set[str]:
-    return {str(row["participant_id"]) for row in rows(database_url, PARTICIPANTS)}
+    return {str(row["participant_id"]) for row in rows(database_url, Participant)}
 
 
 def test_an_enrolment_that_was_never_used_is_erased_whole_after_its_time(
@@ -60,8 +66,8 @@ def test_an_enrolment_that_was_never_used_is_erased_whole_after_its_time(
     assert erase() == Purged(0, 0)
     clock.advance(seconds=1)
     assert erase() == Purged(1, 0)
-    for table in (PARTICIPANTS, DEVICES, CONSENTS, RECOVERY, ERASED_TOKENS):
-        assert rows(database_url, table) == [], table.name
+    for table in (Participant, Device, ConsentRecord, RecoveryCodeHash, ErasedToken):
+        assert rows(database_url, table) == [], table.__tablename__
     # Not 410, which would have the phone delete its queue.
     assert phone.post_session(phone.session()).status_code == 401
 
@@ -113,7 +119,7 @@ def test_who_has_records_stays_even_if_the_use_was_never_noted(
     phone.patch("/v1/me", {"language": "es"})
 
     async def forget(db: AsyncSession) -> None:
-        await db.execute(update(PARTICIPANTS).values(used=False))
+        await db.execute(update(Participant).values(used=False))
 
     in_database(database_url, forget)
     clock.advance(days=1000)
@@ -152,7 +158,7 @@ def test_hashes_of_erased_tokens_go_after_their_time(
     clock.advance(seconds=1)
     assert erase(dry_run=True) == Purged(0, 1)
     assert erase() == Purged(0, 1)
-    assert rows(database_url, ERASED_TOKENS) == []
+    assert rows(database_url, ErasedToken) == []
     assert phone.get("/v1/me").status_code == 401
 
 
@@ -165,7 +171,7 @@ def test_the_command_says_what_it_did_and_the_setting_says_when(
 
     async def age(db: AsyncSession) -> None:
         long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=9)
-        await db.execute(update(PARTICIPANTS).values(enrolled_at=long_ago))
+        await db.execute(update(Participant).values(enrolled_at=long_ago))
 
     in_database(database_url, age)
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Column, Date, Table, Uuid, insert, select
+from sqlalchemy import Column, Date, Uuid, insert, select
+from sqlmodel import SQLModel, col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.content.models import BODIES
+from api.content.models import ContentBody
 from api.content.service import active_hash
-from api.core.db import UtcDateTime, insert_once
-from api.journal.models import DECISIONS, HOLDS, REPORTS
+from api.core.db import UtcDateTime, insert_once, table_of
+from api.journal.models import ActivityHold, StoredDecision, SymptomReport
 from api.participants.changes import Change, ChangedKind, record_changes
 from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.service import path_of
@@ -25,7 +26,11 @@ from tests.support.phone import Json
 
 FOLDER = Path(__file__).parents[1] / "triage" / "engine_1"
 RULE_SET_BYTES = (FOLDER / "rule-set.json").read_bytes().removesuffix(b"\n")
-TABLES = {"symptom_reports": REPORTS, "decisions": DECISIONS, "activity_holds": HOLDS}
+TABLES: dict[str, type[SQLModel]] = {
+    "symptom_reports": SymptomReport,
+    "decisions": StoredDecision,
+    "activity_holds": ActivityHold,
+}
 
 
 def rule_set() -> RuleSet:
@@ -55,14 +60,14 @@ def _value(column: Column[Any], value: Any) -> Any:
     return uuid.UUID(value) if isinstance(column.type, Uuid) else value
 
 
-def row_of(table: Table, recorded: Json) -> Json:
+def row_of(model: type[SQLModel], recorded: Json) -> Json:
     """Read a row that was written out."""
-    return {name: _value(table.c[name], value) for name, value in recorded.items()}
+    return {name: _value(table_of(model).c[name], value) for name, value in recorded.items()}
 
 
 def report_rows() -> dict[uuid.UUID, Any]:
     """Return the reports by their ids."""
-    rows = [row_of(REPORTS, entry) for entry in recorded()["symptom_reports"]]
+    rows = [row_of(SymptomReport, entry) for entry in recorded()["symptom_reports"]]
     return {row["id"]: SimpleNamespace(**row) for row in rows}
 
 
@@ -84,15 +89,16 @@ async def store(db: AsyncSession, participant_id: uuid.UUID, now: datetime.datet
     release = await active_hash(db)
     body = {"release_hash": release, "path": path_of(rule_set().hash), "language": ""}
     prepared = {"media_type": "application/json", "tag": "old", "identity": RULE_SET_BYTES}
-    await insert_once(db, BODIES, body | prepared)
+    await insert_once(db, ContentBody, {**body, **prepared})
     for name, table in TABLES.items():
         rows = [row_of(table, entry) for entry in recorded()[name]]
-        await db.execute(insert(table), [{"participant_id": participant_id} | row for row in rows])
+        owned = [{"participant_id": participant_id} | row for row in rows]
+        await db.exec(insert(table), params=owned)
     changes = [Change(ChangedKind.SYMPTOM_REPORT, report_id) for report_id in report_rows()]
     await record_changes(db, participant_id, changes, now)
 
 
 async def stored_documents(db: AsyncSession) -> dict[str, Json]:
     """Return the decision documents as they stand in the database."""
-    rows = await db.execute(select(DECISIONS.c.id, DECISIONS.c.document))
+    rows = await db.execute(select(col(StoredDecision.id), col(StoredDecision.document)))
     return {str(row.id): row.document for row in rows}

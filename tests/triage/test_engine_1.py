@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 from starlette.testclient import TestClient
 
-from api.content.models import BODIES
+from api.content.models import ContentBody
 from api.core.canonical import canonical, sha256
 from api.core.config import Settings
 from api.core.db import Database
@@ -117,7 +118,9 @@ def test_a_server_does_not_decide_with_an_old_rule_set_and_says_what_to_run(
         database = Database(Settings(database_url=url))
         old: dict[str, Any] = {"identity": first_engine.RULE_SET_BYTES}
         async with database.write() as db:
-            of_then = update(BODIES).where(BODIES.c.path.startswith("triage/rule-sets/"))
+            of_then = update(ContentBody).where(
+                col(ContentBody.path).startswith("triage/rule-sets/")
+            )
             await db.execute(of_then.values(old))
         await database.close()
 

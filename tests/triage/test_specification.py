@@ -7,8 +7,9 @@ import pytest
 
 from api.content.rule_set import ENGINE, UNHASHED
 from api.content.seed import Fact
+from api.content.vocabulary import ACTIVITY_STATUSES
 from api.journal.history import IMPORTANT_CHANGE, PAIN_RISEN, PERSISTENT, PERSISTENT_AFTER
-from api.triage.evaluation import DECISION_NAMESPACE, STATUS_ORDER, TODAY
+from api.triage.evaluation import DECISION_NAMESPACE, TODAY
 from api.triage.reports import FIELDS
 from api.triage.rules import FACT_NAME, OPERATORS, RuleSet
 from api.triage.schemas import Decision
@@ -29,7 +30,7 @@ def quoted(names: Iterable[str]) -> str:
         f"| engine | `{ENGINE}` |",
         f"| members outside the hash | {quoted(sorted(UNHASHED))} |",
         f"| answers with fields of their own | {quoted(FIELDS)} |",
-        f"| activity statuses | {quoted(STATUS_ORDER)} |",
+        f"| activity statuses | {quoted(ACTIVITY_STATUSES)} |",
         f"| timeframe that names the urgent service | `{TODAY}` |",
         f"| persistent after more than | {PERSISTENT_AFTER.total_seconds():,.0f} seconds |",
         f"| important rise of pain | {IMPORTANT_CHANGE} |",
