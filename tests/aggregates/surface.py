@@ -24,7 +24,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "cursor": ("x",),
 }
 # Of all questions, one in so many: a number that shares no divisor with those of the forms.
-ONE_IN = budget(quick=3, full=1)
+ONE_IN = budget(quick=6, full=1)
 FORMS = ("application/json", "text/csv", "application/fhir+json", "image/png")
 # Says when its window ends by the real clock.
 WINDOW = re.compile(r";t=\d+")

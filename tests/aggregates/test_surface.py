@@ -36,7 +36,7 @@ def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
     with twins(kind, templates, tmp_path) as servers:
         one = surface(servers.without, servers.key)
         other = surface(servers.having, servers.key)
-    assert len(one) > budget(quick=100, full=300)
+    assert len(one) > budget(quick=50, full=300)
     assert {200, 404, 406, 422} <= {status for status, _, _ in one.values()}
     assert differences(one, other) == []
 

@@ -34,7 +34,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 PLENTY = "1000000/minute"
-EXAMPLES = budget(quick=6, full=100)
+EXAMPLES = budget(quick=4, full=100)
 document = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 OPERATIONS = [found.ok() for found in document.get_all_operations() if isinstance(found, Ok)]
 # Some operations take next to nothing, and have next to nothing to get wrong.

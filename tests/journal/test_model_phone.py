@@ -499,7 +499,7 @@ def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
     world: World, record_property: Callable[[str, object], None]
 ) -> None:
     chosen = settings(
-        max_examples=budget(quick=6, full=60),
+        max_examples=budget(quick=4, full=60),
         stateful_step_count=budget(quick=25, full=50),
         deadline=None,
         suppress_health_check=list(HealthCheck),
