@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col
+from sqlmodel import select as typed_select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.aggregates import ledger
@@ -216,11 +217,11 @@ async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterat
 async def _questions(db: AsyncSession, participant_id: uuid.UUID) -> dict[str, dict[str, str]]:
     """Return the questions of all rule sets in use for the participant, in their language."""
     language = await language_of(db, participant_id)
-    used = select(col(StoredDecision.rule_set_hash)).where(
-        col(StoredDecision.participant_id) == participant_id
+    used = typed_select(StoredDecision.rule_set_hash).where(
+        StoredDecision.participant_id == participant_id
     )
     found: dict[str, dict[str, str]] = {}
-    for name in await db.scalars(used.distinct()):
+    for name in await db.exec(used.distinct()):
         body = await find_body(db, path_of(name))
         document: dict[str, Any] = {"questions": [], "languages": []}
         if body is not None:

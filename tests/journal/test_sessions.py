@@ -149,7 +149,7 @@ def test_an_unknown_activity_is_named_by_its_place(phone: Phone) -> None:
         {
             "pointer": "/items/0/activity_id",
             "code": "unknown_activity",
-            "message": '"hand-stand" is no activity of any release',
+            "message": "Unknown activity `hand-stand`.",
         }
     ]
 
