@@ -140,7 +140,7 @@ def demo(
         int, typer.Option(help="Another number makes other people up; the noise has none.")
     ] = 1,
 ) -> None:
-    """Fill an empty database with made-up people and publish their figures, to look at."""
+    """Fill an empty database with made-up people and publish their figures."""
     settings = read_settings()
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)
