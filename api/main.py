@@ -51,19 +51,19 @@ from api.triage.service import RuleSets, withdrawn_rule_sets
 
 DESCRIPTION = """
 The open backend for mobile apps that help people with back pain through their feet: exercises,
-reflex-point massage, a daily set, and an honest word when it is time to see a professional.
+reflex-point massage, a daily set, and a clear word when it is time to see a professional.
 
 Footing does not diagnose. Everything about reflex points is traditional use and not shown to treat
 back pain.
 """
 TAGS = [
-    {"name": "content", "description": "What the article teaches; no token."},
+    {"name": "content", "description": "Exercises, massages, tips and warnings; no token."},
     {"name": "triage", "description": "The red-flag rule set and its evaluation; no token."},
-    {"name": "participants", "description": "Enrolment and one's own profile."},
-    {"name": "journal", "description": "One's own sessions, symptom reports and plans."},
-    {"name": "clinicians", "description": "Clinicians: a key, or an access token of an issuer."},
+    {"name": "participants", "description": "Enrolment, devices, consent, profile and schedule."},
+    {"name": "journal", "description": "Your sessions, symptom reports and composed routines."},
+    {"name": "clinicians", "description": "Access of clinicians, by key or access token."},
     {"name": "aggregates", "description": "Anonymised figures about many people, for clinicians."},
-    {"name": "operations", "description": "Is it alive, can it serve, what goes away."},
+    {"name": "operations", "description": "Health, readiness and compatibility."},
 ]
 log = structlog.get_logger(__name__)
 

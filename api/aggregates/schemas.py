@@ -168,7 +168,7 @@ class AggregateTableEntry(ResponseModel):
 
 
 class Guarantee(ResponseModel):
-    """What is promised to everybody who takes part, over any 365 days."""
+    """The guarantee for every participant, over any 365 days."""
 
     text: Sentence
     unit: Annotated[

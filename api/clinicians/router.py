@@ -11,7 +11,7 @@ router = APIRouter(prefix="/v1", tags=["clinicians"], route_class=AuditedRoute)
 
 @router.get("/clinician")
 async def get_clinician(caller: ClinicianCaller) -> ClinicianProfile:
-    """Tell who is calling, what they may do, and until when."""
+    """Get the authenticated clinician, their scopes, and the expiry of their credentials."""
     return ClinicianProfile(
         kind=caller.kind,
         name=caller.name,

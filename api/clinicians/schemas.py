@@ -9,7 +9,7 @@ from api.http.fields import Instant, ResponseModel
 
 
 class ClinicianProfile(ResponseModel):
-    """Who is calling, as the key or the access token says."""
+    """The authenticated clinician, by key or access token."""
 
     kind: Annotated[
         Kind,
@@ -19,7 +19,7 @@ class ClinicianProfile(ResponseModel):
         str | None,
         Field(
             max_length=200,
-            description="The key's name, or what the issuer calls them; null if it says nothing.",
+            description="The key's name, or the name that the issuer gives; null if none.",
             examples=["Ward 3"],
         ),
     ]

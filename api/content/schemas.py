@@ -160,7 +160,7 @@ class ContentCaution(ResponseModel):
 
 
 class ContentMedia(ResponseModel):
-    """A picture; its address holds its hash and never changes what it shows."""
+    """A picture. Its URL contains its hash, so that it never changes."""
 
     id: Slug
     url: Annotated[
@@ -473,7 +473,7 @@ class PlanItem(RoutineItem):
 
 
 class LeftOut(ResponseModel):
-    """An activity that the plan does not hold, and why."""
+    """An activity that the plan does not include, and why."""
 
     activity_id: Slug
     title: Sentence

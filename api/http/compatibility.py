@@ -52,7 +52,7 @@ class PlatformVersions(ResponseModel):
 
 
 class DeprecatedCall(ResponseModel):
-    """A call that goes away. It works until `sunset_at`, and beyond where that is null."""
+    """A deprecated endpoint. It works until `sunset_at`, or indefinitely if that is null."""
 
     method: Annotated[
         Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
@@ -65,7 +65,7 @@ class DeprecatedCall(ResponseModel):
 
 
 class Compatibility(ResponseModel):
-    """Which apps go with this server, and what goes away."""
+    """The app versions that this server supports, and what is deprecated."""
 
     api_version: Annotated[str, Field(max_length=8, pattern=r"^v[0-9]+$", examples=["v1"])]
     server_version: Annotated[
@@ -104,10 +104,10 @@ def describe(settings: Settings, server_version: str) -> Body:
 
 @router.get("/compatibility", response_model=None, responses=content_responses(Compatibility))
 async def get_compatibility(request: Request) -> Response:
-    """Tell which app versions there are, and which calls go away.
+    """Get the supported app versions and the deprecated endpoints.
 
-    No call is refused because of an app's version. An app below the minimum asks for an update and
-    goes on uploading and triaging.
+    No request is refused because of an app's version. An app below the minimum asks for an update
+    and continues uploading and triaging.
     """
     body: Body = request.app.state.compatibility
     return respond(request, body, max_age=MAX_AGE)

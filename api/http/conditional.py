@@ -119,7 +119,7 @@ def require_current(
     if if_none_match is not None and tag is not None:
         met = met and not _names(if_none_match, tag)
     if not met:
-        message = "It was changed since you read it. Read it again, then send your change anew."
+        message = "It was changed since you read it. Read it again, then repeat your change."
         headers = {} if tag is None else {"ETag": f'"{tag}"'}
         raise PreconditionFailed(message, headers=headers)
 

@@ -66,7 +66,7 @@ class Limiter:
             except StorageError as error:
                 self.shared_from = time.monotonic() + AWAY_SECONDS
                 reason = type(error.storage_error).__name__
-                log.warning("calls are counted by this worker for itself", reason=reason)
+                log.warning("rate-limit storage unavailable; counting per worker", reason=reason)
         return await _hit(self.own, item, name, caller)
 
 

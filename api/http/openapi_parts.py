@@ -25,16 +25,16 @@ SERVERS = [
 ALWAYS = (429, 500, 503)
 DESCRIPTIONS = {
     401: "No token, or one that is not valid.",
-    403: "A token of another kind, one without the scope of this call, or a consent withdrawn.",
-    404: "There is no such thing, or it is somebody else's.",
-    406: "`Accept` asks for a media type that this call doesn't answer in.",
+    403: "A token of the wrong kind or without the required scope, or a withdrawn consent.",
+    404: "It does not exist, or belongs to another participant.",
+    406: "`Accept` asks for a media type that this endpoint does not support.",
     409: "The same id was used for other content.",
-    410: "The participant was erased, by this phone or by another one.",
+    410: "The participant was erased, from this device or another one.",
     412: "It was changed since you read it; read it again.",
     413: "The body is too large.",
     415: "The body is not application/json, or it is compressed.",
     422: "Something in the request is not as described here.",
-    429: "Too many calls; `Retry-After` says when to try again.",
+    429: "Too many requests; `Retry-After` says when to try again.",
     500: "A fault of ours; nothing was stored.",
     503: "Something we need is away; send the same again after `Retry-After` seconds.",
 }
@@ -61,7 +61,7 @@ HEADERS = {
         "Where to read it, if it can be read.", "/v1/sessions/01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"
     ),
     "RateLimit": header(
-        "What is left, by the IETF draft on RateLimit header fields; only where calls are limited.",
+        "The remaining budget, by the IETF draft on RateLimit header fields; only where limited.",
         '"participant";r=599;t=60',
     ),
     "RateLimit-Policy": header("The limit itself.", '"participant";q=600;w=60'),

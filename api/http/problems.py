@@ -64,7 +64,7 @@ class ProblemDetails(BaseModel):
     decision: Annotated[
         dict[str, Any] | None,
         Field(
-            description="What the person is told to do all the same, where they asked for that: "
+            description="The decision that is given nevertheless if one was requested: "
             "on an evaluation that is refused, and on symptom reports that are not stored. "
             "Show it like any other. Else null."
         ),
@@ -185,7 +185,7 @@ def from_exception(raised: Exception) -> Problem:
     if isinstance(raised, NoResultFound):
         # What was looked up is gone since the call was let in: somebody erased it meanwhile.
         log.warning("gone while it was being read", exc_info=raised)
-        return errors.NotFound("It was deleted a moment ago.")
+        return errors.NotFound("It was deleted during the request.")
     if is_outage(raised):
         if not isinstance(raised, QueueFull):  # to refuse has to stay cheap
             log.warning("database unavailable", exc_info=raised)

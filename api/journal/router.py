@@ -60,7 +60,7 @@ async def list_sessions(
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = None,
 ) -> SessionList:
-    """List one's own sessions, newest first."""
+    """List your sessions, newest first."""
     return await reading.list_sessions(
         db, caller.participant_id, rule_set, language, limit=limit, cursor=cursor
     )
@@ -74,7 +74,7 @@ async def get_session(
     language: ReadingLanguage,
     session_id: OwnId,
 ) -> LoggedSession:
-    """Get one of one's own sessions."""
+    """Get one of your sessions."""
     return await reading.get_session(db, caller.participant_id, session_id, rule_set, language)
 
 
@@ -115,7 +115,7 @@ async def list_symptom_reports(
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = None,
 ) -> SymptomReportList:
-    """List one's own symptom reports with their decisions, newest first."""
+    """List your symptom reports with their decisions, newest first."""
     return await reading.list_reports(db, caller.participant_id, limit=limit, cursor=cursor)
 
 
@@ -123,7 +123,7 @@ async def list_symptom_reports(
 async def get_symptom_report(
     caller: ReadingCaller, db: ReadDb, report_id: OwnId
 ) -> StoredSymptomReport:
-    """Get one of one's own symptom reports with its decision."""
+    """Get one of your symptom reports with its decision."""
     return await reading.get_report(db, caller.participant_id, report_id)
 
 
@@ -131,7 +131,7 @@ async def get_symptom_report(
 async def get_decision(
     caller: ReadingCaller, db: ReadDb, decision_id: OwnId
 ) -> StoredDecisionDetails:
-    """Get one of one's own decisions, with the facts and rules behind it."""
+    """Get one of your decisions, with the facts and rules it comes from."""
     return await reading.get_decision(db, caller.participant_id, decision_id)
 
 
@@ -170,7 +170,7 @@ async def get_progress(
     language: ReadingLanguage,
     clock: CurrentClock,
 ) -> Progress:
-    """Get what one's own records add up to, by one's own dates."""
+    """Get your progress, by your local dates."""
     return await read_progress(
         db, caller.participant_id, release.catalogue, rule_set, language, clock.now()
     )

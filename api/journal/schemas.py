@@ -63,7 +63,7 @@ Amount = Annotated[
 Note = Annotated[
     Annotated[str, Field(max_length=500), STORABLE] | None,
     Field(
-        description="The participant's own words; nobody else reads them.",
+        description="The participant's own words; no one else can read them.",
         examples=["Easier than yesterday."],
     ),
 ]
@@ -193,12 +193,12 @@ class LoggedSession(ResponseModel):
     note: Note
     advice: Annotated[
         list[SessionAdvice],
-        Field(max_length=20, description="What the rule set says about the session's pain."),
+        Field(max_length=20, description="The advice of the rule set on the session's pain."),
     ]
 
 
 class DeviceDecision(RequestModel):
-    """What the phone itself decided and showed while it was offline."""
+    """The decision that the device made and displayed while offline."""
 
     level: Annotated[CareLevel, Field(examples=["see_professional"])]
     rule_set_hash: Annotated[Hash, Field(examples=["0" * 64])]
@@ -239,8 +239,8 @@ class StoredSymptomReport(ResponseModel):
     device_agrees: Annotated[
         bool | None,
         Field(
-            description="Whether the phone's own decision has the level that its rule set gives "
-            "here; null where the phone sent none, or its rule set is unknown."
+            description="Whether the device's decision has the level that its rule set gives "
+            "here; null if the device sent none, or its rule set is unknown."
         ),
     ]
     decision: Decision
@@ -296,14 +296,14 @@ class ReplayedDecision(ResponseModel):
 
 
 class SessionList(ResponseModel):
-    """A page of one's own sessions, newest first."""
+    """A page of sessions, newest first."""
 
     items: Annotated[list[LoggedSession], Field(max_length=MAX_LIMIT)]
     next_cursor: NextCursor
 
 
 class SymptomReportList(ResponseModel):
-    """A page of one's own symptom reports, newest first."""
+    """A page of symptom reports, newest first."""
 
     items: Annotated[list[StoredSymptomReport], Field(max_length=MAX_LIMIT)]
     next_cursor: NextCursor
@@ -332,8 +332,8 @@ class ProgressWeek(ResponseModel):
     minutes: Annotated[
         Count,
         Field(
-            description="Time that several sessions cover counts once; one of more than two hours "
-            "counts what its items say, as somebody forgot to stop it."
+            description="Overlapping time counts once; a session of more than two hours counts "
+            "the time of its items, as it was probably not stopped."
         ),
     ]
     planned_days: Annotated[
@@ -341,7 +341,7 @@ class ProgressWeek(ResponseModel):
         Field(
             ge=0,
             le=7,
-            description="By the plan in force on each day; every day where there was none.",
+            description="By the schedule in force on each day; every day without one.",
             json_schema_extra=INT32,
         ),
     ]
@@ -400,7 +400,7 @@ class ActivitiesInForce(ResponseModel):
 
 
 class Progress(ResponseModel):
-    """What one's own records add up to."""
+    """A participant's progress."""
 
     today: Annotated[LocalDate, Field(description="The person's own date.")]
     time_zone: TimeZoneName

@@ -52,7 +52,7 @@ async def read_credentials(request: Request, credentials: Credentials) -> Device
     text = credentials.credentials
     async with failures_counted(request):
         if token_kind(text) in {"clinician_key", "access_token"}:
-            message = "A clinician's key opens aggregates, never a participant's calls."
+            message = "Clinician credentials cannot be used for participant endpoints."
             raise WrongTokenKind(message)
         token = read_token(text)
         if token is None:
@@ -102,7 +102,7 @@ def require_storage_consent(*, given: bool) -> None:
     """Refuse to store anything new about somebody who no longer agrees to that."""
     if not given:
         message = (
-            "The person has withdrawn the consent to storage, so nothing new is stored. Reading, "
+            "The consent to storage was withdrawn, so nothing new is stored. Reading, "
             "deleting, export, erasure, devices and evaluations without storing still work; a new "
             "consent is given with PUT /v1/me/consent."
         )

@@ -4,7 +4,7 @@ from api.core.errors import Problem
 
 
 class Erased(Problem):
-    """The participant was erased, by this phone or by another one."""
+    """The participant was erased, from this device or another one."""
 
     status = 410
     code = "erased"

@@ -103,7 +103,7 @@ class ConsentGiven(ConsentChoice):
 
 
 class ProfileChange(RequestModel):
-    """What changes in one's own profile; what is left out, or null, stays as it is."""
+    """Changes to a profile; fields that are omitted or null keep their values."""
 
     time_zone: TimeZoneName | None = None
     language: Language | None = None
@@ -124,7 +124,7 @@ class ProfileChange(RequestModel):
 
 
 class Enrolment(ProfileChange):
-    """What it takes to enrol: no name, no e-mail address, no telephone number."""
+    """An enrolment: no name, no e-mail address, no telephone number."""
 
     time_zone: TimeZoneName
     language: Language
@@ -136,7 +136,7 @@ RecoveryCodeText = Annotated[
     Field(
         max_length=60,
         pattern=r"^[0-9A-Z*~$=]+(-[0-9A-Z*~$=]+)*$",
-        description="Links a further phone and gets the data back after a loss. Show it to the "
+        description="Links another device and recovers the data after a loss. Show it to the "
         "person to write down: it can't be shown again.",
         examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"],
     ),
@@ -180,7 +180,7 @@ class NewRecoveryCode(ResponseModel):
 
 
 class DeviceState(ResponseModel):
-    """One of one's own devices."""
+    """One of your devices."""
 
     device_id: RecordId
     created_at: Instant
@@ -189,7 +189,7 @@ class DeviceState(ResponseModel):
 
 
 class DeviceList(ResponseModel):
-    """One's own devices, oldest first."""
+    """Your devices, oldest first."""
 
     items: Annotated[list[DeviceState], Field(max_length=200)]
     next_cursor: NextCursor
@@ -293,7 +293,7 @@ Paused = Annotated[
 
 
 class NewSchedule(RequestModel):
-    """A person's plan, whole: what, on which days, and when to remind."""
+    """A complete schedule: routine, weekdays and reminders."""
 
     routine_id: PlannedRoutine
     weekdays: Weekdays
@@ -307,7 +307,7 @@ class NewSchedule(RequestModel):
 
 
 class Schedule(ResponseModel):
-    """A person's plan, with what a phone needs to remind of it."""
+    """A schedule, with what a device needs for reminders."""
 
     routine_id: PlannedRoutine
     weekdays: Weekdays
@@ -327,15 +327,15 @@ class Schedule(ResponseModel):
 
 
 class NewCalendarFeed(ResponseModel):
-    """The address of a calendar with the reminders; the one before has ended."""
+    """The URL of a calendar with the reminders; the previous one no longer works."""
 
     path: Annotated[
         str,
         Field(
             max_length=100,
             pattern=r"^/v1/calendars/[0-9a-f]{64}\.ics$",
-            description="Put the server's own address before it. Whoever knows it reads the "
-            "calendar: it is shown this once and kept as a hash.",
+            description="Prepend the server's URL. Anyone who knows it can read the "
+            "calendar: it is shown only once and stored as a hash.",
         ),
     ]
     created_at: Instant

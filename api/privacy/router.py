@@ -32,7 +32,7 @@ async def erase_everything(
     clock: CurrentClock,
     settings: CurrentSettings,
 ) -> ErasureReceipt:
-    """Erase everything at once. It can't be undone; later calls answer 410 for 30 days."""
+    """Erase everything at once. It can't be undone; later requests get 410 for 30 days."""
     # First of all: a backup that is restored later must not bring back whom it does not know of.
     log = PublicationLog(settings.publication_log)
     await log.erased(caller.participant_id, clock.now().date())
@@ -47,9 +47,9 @@ async def read_privacy_ledger(
     release: CurrentRelease,
     language: CurrentLanguage,
 ) -> PrivacyLedger:
-    """Read which publications one's own records entered, and what can be learnt from them.
+    """Get the publications that your records entered, and what they can reveal about you.
 
-    Worked out from one's own records at this moment; it is stored nowhere.
+    Computed from your records on request; it is not stored.
     """
     found = await ledger.entries(db, plans, caller.participant_id)
     return service.describe_ledger(found, plans.active.delta, Texts(release.catalogue, language))

@@ -60,7 +60,7 @@ class Export(ResponseModel):
 
 
 class LedgerEntry(ResponseModel):
-    """A publication that one's own records entered, or may have."""
+    """A publication that your records entered, or may have."""
 
     period_kind: PeriodKind
     starts_on: LocalDate
@@ -71,8 +71,8 @@ class LedgerEntry(ResponseModel):
     entered: Annotated[
         Entered,
         Field(
-            description="`possible`: what is stored now did not enter it, but what was deleted or "
-            "decided anew since may have. Treat an unknown value as `possible`."
+            description="`possible`: stored records did not enter it, but ones deleted or decided "
+            "again since may have. Treat an unknown value as `possible`."
         ),
     ]
 
@@ -87,7 +87,7 @@ class LedgerSum(ResponseModel):
 
 
 class PrivacyLedger(ResponseModel):
-    """What of one's own has entered publications, and what can be learnt from them."""
+    """The publications that your records entered, and what they can reveal."""
 
     text: Sentence
     entries: Annotated[

@@ -43,9 +43,9 @@ async def list_changes(
     limit: PageLimit = DEFAULT_LIMIT,
     cursor: PageCursor = None,
 ) -> ChangeList:
-    """Get what changed since a cursor: on another phone, by a deletion, by a new decision.
+    """Get what changed since a cursor: on another device, by a deletion, by a new decision.
 
-    Without a cursor it starts at the beginning, for a second phone or a new installation.
+    Without a cursor it starts at the beginning, for another device or a new installation.
     """
     response.headers["Content-Language"] = language
     return await changes.list_changes(
@@ -55,5 +55,5 @@ async def list_changes(
 
 @router.post("/v1/reconcile")
 async def reconcile(caller: ReadingCaller, db: ReadDb, believed: Reconciliation) -> Reconciled:
-    """Compare what the phone believes to be stored with what is."""
+    """Compare the records that the device believes to be stored with those that are."""
     return await changes.reconcile(db, caller.participant_id, believed)

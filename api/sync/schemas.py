@@ -39,16 +39,16 @@ Number = Annotated[int, Field(ge=0, le=LARGEST_INT32, json_schema_extra=INT32, e
 
 
 class Batch(RequestModel):
-    """What a phone kept while it was offline: up to 500 records together.
+    """Records that a device kept while offline: up to 500 in total.
 
-    Each record is judged by itself, so that a bad one never holds up the others: the receipts tell
-    what became of each.
+    Each record is processed separately, so that an invalid one never blocks the others: the
+    receipts report the result of each.
     """
 
     device_time: Annotated[
         DeviceInstant | None,
         Field(
-            description="What the phone's own clock says now.", examples=["2026-11-22T10:00:00Z"]
+            description="The current time of the device's clock.", examples=["2026-11-22T10:00:00Z"]
         ),
     ] = None
     sessions: Annotated[list[SkipValidation[NewSession]], Field(max_length=MAX_ITEMS)] = []
@@ -131,8 +131,8 @@ class BatchReceipts(ResponseModel):
             ge=-LARGEST_INT32,
             le=LARGEST_INT32,
             json_schema_extra=INT32,
-            description="How far the phone's clock is ahead of the server's; what is further away "
-            "than 68 years is told as that far.",
+            description="Seconds by which the device's clock is ahead of the server's; limited to "
+            "about 68 years.",
             examples=[0],
         ),
     ]
@@ -145,7 +145,7 @@ class ChangedRecord(ResponseModel):
     kind: Annotated[
         Literal["session", "symptom_report", "clearance", "profile", "consent", "schedule"],
         Field(
-            description="Of `profile`, `consent` and `schedule` there is one: fetch it anew. Skip "
+            description="`profile`, `consent` and `schedule` exist once: fetch them again. Skip "
             "an unknown value."
         ),
     ]
@@ -171,7 +171,7 @@ class ChangeList(ResponseModel):
 
 
 class KnownRecord(RequestModel):
-    """A record that a phone believes to be stored."""
+    """A record that a device believes to be stored."""
 
     kind: RecordKind
     id: RecordId
@@ -181,13 +181,13 @@ class KnownRecord(RequestModel):
 
 
 class Reconciliation(RequestModel):
-    """Records that a phone believes to be stored."""
+    """Records that a device believes to be stored."""
 
     items: Annotated[list[KnownRecord], Field(max_length=MAX_KNOWN)]
 
 
 class ReconciledRecord(ResponseModel):
-    """Whether a record is stored as the phone believes."""
+    """Whether a record is stored as the device believes."""
 
     kind: RecordKind
     id: RecordId
@@ -202,6 +202,6 @@ class ReconciledRecord(ResponseModel):
 
 
 class Reconciled(ResponseModel):
-    """What is stored of what a phone believes, in the order of the request."""
+    """The stored state of each record, in the order of the request."""
 
     items: Annotated[list[ReconciledRecord], Field(max_length=MAX_KNOWN)]

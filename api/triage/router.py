@@ -34,7 +34,7 @@ async def get_rule_set(
 ) -> Response:
     """Get the rule set in force; its ETag starts with its hash.
 
-    A phone that holds one of the `withdrawn` rule sets must not use it again.
+    A device that has one of the `withdrawn` rule sets must not use it again.
     """
     return respond(request, rule_sets.answer(release), max_age=SAFETY_MAX_AGE)
 

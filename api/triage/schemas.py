@@ -222,7 +222,7 @@ class DecisionActivities(ResponseModel):
 
 
 class Decision(ResponseModel):
-    """What triage answers: never a diagnosis, and never that somebody is out of danger."""
+    """The result of triage: never a diagnosis, and never a statement that someone is safe."""
 
     id: Annotated[RecordId | None, Field(description="Null where nothing was stored.")]
     level: Level
@@ -391,7 +391,7 @@ class RuleSetCountry(ResponseModel):
 
 
 class SessionAdvice(ResponseModel):
-    """What a rule says about the pain of a session."""
+    """The advice of a rule on the pain of a session."""
 
     rule_id: RuleName
     level: WarnedLevel

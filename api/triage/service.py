@@ -108,7 +108,7 @@ class RuleSets:
         return found
 
     async def usable(self, db: AsyncSession, rule_set: RuleSet) -> RuleSet:
-        """Return a rule set, or the one that took its place if it was withdrawn a moment ago."""
+        """Return a rule set, or its successor if it was withdrawn in the meantime."""
         withdrawn = select(WithdrawnRuleSet.hash).where(WithdrawnRuleSet.hash == rule_set.hash)
         if (await db.exec(withdrawn)).first() is None:
             return rule_set
@@ -117,7 +117,7 @@ class RuleSets:
         name = "" if document is None else json.loads(document.codings[IDENTITY])["hash"]
         successor = await self.find(db, name)
         if successor is None or successor.engine != ENGINE:
-            message = "The rule set was withdrawn a moment ago. Send it again."
+            message = "The rule set was withdrawn during the request. Send the request again."
             raise Unavailable(message, headers=RETRY_SOON)
         return successor
 

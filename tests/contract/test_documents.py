@@ -644,7 +644,9 @@ def test_the_floors_are_those_that_lint_enforces() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
     floors = contracts["contracts"][0]["layers"]
     (drawn,) = (
-        block.text for block in blocks(DOCS / "architecture.md") if block.text.startswith("commands ")
+        block.text
+        for block in blocks(DOCS / "architecture.md")
+        if block.text.startswith("commands ")
     )
     assert [line.partition("  ")[0] for line in drawn.splitlines()] == floors
 
