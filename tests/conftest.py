@@ -30,6 +30,24 @@ settings.register_profile("footing", derandomize=not FULL)
 settings.load_profile("footing")
 
 
+# They take longest, mostly waiting for servers and browsers: begun last, one of them would go on
+# alone when all the others are done.
+LONGEST = (
+    "tests/clinicians/test_page_in_browser.py",
+    "tests/contract/test_documents.py",
+    "tests/contract/test_docs_page.py",
+    "tests/aggregates/test_attacks.py",
+    "tests/contract/test_openapi.py",
+    "tests/aggregates/test_surface.py",
+    "tests/contract/test_packaging.py",
+    "tests/journal/test_readable.py",
+    "tests/aggregates/test_ledger.py",
+    "tests/contract/test_start.py",
+    "tests/content/test_release.py",
+    "tests/faults/test_killed.py",
+)
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: now and then each of them waits for a server or a browser."""
     return len(os.sched_getaffinity(0)) + 1
@@ -54,13 +72,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has no quick form, unless the whole budget is asked for."""
-    if FULL:
-        return
-    left_out = [item for item in items if item.get_closest_marker("full_only")]
+    """Leave out what has no quick form; let each worker begin with some of the longest files."""
+    left_out = [] if FULL else [item for item in items if item.get_closest_marker("full_only")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    # Each worker starts with an equal part of the list, from the first to the last.
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    longest: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    others: list[pytest.Item] = []
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        (longest[LONGEST.index(file) % workers] if file in LONGEST else others).append(item)
+    share = len(items) // workers
+    items.clear()
+    for number, first in enumerate(longest, start=1):
+        rest = max(share - len(first), 0) if number < workers else len(others)
+        items += [*first, *others[:rest]]
+        del others[:rest]
 
 
 def pytest_unconfigure() -> None:

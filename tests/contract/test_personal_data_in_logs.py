@@ -10,8 +10,9 @@ from tests.core.stored import execute
 from tests.support.phone import Phone
 from tests.support.server import running_server
 
-NOTE = "Quokka-4711 hurts"
-MARKS = ("Quokka", "4711")
+NOTE = "Quokka-Numbat hurts"
+# No part of a random id or of a time, which are hexadecimal and digits.
+MARKS = ("Quokka", "Numbat")
 # What both raise names the statement and the failing row.
 FAIL_ON_NOTES = {
     "sqlite": """
