@@ -40,7 +40,7 @@ def fhir_version(accept: str) -> Version:
     return VERSIONS[0]
 
 
-def get_plans(request: Request) -> Plans:
+async def get_plans(request: Request) -> Plans:
     """Return the plans the app was made with."""
     plans: Plans = request.app.state.plans
     return plans
@@ -49,7 +49,7 @@ def get_plans(request: Request) -> Plans:
 CurrentPlans = Annotated[Plans, Depends(get_plans)]
 
 
-def choose_form(request: Request, _: ClinicianCaller) -> Form:
+async def choose_form(request: Request, _: ClinicianCaller) -> Form:
     """Pick the form to answer in."""
     media_type = choose_media_type(request, FORMS)
     if media_type != MEDIA_TYPE:
@@ -57,7 +57,7 @@ def choose_form(request: Request, _: ClinicianCaller) -> Form:
     return Form(media_type, fhir_version(request.headers.get("accept", "")))
 
 
-def require_json(request: Request, _: ClinicianCaller) -> None:
+async def require_json(request: Request, _: ClinicianCaller) -> None:
     """Refuse other forms: a list of what there is holds no figures."""
     choose_media_type(request, (JSON,))
 

@@ -8,7 +8,7 @@ from api.content.release import Release
 from api.http.languages import choose_language
 
 
-def get_release(request: Request) -> Release:
+async def get_release(request: Request) -> Release:
     """Return the release this node serves."""
     release: Release = request.app.state.release
     return release
@@ -38,7 +38,7 @@ AcceptLanguage = Annotated[
 ]
 
 
-def get_language(
+async def get_language(
     release: CurrentRelease, lang: Lang = None, accept_language: AcceptLanguage = ""
 ) -> str:
     """Choose the language of the answer."""

@@ -11,13 +11,13 @@ from api.core.config import Settings
 from api.core.db import Database
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """Return the settings the app was made with."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_clock(request: Request) -> Clock:
+async def get_clock(request: Request) -> Clock:
     """Return the clock the app was made with."""
     clock: Clock = request.app.state.clock
     return clock

@@ -72,7 +72,7 @@ async def get_writing(
 OwnJournal = Annotated[Writing, Depends(get_writing, scope="function")]
 
 
-def get_storing(journal: OwnJournal) -> Writing:
+async def get_storing(journal: OwnJournal) -> Writing:
     """Open the caller's journal for something new, if they still agree to its being stored."""
     require_storage_consent(given=journal.storage_consent)
     return journal

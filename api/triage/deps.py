@@ -30,7 +30,7 @@ from api.triage.service import RuleSets
 MAX_ACCEPT_LANGUAGE = 500
 
 
-def get_rule_sets(request: Request) -> RuleSets:
+async def get_rule_sets(request: Request) -> RuleSets:
     """Return the rule sets of this process."""
     rule_sets: RuleSets = request.app.state.rule_sets
     return rule_sets
@@ -39,7 +39,7 @@ def get_rule_sets(request: Request) -> RuleSets:
 KnownRuleSets = Annotated[RuleSets, Depends(get_rule_sets)]
 
 
-def get_rule_set(rule_sets: KnownRuleSets, release: CurrentRelease) -> RuleSet:
+async def get_rule_set(rule_sets: KnownRuleSets, release: CurrentRelease) -> RuleSet:
     """Return the rule set in force."""
     return rule_sets.of(release)
 

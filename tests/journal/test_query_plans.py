@@ -2,46 +2,28 @@
 
 import datetime
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.core.db import Database
 from tests.core.stored import in_database
 from tests.support.phone import Phone
+from tests.support.statements import listening
 
 TABLES = ("exercise_session", "symptom_report")
-Asked = list[tuple[str, Any]]
-
-
-@contextmanager
-def listening(engine: AsyncEngine) -> Iterator[Asked]:
-    """Collect the statements that a database is asked, with their parameters."""
-    asked: Asked = []
-
-    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        if any(table in statement for table in TABLES):
-            asked.append((statement, parameters))
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 def plans(client: TestClient, phone: Phone, path: str, **params: Any) -> dict[str, str]:
     """Read something, and have the database explain each of the statements it was asked."""
     database: Database = client.app.state.database  # type: ignore[attr-defined]
     explain = "EXPLAIN QUERY PLAN" if database.dialect == "sqlite" else "EXPLAIN"
-    with listening(database.reader) as asked:
+    with listening(database.reader) as sent:
         assert phone.get(path, **params).status_code == 200
+    asked = [each for each in sent if any(table in each[0] for table in TABLES)]
     assert asked
 
     async def explained(db: AsyncSession) -> dict[str, str]:

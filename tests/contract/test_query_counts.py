@@ -1,0 +1,42 @@
+"""How many SQL statements the busiest endpoints take: a figure to be changed on purpose only."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from api.core.db import Database
+from tests.support.phone import Phone
+from tests.support.statements import listening
+
+Send = Callable[[Phone], httpx.Response]
+REQUESTS: dict[str, tuple[Send, int]] = {
+    "a session": (lambda phone: phone.post_session(phone.session()), 9),
+    "a symptom report": (lambda phone: phone.post_report(phone.report({"fever": "no"})), 18),
+    "a batch of a hundred sessions": (
+        lambda phone: phone.client.post(
+            "/v1/batches",
+            json={"sessions": [phone.session() for _ in range(100)]},
+            headers=phone.headers,
+        ),
+        308,
+    ),
+    "a page of sessions": (lambda phone: phone.get("/v1/sessions"), 2),
+    "a page of changes": (lambda phone: phone.get("/v1/changes"), 4),
+    "progress": (lambda phone: phone.get("/v1/me/progress"), 13),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_takes_so_many_statements_and_no_more(client: TestClient, name: str) -> None:
+    send, most = REQUESTS[name]
+    phone = Phone(client)
+    phone.enrol()
+    phone.post_session(phone.session())
+    phone.post_report(phone.report({"fever": "no"}))
+    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    with listening(database.reader, database.writer) as sent:
+        assert send(phone).status_code in {200, 201}
+    statements = [statement for statement, _ in sent if not statement.startswith("BEGIN")]
+    assert len(statements) == most, "\n".join(statements)
