@@ -36,7 +36,7 @@ class Entered(StrEnum):
 
 
 @dataclass(frozen=True)
-class LedgerEntry:
+class EnteredPublication:
     """A publication that records of the participant have entered, or may have."""
 
     publication: Published
@@ -80,7 +80,9 @@ def _questions(
     return and_(consented, stored), and_(consented, gone)
 
 
-async def entries(db: AsyncSession, plans: Plans, participant_id: uuid.UUID) -> list[LedgerEntry]:
+async def entries(
+    db: AsyncSession, plans: Plans, participant_id: uuid.UUID
+) -> list[EnteredPublication]:
     """Return the publications that records of the participant entered or may have, newest first."""
     asked = [
         (publication, _questions(publication, plan, participant_id))
@@ -88,7 +90,7 @@ async def entries(db: AsyncSession, plans: Plans, participant_id: uuid.UUID) -> 
         for plan in [plans.of(publication.kind, publication.profile)]
         if plan is not None
     ]
-    found: list[LedgerEntry] = []
+    found: list[EnteredPublication] = []
     for start in range(0, len(asked), PAGE):
         page: Sequence[tuple[Published, tuple[ColumnElement[bool], ColumnElement[bool]]]]
         page = asked[start : start + PAGE]
@@ -99,5 +101,7 @@ async def entries(db: AsyncSession, plans: Plans, participant_id: uuid.UUID) -> 
         answers = list((await (await db.connection()).execute(select(*columns))).one())
         for (publication, _), stored, gone in zip(page, answers[::2], answers[1::2], strict=True):
             if stored or gone:
-                found.append(LedgerEntry(publication, Entered.YES if stored else Entered.POSSIBLE))
+                found.append(
+                    EnteredPublication(publication, Entered.YES if stored else Entered.POSSIBLE)
+                )
     return found

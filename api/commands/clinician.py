@@ -17,6 +17,7 @@ from api.migrations import require_head
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     help="Keys of clinicians, who read aggregates.",
 )

@@ -35,19 +35,19 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 WEEK = datetime.timedelta(weeks=1)
 TOGETHER = 100
-# Whoever signs in with it is told by its name, on the page as well as in the audit log.
+# The page and the audit log show this name.
 KEY_NAME = "Demo with made-up people"
 KEY_DAYS = 30
 
 
 async def require_empty(database: Database) -> None:
-    """Refuse a database that may hold anything about anybody."""
+    """Refuse a database that may contain anything about real people."""
     async with database.read() as db:
         for table in (Participant, Publication):
             if (await db.exec(select(exists().select_from(table)))).one():
                 message = (
                     "This database already holds participants or publications. Made-up people "
-                    "must not stand beside real ones: give FOOTING_DATABASE_URL an empty one. "
+                    "must not be mixed with real ones: give FOOTING_DATABASE_URL an empty one. "
                     "Nothing was changed."
                 )
                 raise NotReady(message)
@@ -58,12 +58,12 @@ class Filled:
     """What the database holds now."""
 
     counts: collections.Counter[type[SQLModel]] = field(default_factory=collections.Counter)
-    # Opens the records of one of the people.
-    somebody: DeviceToken | None = None
+    # The token of one of the participants.
+    sample: DeviceToken | None = None
 
 
 async def people_of(database: Database, settings: Settings, weeks: int, seed: int) -> People:
-    """Say how people are made for the content that is served here."""
+    """Return the generator of people for the active content."""
     now = SystemClock().now()
     async with database.read() as db:
         # `Publisher.open` has refused a database without content.
@@ -82,7 +82,7 @@ async def fill(database: Database, people: People, participants: int) -> Filled:
     """Store made-up people in one transaction, as if the service had run since their first day."""
     filled = Filled()
     async with database.write() as db:
-        # With nobody in it, the date of the first migration says nothing about anybody yet.
+        # The database is empty, so that this date reveals nothing about anyone.
         await db.exec(
             update(Installation).values(installed_on=people.first), execution_options=UNSYNCED
         )
@@ -95,16 +95,16 @@ async def fill(database: Database, people: People, participants: int) -> Filled:
                     if rows:
                         await db.exec(insert(table), params=rows)
                 busiest = max(made, key=lambda person: len(person.rows[ExerciseSession]))
-                filled.somebody = filled.somebody or busiest.token
+                filled.sample = filled.sample or busiest.token
                 bar.update(len(made))
     async with database.write() as db:
-        # Else a planner would go by tables that were empty a moment ago.
+        # Otherwise the query planner would assume empty tables.
         await (await db.connection()).execute(text("ANALYZE"))
     return filled
 
 
-def told(filled: Filled, publisher: Publisher, closed: list[Period], key: str) -> str:
-    """Say what there is to see, and how."""
+def summary(filled: Filled, publisher: Publisher, closed: list[Period], key: str) -> str:
+    """Return what was created, and how to look at it."""
     counts = filled.counts
     periods = collections.Counter(period.kind for period in closed)
     kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.plan.periods]
@@ -124,7 +124,7 @@ Open http://127.0.0.1:8000/clinic and sign in with this key, which is shown once
 
 To see one of the people as their phone does:
 
-  curl http://127.0.0.1:8000/v1/me/progress -H "Authorization: Bearer {filled.somebody}"
+  curl http://127.0.0.1:8000/v1/me/progress -H "Authorization: Bearer {filled.sample}"
 """
 
 
@@ -156,6 +156,6 @@ def demo(
             closed = await close_due(publisher)
             async with database.write() as db:
                 key, _ = await add_key(db, KEY_NAME, KEY_DAYS, [READ_AGGREGATES], SystemClock())
-        return told(filled, publisher, closed, str(key))
+        return summary(filled, publisher, closed, str(key))
 
     typer.echo(run(work()))

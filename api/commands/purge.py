@@ -1,4 +1,4 @@
-"""`footing purge`: what nobody ever used goes."""
+"""`footing purge`: erases unused enrolments and expired token hashes."""
 
 import datetime
 from typing import Annotated

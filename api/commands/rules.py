@@ -36,6 +36,7 @@ from api.triage.service import RuleSets, withdraw
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     help="Read, compare and withdraw rule sets.",
 )

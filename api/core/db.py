@@ -65,6 +65,10 @@ SQLITE_PRAGMAS = {
     "secure_delete": "ON",
 }
 
+REPEATABLE_READ = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+# For updates and deletes: loaded instances are neither edited nor kept up to date.
+UNSYNCED = {"synchronize_session": False}
+
 
 class UtcDateTime(TypeDecorator[datetime.datetime]):
     """An instant, in UTC on both databases (SQLite itself keeps no offset)."""
@@ -283,14 +287,8 @@ class Database:
             await self.reader.dispose()
 
 
-REPEATABLE_READ = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-
-# For updates and deletes: nothing that was loaded before is looked at again.
-UNSYNCED = {"synchronize_session": False}
-
-
 def table_of(model: type[SQLModel]) -> Table:
-    """Return the table of a model, for queries that name columns."""
+    """Return the table of a model, for code that works on any table."""
     return metadata.tables[str(model.__tablename__)]
 
 

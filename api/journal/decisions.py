@@ -61,30 +61,34 @@ async def episode_before(
     Three index look-ups, however many reports there are: the newest pain-free report before it, the
     first report after that one, and the first of those with a pain score.
     """
-    earlier = select(SymptomReport).where(
-        SymptomReport.participant_id == participant_id,
-        position(report.reported_at, report.id) > POSITION,
+    earlier = _past_reports(participant_id).where(
+        position(report.reported_at, report.id) > POSITION
     )
     pain_free = earlier.where(SymptomReport.pain_score == 0).order_by(*NEWEST_FIRST).limit(1)
     last = (await db.exec(pain_free)).first()
     if last is not None:
-        earlier = earlier.where(position(last.reported_at, last.id) < POSITION)
+        last_id, last_reported_at, _ = last
+        earlier = earlier.where(position(last_reported_at, last_id) < POSITION)
     oldest = earlier.order_by(REPORTED_AT, ID).limit(1)
     first = (await db.exec(oldest)).first()
     scored = oldest.where(col(SymptomReport.pain_score).is_not(None))
     first_scored = (await db.exec(scored)).first()
     return Episode(
-        first.reported_at if first is not None else None,
-        first_scored.pain_score if first_scored is not None else None,
+        PastReport(*first).reported_at if first is not None else None,
+        PastReport(*first_scored).pain_score if first_scored is not None else None,
+    )
+
+
+def _past_reports(participant_id: uuid.UUID) -> Select[uuid.UUID, datetime.datetime, int | None]:
+    """Select of a participant's reports the fields that later reports depend on."""
+    return select(ID, REPORTED_AT, col(SymptomReport.pain_score)).where(
+        SymptomReport.participant_id == participant_id
     )
 
 
 async def read_timeline(db: AsyncSession, participant_id: uuid.UUID) -> Timeline:
     """Read of all reports what later reports depend on."""
-    statement = select(SymptomReport.id, SymptomReport.reported_at, SymptomReport.pain_score).where(
-        SymptomReport.participant_id == participant_id
-    )
-    return Timeline(PastReport(*row) for row in await db.exec(statement))
+    return Timeline(PastReport(*row) for row in await db.exec(_past_reports(participant_id)))
 
 
 def case_of(

@@ -23,13 +23,12 @@ from api.journal.schemas import (
     StoredClearance,
     StoredSymptomReport,
 )
-from api.journal.writing import KIND_OF, StoredRecord, Writing, find_records
+from api.journal.writing import KIND_OF, RecordModel, StoredRecord, Writing, find_records
 from api.participants.changes import ChangedKind, deleted_among, was_stored
 from api.triage.engines import level_as_then
 from api.triage.evaluation import Case, Json, decide
 from api.triage.reports import read_answers
 
-RecordModel = TypeVar("RecordModel", ExerciseSession, SymptomReport, Clearance)
 Stored_co = TypeVar("Stored_co", bound=StoredRecord, covariant=True)
 
 

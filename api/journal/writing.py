@@ -29,7 +29,6 @@ KIND_OF: dict[type[Record], ChangedKind] = {
     NewClearance: ChangedKind.CLEARANCE,
 }
 
-
 RecordModel = TypeVar("RecordModel", bound=StoredRecord)
 
 
@@ -62,7 +61,6 @@ class Writing:
     deleted: set[tuple[ChangedKind, uuid.UUID]] = field(default_factory=set)
     # Those of the uploaded records that were stored before this transaction.
     stored: dict[tuple[ChangedKind, uuid.UUID], StoredRecord] = field(default_factory=dict)
-
     # All of the participant's reports, if a batch has to be judged against them.
     timeline: Timeline | None = None
 

@@ -14,7 +14,7 @@ from sqlmodel import SQLModel, col
 from sqlmodel import select as typed_select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.aggregates import ledger
+from api.aggregates.ledger import EnteredPublication
 from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
 from api.content.service import find_body
@@ -76,7 +76,7 @@ async def erase(
 
 
 def describe_ledger(
-    found: Sequence[ledger.LedgerEntry], delta: float, texts: Texts
+    found: Sequence[EnteredPublication], delta: float, texts: Texts
 ) -> PrivacyLedger:
     """Sum what publications can reveal about one participant, with an explanation."""
     rho = math.fsum(entry.publication.rho for entry in found)

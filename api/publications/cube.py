@@ -24,6 +24,7 @@ from sqlalchemy import (
     null,
     or_,
     true,
+    type_coerce,
 )
 from sqlalchemy import select as core_select
 from sqlalchemy.dialects import postgresql
@@ -251,7 +252,8 @@ def _from_sessions(
         index = _first_of(people.c.sessions)
     else:
         is_age = table.table is TableName.AGE
-        index = _index(cast(Participant.age_band if is_age else Participant.region, String), names)
+        column = Participant.age_band if is_age else Participant.region
+        index = _index(type_coerce(column, String), names)
     wanted = [
         numbers[statistic].label(statistic)
         for measure in table.measures

@@ -42,5 +42,5 @@ def decide_on_usable(rule_set: RuleSet, sent: Any, language: str, now: datetime.
 
 
 def wants_decision(problem: Problem) -> bool:
-    """Tell whether whoever sent a report is told what to do beside this problem."""
+    """Return whether the problem response to a report includes a decision."""
     return is_decided_on(problem) or problem.status in UNREADABLE

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tests.aggregates.world import MONDAY
+from tests.publications.population import MONDAY
 
 DAY = datetime.timedelta(days=1)
 VICTIMS, OTHERS = "exercises-only", "daily-15-minutes"

@@ -11,9 +11,9 @@ from api.content.service import active_hash, load_release
 from api.publications.keys import Keys, keys_of
 from api.publications.noise import Noise
 from api.publications.policy import Plan
-from tests.aggregates.test_publishing import NoNoise, publish, settle
-from tests.aggregates.world import MONDAY, STANDARD, Person
 from tests.core.stored import in_database
+from tests.publications.population import MONDAY, STANDARD, Person
+from tests.publications.test_publishing import NoNoise, publish, settle
 
 DAY = datetime.timedelta(days=1)
 ROUTINE = "daily-15-minutes"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from api.publications.budget import best_guess_percent
+from tests.aggregates.attacked_service import AttackedService, attacked_service
 from tests.aggregates.attacks import ATTACKS, accuracy, in_cell, naive_for
-from tests.aggregates.fortress import Fortress, fortress
-from tests.aggregates.world import STANDARD
+from tests.publications.population import STANDARD
 from tests.support import databases
 
 WEEKS = 30
@@ -35,24 +35,24 @@ def secrets() -> list[bool]:
 @pytest.fixture(scope="module")
 def service(
     templates: Path, tmp_path_factory: pytest.TempPathFactory, secrets: list[bool]
-) -> Iterator[Fortress]:
-    folder = tmp_path_factory.mktemp("fortress")
+) -> Iterator[AttackedService]:
+    folder = tmp_path_factory.mktemp("attacked")
     with (
         databases.fresh_database("sqlite", templates, folder) as url,
-        fortress(url, folder, secrets) as made,
+        attacked_service(url, folder, secrets) as made,
     ):
         yield made
 
 
 @pytest.mark.parametrize("name", list(ATTACKS))
 def test_an_attack_that_breaks_a_naive_service_is_a_guess_here(
-    name: str, service: Fortress, secrets: list[bool]
+    name: str, service: AttackedService, secrets: list[bool]
 ) -> None:
     assert accuracy(naive_for(name, secrets), secrets, ATTACKS[name]) > 0.95
     assert accuracy(service, secrets, ATTACKS[name]) <= BOUND + ROOM
 
 
-def test_no_question_ever_has_two_answers(service: Fortress) -> None:
+def test_no_question_ever_has_two_answers(service: AttackedService) -> None:
     """Whatever sybils, victims and the publisher do in between."""
     for week in range(WEEKS):
         in_cell(service, week)
@@ -64,7 +64,9 @@ def test_no_question_ever_has_two_answers(service: Fortress) -> None:
     assert not [question for question, found in service.answers.items() if len(found) > 1]
 
 
-def test_windows_and_totals_that_could_be_subtracted_are_not_offered(service: Fortress) -> None:
+def test_windows_and_totals_that_could_be_subtracted_are_not_offered(
+    service: AttackedService,
+) -> None:
     service.refused.clear()
     ATTACKS["differencing"](service, 0)
     assert service.refused == ["period_not_aligned"]

@@ -31,10 +31,10 @@ from tests.aggregates.forms import (
     strata,
 )
 from tests.aggregates.published import DAY, ROUTINE, person, publish_a_week, real_keys
-from tests.aggregates.test_publishing import NoNoise, publish, settle
-from tests.aggregates.world import MONDAY, STANDARD
 from tests.conftest import AppMaker
 from tests.core.stored import in_database, rows
+from tests.publications.population import MONDAY, STANDARD
+from tests.publications.test_publishing import NoNoise, publish, settle
 from tests.support import databases
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock

@@ -16,8 +16,9 @@ from api.publications.models import Publication
 from api.publications.periods import Period
 from api.publications.policy import Plans
 from tests.aggregates.published import DAY, real_keys
-from tests.aggregates.test_publishing import NoNoise, publish, settle
-from tests.aggregates.world import (
+from tests.conftest import AppMaker
+from tests.core.stored import in_database
+from tests.publications.population import (
     KEYS,
     MONDAY,
     STANDARD,
@@ -27,8 +28,7 @@ from tests.aggregates.world import (
     extremes,
     period_of,
 )
-from tests.conftest import AppMaker
-from tests.core.stored import in_database
+from tests.publications.test_publishing import NoNoise, publish, settle
 from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Json, Phone
 

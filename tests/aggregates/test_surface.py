@@ -11,7 +11,7 @@ from api.clinicians.deps import AuditedRoute, ClinicianCaller
 from api.http.deps import ReadDb
 from api.participants.models import Participant
 from tests.aggregates.surface import differences, surface
-from tests.aggregates.worlds import twins
+from tests.aggregates.twins import twins
 from tests.support import databases
 from tests.support.budget import budget
 

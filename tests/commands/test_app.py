@@ -35,5 +35,8 @@ def test_a_listed_command_says_of_itself_what_the_list_says(name: str) -> None:
         for command in typer.main.get_group(app).commands.values()
         if isinstance(command, LazyCommand) and command.name == name
     ]
-    first_line, _, _ = (listed.load().help or "").partition("\n")
+    command = listed.load()
+    first_line, _, _ = (command.help or "").partition("\n")
     assert first_line == listed.help
+    # Options of the command's own, and none that typer adds to every app.
+    assert not [parameter for parameter in command.params if "completion" in (parameter.name or "")]

@@ -1,4 +1,4 @@
-"""What lint has to find, and what it covers: held here, since nobody looks at a green lint."""
+"""What lint must find, and what it covers."""
 
 import inspect
 import subprocess

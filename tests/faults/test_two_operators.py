@@ -16,8 +16,8 @@ from api.participants.models import Participant
 from api.publications.log import PublicationLog
 from api.publications.models import Publication
 from api.publications.restoring import installation_id
-from tests.aggregates.world import MONDAY, Person, install
 from tests.core.stored import execute, in_database, rows
+from tests.publications.population import MONDAY, Person, install
 from tests.support import databases
 from tests.support.budget import budget
 from tests.support.server import FOOTING, environment

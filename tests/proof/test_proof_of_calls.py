@@ -12,16 +12,16 @@ from api.aggregates.estimates import Status
 from api.core.config import Settings
 from api.main import create_app
 from api.publications.noise import OpenDpNoise
+from tests.aggregates.attacked_service import AttackedService, attacked_service
 from tests.aggregates.attacks import ATTACKS, accuracy, naive_for
 from tests.aggregates.forms import ask, forms_that_agree
-from tests.aggregates.fortress import Fortress, fortress
 from tests.aggregates.published import DAY, person, real_keys
 from tests.aggregates.surface import differences, surface
 from tests.aggregates.test_attacks import BOUND, coins
-from tests.aggregates.test_publishing import practising, publish, settle
-from tests.aggregates.world import MONDAY
-from tests.aggregates.worlds import twins
+from tests.aggregates.twins import twins
 from tests.proof.table import ProofTable
+from tests.publications.population import MONDAY
+from tests.publications.test_publishing import practising, publish, settle
 from tests.support import databases
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
@@ -92,18 +92,20 @@ def secrets() -> list[bool]:
 @pytest.fixture(scope="module")
 def service(
     templates: Path, tmp_path_factory: pytest.TempPathFactory, secrets: list[bool]
-) -> Iterator[Fortress]:
-    folder = tmp_path_factory.mktemp("fortress")
+) -> Iterator[AttackedService]:
+    folder = tmp_path_factory.mktemp("attacked")
     with (
         databases.fresh_database("sqlite", templates, folder) as url,
-        fortress(url, folder, secrets) as made,
+        attacked_service(url, folder, secrets) as made,
     ):
         made.repeats = REPEATS
         yield made
 
 
 @pytest.mark.parametrize("name", list(ATTACKS))
-def test_attacks(name: str, service: Fortress, secrets: list[bool], proof: ProofTable) -> None:
+def test_attacks(
+    name: str, service: AttackedService, secrets: list[bool], proof: ProofTable
+) -> None:
     broken = accuracy(naive_for(name, secrets), secrets, ATTACKS[name])
     here = accuracy(service, secrets, ATTACKS[name])
     room = Z * math.sqrt(0.25 / WEEKS)
@@ -117,7 +119,7 @@ def test_attacks(name: str, service: Fortress, secrets: list[bool], proof: Proof
     assert here <= BOUND + room
 
 
-def test_no_question_has_two_answers(service: Fortress, proof: ProofTable) -> None:
+def test_no_question_has_two_answers(service: AttackedService, proof: ProofTable) -> None:
     several = [question for question, found in service.answers.items() if len(found) > 1]
     what = f"{len(service.answers):,} questions, asked before, amid and after the attacks"
     proof.add("T9", what, f"{len(several)} with two answers", "0")

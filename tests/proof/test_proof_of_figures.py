@@ -15,10 +15,10 @@ from api.publications.budget import best_guess_percent
 from api.publications.measures import Measure, Statistic
 from api.publications.noise import OpenDpNoise
 from api.publications.policy import Plan
-from tests.aggregates.battery import Weaker, audit, distance, fit, mutants, worst_shifts
-from tests.aggregates.sensitivity import broken, worst_distances
-from tests.aggregates.world import PILOT, STANDARD
 from tests.proof.table import ProofTable
+from tests.publications.population import PILOT, STANDARD
+from tests.publications.privacy_tests import Weaker, audit, distance, fit, mutants, worst_shifts
+from tests.publications.sensitivity import broken, worst_distances
 
 pytestmark = [pytest.mark.proof, pytest.mark.full_only]
 

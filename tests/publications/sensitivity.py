@@ -12,7 +12,7 @@ from api.publications import cube
 from api.publications.cube import Exact
 from api.publications.measures import STATISTICS
 from api.publications.policy import Plan
-from tests.aggregates.world import KEYS, PILOT, STANDARD, anybody, extremes, period_of
+from tests.publications.population import KEYS, PILOT, STANDARD, anybody, extremes, period_of
 
 # Period, table and measure.
 Place = tuple[str, str, str]

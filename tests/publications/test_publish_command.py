@@ -16,10 +16,10 @@ from api.publications.measures import TableName
 from api.publications.models import Publication
 from api.publications.reading import published
 from api.publications.restoring import installation_id
-from tests.aggregates.test_publishing import NoNoise, practising, publish, settle
-from tests.aggregates.world import MONDAY, Person, install
 from tests.conftest import AppMaker
 from tests.core.stored import in_database, rows
+from tests.publications.population import MONDAY, Person, install
+from tests.publications.test_publishing import NoNoise, practising, publish, settle
 from tests.support.phone import Phone
 from tests.support.server import environment, footing, running_server
 

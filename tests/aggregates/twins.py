@@ -15,9 +15,9 @@ from api.main import create_app
 from api.privacy.restoring import erase_again
 from api.publications.noise import OpenDpNoise
 from tests.aggregates.published import DAY, person, publish_a_week
-from tests.aggregates.test_publishing import practising
-from tests.aggregates.world import MONDAY, Person, at
 from tests.core.stored import in_database
+from tests.publications.population import MONDAY, Person, at
+from tests.publications.test_publishing import practising
 from tests.support import databases
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock

@@ -14,9 +14,9 @@ from api.core.config import Settings
 from api.main import create_app
 from tests.aggregates.attacks import DAY, OTHERS, VICTIMS, monday
 from tests.aggregates.published import real_keys
-from tests.aggregates.test_publishing import publish, settle
-from tests.aggregates.world import MONDAY, Person, at
 from tests.core.stored import in_database
+from tests.publications.population import MONDAY, Person, at
+from tests.publications.test_publishing import publish, settle
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Phone
@@ -27,7 +27,7 @@ KNOWN = 90
 PLENTY = "1000000/minute"
 
 
-class Fortress:
+class AttackedService:
     """An installation of this server with a victim for every week, closed and published."""
 
     def __init__(self, client: TestClient, url: str, clock: FakeClock, folder: Path) -> None:
@@ -101,7 +101,7 @@ class Fortress:
 
 
 @contextlib.contextmanager
-def fortress(url: str, folder: Path, secrets: list[bool]) -> Iterator[Fortress]:
+def attacked_service(url: str, folder: Path, secrets: list[bool]) -> Iterator[AttackedService]:
     limits: dict[str, Any] = {
         f"rate_limit_{who}": PLENTY for who in ("enrolment", "public", "participant", "clinician")
     }
@@ -110,7 +110,7 @@ def fortress(url: str, folder: Path, secrets: list[bool]) -> Iterator[Fortress]:
     log = folder / "publications.log"
     settings = Settings(database_url=url, publication_log=log, **limits)
     with TestClient(create_app(settings, clock), raise_server_exceptions=False) as client:
-        made = Fortress(client, url, clock, folder)
+        made = AttackedService(client, url, clock, folder)
         made.live(secrets)
         # Keys end; this one is as new as the attack.
         made.clinician = Clinician(client, give_key(url, clock))

@@ -12,7 +12,7 @@ from api.publications.keys import Keys
 from api.publications.measures import STATISTICS, Statistic, TableName
 from api.publications.periods import Period
 from api.publications.policy import Plan, TablePlan
-from tests.aggregates.world import Person
+from tests.publications.population import Person
 
 Row = dict[str, Any]
 

@@ -31,8 +31,8 @@ from api.publications.noise import Noise, OpenDpNoise
 from api.publications.policy import Plan
 from api.publications.publishing import Publisher
 from api.publications.restoring import Reconciliation, installation_id, reconcile
-from tests.aggregates.world import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.core.stored import execute, in_database, rows
+from tests.publications.population import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.support.clock import FakeClock
 from tests.support.postgres import execute as execute_on_postgres
 from tests.support.server import Forked, environment, footing

@@ -12,8 +12,8 @@ import pytest
 from api.publications import cube, noise, publishing
 from api.publications.budget import best_guess_percent
 from api.publications.noise import OpenDpNoise
-from tests.aggregates.battery import Weaker, audit, distance, fit, mutants, worst_shifts
-from tests.aggregates.world import STANDARD
+from tests.publications.population import STANDARD
+from tests.publications.privacy_tests import Weaker, audit, distance, fit, mutants, worst_shifts
 
 # So far from the claim that chance gets there once in a hundred thousand runs.
 Z = 4.3

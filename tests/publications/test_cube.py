@@ -14,10 +14,9 @@ from api.publications.cube import Exact
 from api.publications.measures import EVERYBODY, PERSONALISED, Statistic, TableName
 from api.publications.periods import Period
 from api.publications.policy import Plan, TablePlan
-from tests.aggregates import reference
-from tests.aggregates.battery import mutants
-from tests.aggregates.sensitivity import broken, worst_distances
-from tests.aggregates.world import (
+from tests.core.stored import in_database
+from tests.publications import reference
+from tests.publications.population import (
     KEYS,
     MONDAY,
     PILOT,
@@ -28,7 +27,8 @@ from tests.aggregates.world import (
     extremes,
     period_of,
 )
-from tests.core.stored import in_database
+from tests.publications.privacy_tests import mutants
+from tests.publications.sensitivity import broken, worst_distances
 from tests.support import databases
 
 DAY = datetime.timedelta(days=1)

@@ -8,9 +8,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.publications.noise import Noise
 from api.publications.policy import Plan
-from tests.aggregates.sensitivity import cubes
-from tests.aggregates.world import STANDARD, extremes
 from tests.core.stored import in_database
+from tests.publications.population import STANDARD, extremes
+from tests.publications.sensitivity import cubes
 
 # Of a measure: how far the worst person moves each number, and the scale of its noise.
 Shifts = list[tuple[list[int], int]]

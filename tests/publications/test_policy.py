@@ -23,7 +23,7 @@ from api.publications.keys import keys_of
 from api.publications.measures import STATISTICS, TableName
 from api.publications.periods import due, monday_of
 from api.publications.policy import Plan, PlanInvalid, read_plan
-from tests.aggregates.world import MONDAY, PILOT, STANDARD
+from tests.publications.population import MONDAY, PILOT, STANDARD
 
 Json = dict[str, Any]
 DAY = datetime.timedelta(days=1)
