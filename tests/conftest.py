@@ -1,8 +1,10 @@
 """Every test runs the real app over HTTP, on a real SQLite and on a real PostgreSQL."""
 
 import contextlib
+import gc
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,32 +27,28 @@ from tests.support.phone import Phone
 
 AppMaker = Callable[..., TestClient]
 lasting = contextlib.ExitStack()
+MEMORY = Path("/dev/shm")  # noqa: S108  # where Linux keeps files in memory
+MEMORY_BYTES = 2_000_000_000  # the whole run took 630 MB at most
 # The same in every run where little is tried; where much is, each time something else.
 settings.register_profile("footing", derandomize=not FULL)
 settings.load_profile("footing")
 
 
-# They take longest, mostly waiting for servers and browsers: begun last, one of them would go on
-# alone when all the others are done.
-LONGEST = (
-    "tests/clinicians/test_page_in_browser.py",
-    "tests/contract/test_documents.py",
-    "tests/contract/test_docs_page.py",
-    "tests/aggregates/test_attacks.py",
-    "tests/contract/test_openapi.py",
-    "tests/aggregates/test_surface.py",
-    "tests/contract/test_packaging.py",
-    "tests/journal/test_readable.py",
-    "tests/aggregates/test_ledger.py",
-    "tests/contract/test_start.py",
-    "tests/content/test_release.py",
-    "tests/faults/test_killed.py",
-)
-
-
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: now and then each of them waits for a server or a browser."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def keep_files_in_memory() -> None:
+    """Put temporary files where no disk has to be waited for, if the machine has such a place.
+
+    Every commit of a SQLite database waits until the disk has it; no test cuts the power.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    if shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if travel.NOW in os.environ:
         travel.depart()
     if not hasattr(config, "workerinput"):
+        keep_files_in_memory()
         given = os.environ.get("TEST_DATABASE_URL")
         url = given or lasting.enter_context(postgres.running_cluster())
         os.environ[databases.POSTGRES_URL] = url
@@ -72,24 +71,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has no quick form; let each worker begin with some of the longest files."""
+    """Leave out what has no quick form."""
     left_out = [] if FULL else [item for item in items if item.get_closest_marker("full_only")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    # Each worker starts with an equal part of the list, from the first to the last.
-    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    longest: list[list[pytest.Item]] = [[] for _ in range(workers)]
-    others: list[pytest.Item] = []
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        (longest[LONGEST.index(file) % workers] if file in LONGEST else others).append(item)
-    share = len(items) // workers
-    items.clear()
-    for number, first in enumerate(longest, start=1):
-        rest = max(share - len(first), 0) if number < workers else len(others)
-        items += [*first, *others[:rest]]
-        del others[:rest]
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays anyway: thousands of tests and all modules."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

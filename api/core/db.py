@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime
+import sqlite3
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -20,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -58,12 +60,13 @@ OUTAGES = (
 AWAY_SQLSTATES = ("08", "25006", "53", "57P", "55P03", "40001", "40P01")
 
 SQLITE_PRAGMAS = {
-    "journal_mode": "WAL",
     "synchronous": "FULL",
     "foreign_keys": "ON",
     # What is deleted is overwritten in the file, also by a SQLite that was not built to do so.
     "secure_delete": "ON",
 }
+
+SWITCH_PAUSE_SECONDS = 0.005
 
 REPEATABLE_READ = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 # For updates and deletes: loaded instances are neither edited nor kept up to date.
@@ -178,6 +181,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(settings.database_timeout_seconds * 1000)}")
+        switch_to_wal(cursor, settings.database_timeout_seconds)
         for name, value in SQLITE_PRAGMAS.items():
             cursor.execute(f"PRAGMA {name}={value}")
         cursor.close()
@@ -187,6 +191,25 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine
+
+
+def switch_to_wal(cursor: DBAPICursor | sqlite3.Cursor, timeout_seconds: float) -> None:
+    """Set the journal mode, which a file keeps; wait for another connection that does the same.
+
+    SQLite refuses one of two that switch a new file at the same moment, and does not wait for
+    busy_timeout before it does: each holds the lock that the other would need to be released.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > deadline:
+                raise
+            time.sleep(SWITCH_PAUSE_SECONDS)
+        else:
+            return
 
 
 class QueueFull(PoolTimeoutError):

@@ -29,6 +29,7 @@ from tests.publications.population import (
     period_of,
 )
 from tests.publications.test_publishing import NoNoise, publish, settle
+from tests.support.budget import budget
 from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Json, Phone
 
@@ -119,6 +120,7 @@ def publication(period: Period) -> Json:
     }
 
 
+@pytest.mark.proof
 def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: str) -> None:
     """Late, corrected, abandoned, refused: whoever moves a figure is told so, and nobody else."""
     chance = random.Random(7)
@@ -151,7 +153,7 @@ def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: 
 
 
 def some(chance: random.Random) -> Iterator[Person]:
-    for _ in range(60):
+    for _ in range(budget(quick=15, full=150)):
         yield anybody(chance)
 
 

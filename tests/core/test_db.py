@@ -1,8 +1,13 @@
 """The database: whatever it is, instants stay instants and a row is stored once."""
 
 import asyncio
+import contextlib
 import datetime
+import sqlite3
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +26,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
 from api.core.config import Settings
-from api.core.db import Database, insert_once, is_outage, table_of
+from api.core.db import Database, insert_once, is_outage, switch_to_wal, table_of
 from api.participants.models import Participant
 from api.tables import ALL_TABLES, PERSONAL_TABLES
 from tests.core.stored import execute, in_database, rows
+from tests.support.budget import budget
 from tests.support.phone import Phone
 
 NOON = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -248,3 +254,21 @@ def test_what_a_url_says_arrives_at_the_server(database_url: str) -> None:
         return tuple((await db.execute(text(f"SELECT {shown}"))).one())
 
     assert in_database(url, read) == ("feet first", "4321ms")
+
+
+def test_connections_that_open_a_new_file_at_the_same_moment_all_succeed(tmp_path: Path) -> None:
+    """SQLite refuses one of two that switch the journal mode together, without waiting."""
+    together = 4
+    start = threading.Barrier(together)
+
+    def open_one(path: Path) -> str:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            start.wait()
+            switch_to_wal(connection.cursor(), 5)
+            mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
+            return mode
+
+    with ThreadPoolExecutor(together) as threads:
+        for number in range(budget(quick=100, full=1000)):
+            path = tmp_path / f"{number}.db"
+            assert list(threads.map(open_one, [path] * together)) == ["wal"] * together
