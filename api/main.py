@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from api.aggregates.router import router as aggregates_router
 from api.clinicians import page as clinic_page
@@ -152,10 +154,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         servers=[{"url": "/", "description": "This server."}],
-        generate_unique_id_function=openapi.operation_id,
-        separate_input_output_schemas=False,
         redirect_slashes=False,
-        dependencies=[Depends(check_query)],
         middleware=middleware,
         lifespan=lifespan,
     )
@@ -182,6 +181,24 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     openapi.install(app)
     docs_page.install(app)
     clinic_page.install(app, settings)
+    app.router.routes.extend(shared_routes())
+    compatibility.check(app, settings.deprecations)
+    return app
+
+
+@functools.cache
+def shared_routes() -> Sequence[BaseRoute]:
+    """Make the routes of the API. They depend on no settings: all apps of a process share them.
+
+    Each is built here and now: FastAPI would do so while the first request waits. It switches
+    warnings off meanwhile, for the whole process: of two apps in two threads one would see the
+    other's warnings.
+    """
+    routes = APIRouter(
+        dependencies=[Depends(check_query)],
+        generate_unique_id_function=openapi.operation_id,
+        redirect_slashes=False,
+    )
     for router in (
         content_router,
         triage_router,
@@ -199,18 +216,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         operations_router,
         compatibility_router,
     ):
-        app.include_router(router)
-    compatibility.check(app, settings.deprecations)
-    build_routes(app)
-    return app
-
-
-def build_routes(app: FastAPI) -> None:
-    """Build every route now: FastAPI would do so while the first request waits.
-
-    It switches warnings off meanwhile, for the whole process: of two apps in two threads one would
-    see the other's warnings.
-    """
+        routes.include_router(router)
     nowhere = {"type": "http", "method": "GET", "path": "", "root_path": "", "headers": []}
-    for route in app.routes:
+    for route in routes.routes:
         route.matches(dict(nowhere))
+    return routes.routes
