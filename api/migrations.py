@@ -1,5 +1,7 @@
 """Brings a database to the newest migration, and tells whether it is there."""
 
+import functools
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -26,15 +28,21 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
+@functools.cache
+def scripts() -> ScriptDirectory:
+    """Read the migrations, once: alembic compiles each of them."""
+    return ScriptDirectory.from_config(config())
+
+
 def head() -> str | None:
     """Name the newest migration."""
-    return ScriptDirectory.from_config(config()).get_current_head()
+    return scripts().get_current_head()
 
 
 def current(connection: Connection) -> str | None:
     """Name the migration that the database is at; refuse one that this version does not know."""
     found = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    known = {script.revision for script in scripts().walk_revisions()}
     if found is not None and found not in known:
         message = (
             f"The database is at migration {found}, which this version does not know. "
@@ -47,7 +55,7 @@ def current(connection: Connection) -> str | None:
 def next_step(connection: Connection) -> bool:
     """Take the database one migration further; tell whether there was one to take."""
     found = current(connection)
-    ahead = list(ScriptDirectory.from_config(config()).iterate_revisions("head", found or "base"))
+    ahead = list(scripts().iterate_revisions("head", found or "base"))
     if not ahead:
         return False
     command.upgrade(config(connection), ahead[-1].revision)

@@ -1,6 +1,7 @@
 """What is really in the database: tests look where clients can't."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -15,13 +16,19 @@ from api.tables import ALL_TABLES
 Result = TypeVar("Result")
 
 
+@functools.lru_cache(maxsize=8)
+def database_at(url: str) -> Database:
+    """Keep what SQLAlchemy learns of a database; connections are closed after each use."""
+    return Database(Settings(database_url=url))
+
+
 def in_database(
     url: str, work: Callable[[AsyncSession], Awaitable[Result]], *, reading: bool = False
 ) -> Result:
     """Run something in a transaction of its own; one that only reads waits for no writer."""
 
     async def run() -> Result:
-        database = Database(Settings(database_url=url))
+        database = database_at(url)
         try:
             async with database.read() if reading else database.write() as db:
                 return await work(db)
@@ -31,18 +38,27 @@ def in_database(
     return asyncio.run(run())
 
 
-def rows(url: str, model: type[SQLModel]) -> list[dict[str, Any]]:
-    async def read(db: AsyncSession) -> list[dict[str, Any]]:
-        return [dict(row._mapping) for row in await db.execute(select(table_of(model)))]
+async def _rows(db: AsyncSession, model: type[SQLModel]) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in await db.execute(select(table_of(model)))]
 
-    return in_database(url, read)
+
+def rows(url: str, model: type[SQLModel]) -> list[dict[str, Any]]:
+    return in_database(url, lambda db: _rows(db, model))
 
 
 def everything(url: str) -> str:
     """Write every personal and every other row as one text to search in."""
-    return "\n".join(
-        f"{model.__tablename__}: {row}" for model in ALL_TABLES for row in rows(url, model)
-    )
+
+    async def read(db: AsyncSession) -> str:
+        return "\n".join(
+            [
+                f"{model.__tablename__}: {row}"
+                for model in ALL_TABLES
+                for row in await _rows(db, model)
+            ]
+        )
+
+    return in_database(url, read)
 
 
 def execute(url: str, *statements: str) -> None:
