@@ -174,13 +174,17 @@ def clock(benches: Benches) -> FakeClock:
 
 
 @pytest.fixture
-def make_client(clock: FakeClock) -> Iterator[AppMaker]:
+def make_client(benches: Benches, clock: FakeClock) -> Iterator[AppMaker]:
     """Make clients of apps with settings of the test's own."""
     with contextlib.ExitStack() as stack:
 
         def make(**settings: Any) -> TestClient:
             app = create_app(Settings(**settings), clock)
-            return stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            # Releases never change: one that is still active need not be loaded again.
+            app.state.release = benches.release
+            client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            benches.release = app.state.release
+            return client
 
         yield make
 

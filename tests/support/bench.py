@@ -20,6 +20,7 @@ import asyncpg
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from api.content.release import Release
 from api.core.config import Settings
 from api.http.limits import Limiter
 from api.main import create_app
@@ -212,6 +213,7 @@ class Benches:
 
     def __init__(self, templates: Path, folder: Path) -> None:
         self.clock = FakeClock()
+        self.release: Release | None = None
         self.makers: dict[str, Callable[[], Bench]] = {
             "sqlite": lambda: SqliteBench(templates, folder),
             "postgresql": PostgresBench,
