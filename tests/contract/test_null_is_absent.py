@@ -4,7 +4,6 @@ Clients made by a generator write every field of a request, whatever was meant.
 """
 
 import copy
-import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from api.main import create_app
 from tests.contract.examples import SENT
 from tests.support import databases
 from tests.support.clock import FakeClock
+from tests.support.document import RECORDED
 from tests.support.phone import Json, Phone
 
 METHODS = ("post", "put", "patch")
@@ -28,8 +28,7 @@ VOLATILE = {
     *("participant_id", "device_id", "device_token", "recovery_code", "created", "server_time"),
     *("received_at", "evaluated_at", "request_id", "changed_at", "status", "history"),
 }
-DOCUMENT: Json = json.loads(json.dumps(create_app(Settings()).openapi()))
-SCHEMAS: Json = DOCUMENT["components"]["schemas"]
+SCHEMAS: Json = RECORDED["components"]["schemas"]
 FULL: dict[str, Json] = SENT | {
     "Batch": {
         "device_time": "2026-11-22T13:00:02+01:00",
@@ -56,7 +55,7 @@ def fields(schema: Json, example: Any, place: Path_ = ()) -> Iterator[tuple[Path
 
 
 def bodies() -> Iterator[tuple[str, str, str]]:
-    for path, item in DOCUMENT["paths"].items():
+    for path, item in RECORDED["paths"].items():
         for method in METHODS:
             if "requestBody" in item.get(method, {}):
                 content = item[method]["requestBody"]["content"]["application/json"]

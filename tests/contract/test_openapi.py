@@ -23,10 +23,10 @@ from tests.conftest import AppMaker
 from tests.contract.examples import record
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.document import RECORDED, RECORDED_FILE
 
 Json = dict[str, Any]
 Place = tuple[str, ...]
-COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
 NODE_FOLDER = Path(__file__).parent / "openapi_lint"
 HANDLER_NAME = re.compile(r"^[a-z]+([A-Z][a-z0-9]*)*$")
 INTEGERS = {"int32": 2**31, "int64": 2**63}
@@ -147,13 +147,13 @@ def test_the_committed_document_is_what_the_command_prints() -> None:
     printed = CliRunner().invoke(command, ["openapi"])
     assert printed.exit_code == 0
     message = "run: footing openapi > docs/openapi.json"
-    assert printed.stdout == COMMITTED.read_text("utf-8"), message
+    assert printed.stdout == RECORDED_FILE.read_text("utf-8"), message
 
 
 def test_a_running_app_serves_the_committed_document(content_client: TestClient) -> None:
     served = content_client.get("/v1/openapi.json")
     assert served.headers["Content-Type"] == "application/json"
-    assert served.json() == json.loads(COMMITTED.read_bytes())
+    assert served.json() == RECORDED
 
 
 def test_what_an_operator_sets_does_not_change_the_document(document: Json) -> None:
@@ -428,13 +428,13 @@ def node_tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[
 
 def test_spectral_finds_nothing_by_its_own_rules_nor_by_those_of_owasp() -> None:
     run = node_tool(
-        "spectral", "lint", COMMITTED, "--ruleset", ".spectral.yaml", "--fail-severity=hint"
+        "spectral", "lint", RECORDED_FILE, "--ruleset", ".spectral.yaml", "--fail-severity=hint"
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_redocly_finds_nothing() -> None:
-    run = node_tool("redocly", "lint", COMMITTED, "--config", "redocly.yaml", "--format=json")
+    run = node_tool("redocly", "lint", RECORDED_FILE, "--config", "redocly.yaml", "--format=json")
     assert json.loads(run.stdout)["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}, (
         run.stdout
     )
@@ -454,7 +454,7 @@ def test_types_generated_from_it_hold_a_client_to_the_contract(tmp_path: Path) -
     for name in ("client.ts", "tsconfig.json"):
         shutil.copy(NODE_FOLDER / name, tmp_path)
     (tmp_path / "node_modules").symlink_to(NODE_FOLDER / "node_modules")
-    made = node_tool("openapi-typescript", COMMITTED, "--output", tmp_path / "api.d.ts")
+    made = node_tool("openapi-typescript", RECORDED_FILE, "--output", tmp_path / "api.d.ts")
     assert made.returncode == 0, made.stderr
     checked = node_tool("tsc", "--project", tmp_path)
     assert checked.returncode == 0, checked.stdout

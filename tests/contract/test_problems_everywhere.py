@@ -16,6 +16,7 @@ from api.triage.router import EVALUATIONS
 from tests.support import databases
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.document import RECORDED
 from tests.support.phone import Json, Phone
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -124,9 +125,8 @@ def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def operations(phone: Caller) -> list[Operation]:
-    document = phone.client.get("/v1/openapi.json").json()
-    paths, shared = document["paths"], document["components"].get("parameters", {})
+def operations() -> list[Operation]:
+    paths, shared = RECORDED["paths"], RECORDED["components"].get("parameters", {})
     found = [
         Operation(method, path, paths[path][method], shared)
         for path in paths

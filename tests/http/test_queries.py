@@ -1,6 +1,5 @@
 """What stands in an address is understood or refused, on every call: nothing is passed over."""
 
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -14,14 +13,14 @@ from api.main import create_app
 from tests.support import databases
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
-from tests.support.phone import Json, Phone
+from tests.support.document import RECORDED
+from tests.support.phone import Phone
 
-DOCUMENT: Json = json.loads(json.dumps(create_app(Settings()).openapi()))
 # Kept and called by programs that know nothing of this service.
 ADDRESSES = ("/healthz", "/readyz", "/v1/media/{name}", "/v1/calendars/{address}.ics")
 CALLS = [
     (method, path)
-    for path, item in DOCUMENT["paths"].items()
+    for path, item in RECORDED["paths"].items()
     for method in item
     if path not in ADDRESSES
 ]
@@ -49,7 +48,7 @@ def key(phone: Phone) -> str:
 def test_a_parameter_that_a_call_does_not_have_is_named(
     phone: Phone, key: str, method: str, path: str
 ) -> None:
-    closed = {"clinicianToken": []} in DOCUMENT["paths"][path][method]["security"]
+    closed = {"clinicianToken": []} in RECORDED["paths"][path][method]["security"]
     token = key if closed else phone.token
     address = re.sub(r"{\w+}", "00000000-0000-4000-8000-000000000000", path)
     call = partial(
@@ -65,7 +64,7 @@ def test_a_parameter_that_a_call_does_not_have_is_named(
     assert codes["/query/equipement"] == "unknown_parameter"
     assert codes["/query/a~1b~0"] == "unknown_parameter"
     # Whoever may not call at all is told that, and nothing else.
-    needs_token = {} not in DOCUMENT["paths"][path][method]["security"]
+    needs_token = {} not in RECORDED["paths"][path][method]["security"]
     assert call().status_code == (401 if needs_token else 422)
 
 

@@ -22,7 +22,7 @@ from tests.core.stored import in_database
 from tests.journal.reading_everything import Everything
 from tests.support.budget import FULL, budget
 from tests.support.clock import START
-from tests.support.document import Document
+from tests.support.document import RECORDED, Document
 from tests.support.phone import Phone
 
 Json = dict[str, Any]
@@ -40,8 +40,8 @@ def client(database_url: str, make_client: AppMaker) -> TestClient:
 
 
 @pytest.fixture
-def document(client: TestClient) -> Document:
-    return Document(client.get("/v1/openapi.json").json())
+def document() -> Document:
+    return Document(RECORDED)
 
 
 # Records at the edges of what is accepted.
