@@ -16,7 +16,7 @@ from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.errors import NotAcceptable
 from api.http.deps import CurrentClock, CurrentSettings, ReadDb
 from api.http.media_types import choose_media_type
-from api.publications.policy import Plans
+from api.publications.policy import PublicationPolicies
 
 FORMS = (JSON, CSV, MEDIA_TYPE)
 
@@ -40,13 +40,13 @@ def fhir_version(accept: str) -> Version:
     return VERSIONS[0]
 
 
-async def get_plans(request: Request) -> Plans:
-    """Return the plans the app was made with."""
-    plans: Plans = request.app.state.plans
-    return plans
+async def get_policies(request: Request) -> PublicationPolicies:
+    """Return the policies the app was made with."""
+    policies: PublicationPolicies = request.app.state.policies
+    return policies
 
 
-CurrentPlans = Annotated[Plans, Depends(get_plans)]
+CurrentPolicies = Annotated[PublicationPolicies, Depends(get_policies)]
 
 
 async def choose_form(request: Request, _: ClinicianCaller) -> Form:
@@ -65,7 +65,7 @@ async def require_json(request: Request, _: ClinicianCaller) -> None:
 async def open_shelf(
     _: ClinicianCaller,
     db: ReadDb,
-    plans: CurrentPlans,
+    policies: CurrentPolicies,
     release: CurrentRelease,
     language: CurrentLanguage,
     settings: CurrentSettings,
@@ -73,7 +73,7 @@ async def open_shelf(
 ) -> Shelf:
     """Look up what there is to read."""
     texts = Texts(release.catalogue, language)
-    return await service.open_shelf(db, plans, texts, settings.regions, clock.now().date())
+    return await service.open_shelf(db, policies, texts, settings.regions, clock.now().date())
 
 
 # After the caller is known: whoever may not read learns nothing, not even what is well formed.

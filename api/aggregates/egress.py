@@ -67,7 +67,7 @@ def rows_of(answer: Answer) -> Iterator[FigureRow]:
             publication_id=point.publication_id,
             closed_at=point.closed_at,
         )
-        # Plans change: each publication has what it was published under.
+        # Policies change: each publication has what it was published under.
         own = {name: getattr(point, name) for name in ("rho", "epsilon", "plan_hash")}
         own |= {"best_guess_percent": promised_percent(point.rho)}
         about = (answer.key, answer.key_title, answer.stat, answer.unit)

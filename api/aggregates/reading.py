@@ -9,7 +9,7 @@ from api.aggregates.estimates import (
     Cell,
     Estimate,
     Noisy,
-    PainBounds,
+    PainChangeRange,
     Quantity,
     estimates,
     noisy,
@@ -46,10 +46,11 @@ async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str
 
 
 def table_estimates(
-    cells: Cells, table: TableName, bounds: PainBounds
+    cells: Cells, table: TableName, pain_range: PainChangeRange
 ) -> dict[str, dict[Quantity, Estimate]]:
     """Return the estimates of every cell of a table of one publication."""
     spread = pain_spread(cells)
     return {
-        key: estimates(cell, bounds, spread) for key, cell in sorted(cells.get(table, {}).items())
+        key: estimates(cell, pain_range, spread)
+        for key, cell in sorted(cells.get(table, {}).items())
     }

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.aggregates.estimates import (
     NOT_RELEASED,
     Estimate,
-    PainBounds,
+    PainChangeRange,
     Quantity,
     Status,
     quantities,
@@ -46,7 +46,7 @@ from api.core.errors import Fault, InvalidRequest, NotFound
 from api.publications.keys import keys_of
 from api.publications.measures import STATISTICS, TableName
 from api.publications.periods import Period, periods
-from api.publications.policy import Plan, Plans
+from api.publications.policy import PublicationPolicies, PublicationPolicy
 from api.publications.reading import Published, first_day, published
 
 METHOD_URL = "/clinic#method"
@@ -58,7 +58,7 @@ Named = TypeVar("Named", bound=str)
 
 @dataclass(frozen=True)
 class Spent:
-    """What a publication costs one participant, and by which plan."""
+    """What a publication costs one participant, and by which policy."""
 
     rho: float
     epsilon: float
@@ -68,11 +68,11 @@ class Spent:
 
 @dataclass(frozen=True)
 class Slot:
-    """A period that has begun, with its publication if it was closed, and the plan it follows."""
+    """A period that has begun, with its publication if it was closed, and the policy it follows."""
 
     period: Period
     publication: Published | None
-    plan: Plan
+    policy: PublicationPolicy
 
     @property
     def released(self) -> bool:
@@ -96,12 +96,12 @@ class Slot:
 
     @property
     def spent(self) -> Spent:
-        """Return what its publication costs: as published, or else as planned."""
+        """Return what its publication costs: as published, or else as the policy says."""
         found = self.publication
         if found is not None:
             return Spent(found.rho, found.epsilon, found.delta, found.plan_hash)
-        planned = self.plan.period(self.period.kind)
-        return Spent(planned.rho, planned.epsilon, self.plan.delta, self.plan.hash)
+        kind = self.policy.period(self.period.kind)
+        return Spent(kind.rho, kind.epsilon, self.policy.delta, self.policy.hash)
 
     def described(self) -> AggregatePeriod:
         """Describe it for an answer."""
@@ -119,7 +119,7 @@ class Slot:
 class Shelf:
     """Everything there is to read, but for the figures themselves."""
 
-    plans: Plans
+    policies: PublicationPolicies
     texts: Texts
     regions: Sequence[str]
     first: datetime.date
@@ -129,19 +129,22 @@ class Shelf:
 
     @cached_property
     def tables(self) -> dict[tuple[TableName, str], tuple[Quantity, ...]]:
-        """Return what each table says, by its name and kind of period, in the plan's order.
+        """Return what each table says, by its name and kind of period, in the policy's order.
 
-        Beside those of the plan in force, those of other profiles that something was published by.
+        Beside those of the policy in force, those of other profiles with publications.
         """
         followed = {(each.profile, each.kind) for each in self.publications}
         found: dict[tuple[TableName, str], tuple[Quantity, ...]] = {}
-        for plan in self.plans.every:
-            for kind in plan.periods:
-                if plan is not self.plans.active and (plan.profile, kind.kind) not in followed:
+        for policy in self.policies.every:
+            for kind in policy.periods:
+                if (
+                    policy is not self.policies.active
+                    and (policy.profile, kind.kind) not in followed
+                ):
                     continue
                 for table in kind.tables:
                     measured = [s for each in table.measures for s in STATISTICS[each.measure]]
-                    said = quantities(measured, bounds_of(plan))
+                    said = quantities(measured, pain_range_of(policy))
                     if said:
                         before = found.get((table.table, kind.kind), ())
                         found[table.table, kind.kind] = tuple(dict.fromkeys((*before, *said)))
@@ -149,44 +152,48 @@ class Shelf:
 
     def keys(self, table: TableName) -> tuple[str, ...]:
         """Return the keys of a table: those of today first, then those that there once were."""
-        now = keys_of(self.texts.catalogue, self.regions, self.plans.active)
-        current = now.of(table, self.plans.active)
+        now = keys_of(self.texts.catalogue, self.regions, self.policies.active)
+        current = now.of(table, self.policies.active)
         return (*current, *sorted(self.once_published.get(table, set()) - set(current)))
 
     def slots(self, kind: str) -> list[Slot]:
         """Return every period of a kind that has begun, oldest first."""
         closed = {each.starts_on: each for each in self.publications if each.kind == kind}
-        planned = self.plans.of(kind)
+        current = self.policies.of(kind)
         found: list[Slot] = []
-        if planned is None:
+        if current is None:
             return found
-        for period in periods(kind, planned.period(kind).days, self.first):
+        for period in periods(kind, current.period(kind).days, self.first):
             # The first one is always there: clocks differ.
             if found and period.starts_on > self.today:
                 break
             publication = closed.get(period.starts_on)
             profile = publication.profile if publication else None
-            found.append(Slot(period, publication, self.plans.of(kind, profile) or planned))
+            found.append(Slot(period, publication, self.policies.of(kind, profile) or current))
         return found
 
 
-def bounds_of(plan: Plan) -> PainBounds:
-    """Return the clamp of the pain change, in points."""
-    return PainBounds(plan.pain.lowest_tenths / 10, plan.pain.highest_tenths / 10)
+def pain_range_of(policy: PublicationPolicy) -> PainChangeRange:
+    """Return the range of the pain change, in points."""
+    return PainChangeRange(policy.pain.lowest_tenths / 10, policy.pain.highest_tenths / 10)
 
 
 async def open_shelf(
-    db: AsyncSession, plans: Plans, texts: Texts, regions: Sequence[str], today: datetime.date
+    db: AsyncSession,
+    policies: PublicationPolicies,
+    texts: Texts,
+    regions: Sequence[str],
+    today: datetime.date,
 ) -> Shelf:
     """Look up what there is."""
     first = await first_day(db)
     every = await published(db)
-    return Shelf(plans, texts, regions, first, today, every, await published_keys(db))
+    return Shelf(policies, texts, regions, first, today, every, await published_keys(db))
 
 
 def index(shelf: Shelf) -> AggregateIndex:
     """Tell what there is."""
-    plan, texts = shelf.plans.active, shelf.texts
+    policy, texts = shelf.policies.active, shelf.texts
     kinds = dict.fromkeys(kind for _, kind in shelf.tables)
     newest = sorted(
         (slot for kind in kinds for slot in shelf.slots(kind)),
@@ -194,19 +201,19 @@ def index(shelf: Shelf) -> AggregateIndex:
         reverse=True,
     )
     return AggregateIndex(
-        profile=plan.profile,
+        profile=policy.profile,
         guarantee=Guarantee(
-            text=texts.guarantee(plan.year.rho),
+            text=texts.guarantee(policy.year.rho),
             unit="participant",
-            delta=plan.delta,
-            year_ceiling_rho=plan.year.ceiling_rho,
-            year_epsilon=plan.year.epsilon,
-            best_guess_percent=promised_percent(plan.year.rho),
-            plan_hash=plan.hash,
+            delta=policy.delta,
+            year_ceiling_rho=policy.year.ceiling_rho,
+            year_epsilon=policy.year.epsilon,
+            best_guess_percent=promised_percent(policy.year.rho),
+            plan_hash=policy.hash,
         ),
         method_url=METHOD_URL,
-        late_days=plan.late_days,
-        grace_days=plan.grace_days,
+        late_days=policy.late_days,
+        grace_days=policy.grace_days,
         stats=[
             TitledStat(stat=stat, title=texts.stat(stat), unit=UNIT_OF[stat]) for stat in Quantity
         ],
@@ -265,7 +272,7 @@ def _slot_of(
     slots = [slot for kind in kinds for slot in shelf.slots(kind)]
     if starts_on is None:
         released = [slot for slot in slots if slot.released] or slots
-        # Of those that end on the same day the first kind of the plan.
+        # Of those that end on the same day the first kind of the policy.
         return max(released, key=lambda slot: slot.period.ends_on)
     for slot in slots:
         if slot.period.starts_on == starts_on:
@@ -278,7 +285,7 @@ def _privacy(slot: Slot) -> AggregatePrivacy:
     return AggregatePrivacy(
         **vars(slot.spent),
         unit=f"participant-{slot.period.kind}",
-        year_ceiling_rho=slot.plan.year.ceiling_rho,
+        year_ceiling_rho=slot.policy.year.ceiling_rho,
         best_guess_percent=promised_percent(slot.spent.rho),
     )
 
@@ -306,7 +313,7 @@ def _estimates(
 ) -> dict[str, dict[Quantity, Estimate]]:
     if not slot.released or slot.publication is None:
         return {}
-    return table_estimates(cells.get(slot.publication.id, {}), table, bounds_of(slot.plan))
+    return table_estimates(cells.get(slot.publication.id, {}), table, pain_range_of(slot.policy))
 
 
 async def read_table(

@@ -10,7 +10,7 @@ from api.core.db import Database
 from api.core.turns import Say
 from api.privacy.registry import REGISTRY
 from api.publications.log import PublicationLog
-from api.publications.policy import read_plan
+from api.publications.policy import read_policy
 from api.publications.restoring import Reconciliation, reconcile
 
 
@@ -26,8 +26,8 @@ async def reconcile_after_restore(
     """Reconcile the database with the publication log, and report what was restored."""
     log = PublicationLog(settings.publication_log)
     log.require_writable()
-    plan = read_plan(settings.seed_folder, settings.aggregates_profile)
-    found = await reconcile(database, log, erase_again, clock.now().date(), plan.grace_days)
+    policy = read_policy(settings.seed_folder, settings.aggregates_profile)
+    found = await reconcile(database, log, erase_again, clock.now().date(), policy.grace_days)
     if found.log_was_cut_off:
         say("The last line of the publication log was cut off while being written and is left out.")
     if found.erased_again:

@@ -89,7 +89,7 @@ def test_the_index_lists_every_table_with_its_keys_and_every_period(reader: Clin
     assert ends == sorted(ends, reverse=True)
 
 
-def test_the_index_states_the_guarantee_of_the_plan(reader: Clinician) -> None:
+def test_the_index_states_the_guarantee_of_the_policy(reader: Clinician) -> None:
     guarantee = ask(reader, "/v1/aggregates").json()["guarantee"]
     assert guarantee["best_guess_percent"] == 69.2
     assert "69.2" in guarantee["text"]

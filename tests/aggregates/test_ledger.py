@@ -14,7 +14,7 @@ from api.aggregates.ledger import entries as ledger_entries
 from api.publications import cube
 from api.publications.models import Publication
 from api.publications.periods import Period
-from api.publications.policy import Plans
+from api.publications.policy import PublicationPolicies
 from tests.aggregates.published import DAY, real_keys
 from tests.conftest import AppMaker
 from tests.core.stored import in_database
@@ -124,7 +124,7 @@ def publication(period: Period) -> Json:
 def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: str) -> None:
     """Late, corrected, abandoned, refused: whoever moves a figure is told so, and nobody else."""
     chance = random.Random(7)
-    plans = Plans(STANDARD, {})
+    policies = PublicationPolicies(STANDARD, {})
     kinds = [period_of(STANDARD, kind.kind) for kind in STANDARD.periods]
 
     async def agrees(db: AsyncSession, person: Person) -> set[str]:
@@ -137,7 +137,7 @@ def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: 
                     moved.add(period.id)
         told = {
             entry.publication.id: entry.entered
-            for entry in await ledger_entries(db, plans, person.id)
+            for entry in await ledger_entries(db, policies, person.id)
         }
         await alone.rollback()
         assert {name for name, entered in told.items() if entered is Entered.YES} == moved
@@ -219,7 +219,7 @@ def test_years_of_weeks_are_asked_for_in_pages(database_url: str) -> None:
     async def work(db: AsyncSession) -> list[str]:
         await db.execute(insert(Publication), [publication(week) for week in weeks])
         await somebody.store(db)
-        found = await ledger_entries(db, Plans(STANDARD, {}), somebody.id)
+        found = await ledger_entries(db, PublicationPolicies(STANDARD, {}), somebody.id)
         return [entry.publication.id for entry in found]
 
     told = in_database(database_url, work)

@@ -16,12 +16,12 @@ from api.participants.models import ConsentRecord, Participant
 from api.publications.keys import Keys
 from api.publications.models import Installation
 from api.publications.periods import Period
-from api.publications.policy import Plan, read_plan
+from api.publications.policy import PublicationPolicy, read_policy
 
 Row = dict[str, Any]
 MONDAY = datetime.date(2026, 9, 7)
-STANDARD = read_plan(SEED_FOLDER, "standard")
-PILOT = read_plan(SEED_FOLDER, "pilot")
+STANDARD = read_policy(SEED_FOLDER, "standard")
+PILOT = read_policy(SEED_FOLDER, "pilot")
 KEYS = Keys(
     routines=("daily", "exercises", "massage"),
     regions=("north", "south"),
@@ -44,8 +44,8 @@ def at(day: datetime.date, hour: int = 12) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time(hour, tzinfo=datetime.UTC))
 
 
-def period_of(plan: Plan, kind: str, starts_on: datetime.date = MONDAY) -> Period:
-    return Period(starts_on, plan.period(kind).days, kind)
+def period_of(policy: PublicationPolicy, kind: str, starts_on: datetime.date = MONDAY) -> Period:
+    return Period(starts_on, policy.period(kind).days, kind)
 
 
 @dataclass
