@@ -9,7 +9,7 @@ from werkzeug.http import parse_accept_header, parse_options_header
 from api.aggregates import service
 from api.aggregates.egress import CSV, JSON, Form
 from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
-from api.aggregates.service import Shelf
+from api.aggregates.service import AvailableFigures
 from api.aggregates.texts import Texts
 from api.clinicians.deps import ClinicianCaller
 from api.content.deps import CurrentLanguage, CurrentRelease
@@ -62,7 +62,7 @@ async def require_json(request: Request, _: ClinicianCaller) -> None:
     choose_media_type(request, (JSON,))
 
 
-async def open_shelf(
+async def find_available(
     _: ClinicianCaller,
     db: ReadDb,
     policies: CurrentPolicies,
@@ -70,13 +70,13 @@ async def open_shelf(
     language: CurrentLanguage,
     settings: CurrentSettings,
     clock: CurrentClock,
-) -> Shelf:
-    """Look up what there is to read."""
+) -> AvailableFigures:
+    """Look up which figures are available."""
     texts = Texts(release.catalogue, language)
-    return await service.open_shelf(db, policies, texts, settings.regions, clock.now().date())
+    return await service.find_available(db, policies, texts, settings.regions, clock.now().date())
 
 
 # After the caller is known: whoever may not read learns nothing, not even what is well formed.
 WantedForm = Annotated[Form, Depends(choose_form)]
 JsonOnly = Annotated[None, Depends(require_json)]
-CurrentShelf = Annotated[Shelf, Depends(open_shelf, scope="function")]
+CurrentlyAvailable = Annotated[AvailableFigures, Depends(find_available, scope="function")]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.aggregates import egress, service
-from api.aggregates.deps import CurrentShelf, JsonOnly, WantedForm
+from api.aggregates.deps import CurrentlyAvailable, JsonOnly, WantedForm
 from api.aggregates.egress import CSV, Answer, Form
 from api.aggregates.fhir import MEDIA_TYPE as FHIR
 from api.aggregates.schemas import (
@@ -38,7 +38,7 @@ Stat = Annotated[
     str,
     Query(max_length=32, pattern=NAME, description="A figure of it.", examples=["people"]),
 ]
-Key = Annotated[
+CellKey = Annotated[
     str, Query(max_length=64, description="A key of the table.", examples=["daily-15-minutes"])
 ]
 Kind = Annotated[
@@ -96,10 +96,10 @@ def answer(
     responses=content_responses(AggregateIndex) | {406: {}},
 )
 async def list_aggregates(
-    request: Request, _: ClinicianCaller, __: JsonOnly, shelf: CurrentShelf
+    request: Request, _: ClinicianCaller, __: JsonOnly, available: CurrentlyAvailable
 ) -> Response:
     """List the tables, keys, figures and periods there are, and what is promised."""
-    return answer(request, service.index(shelf), shelf.texts.language)
+    return answer(request, service.index(available), available.texts.language)
 
 
 @router.get(
@@ -112,7 +112,7 @@ async def get_aggregate_table(
     _: ClinicianCaller,
     form: WantedForm,
     db: ReadDb,
-    shelf: CurrentShelf,
+    available: CurrentlyAvailable,
     table: TableInPath,
     period_kind: Kind = None,
     starts_on: StartsOn = None,
@@ -122,8 +122,8 @@ async def get_aggregate_table(
     `Accept: text/csv` gives a sheet, `application/fhir+json` a MeasureReport (R4B; with
     `fhirVersion=5.0` R5).
     """
-    found = await service.read_table(db, shelf, table, period_kind, starts_on)
-    return answer(request, found, shelf.texts.language, form)
+    found = await service.read_table(db, available, table, period_kind, starts_on)
+    return answer(request, found, available.texts.language, form)
 
 
 @router.get(
@@ -136,9 +136,9 @@ async def get_aggregate_series(
     _: ClinicianCaller,
     form: WantedForm,
     db: ReadDb,
-    shelf: CurrentShelf,
+    available: CurrentlyAvailable,
     table: Table,
-    key: Key,
+    key: CellKey,
     stat: Stat,
     period_kind: Kind = None,
     first: From = None,
@@ -150,7 +150,7 @@ async def get_aggregate_series(
     """
     found = await service.read_series(
         db,
-        shelf,
+        available,
         table=table,
         key=key,
         stat=stat,
@@ -158,4 +158,4 @@ async def get_aggregate_series(
         first=first,
         last=last,
     )
-    return answer(request, found, shelf.texts.language, form)
+    return answer(request, found, available.texts.language, form)

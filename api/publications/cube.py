@@ -38,7 +38,7 @@ from api.journal import counted
 from api.journal.decisions import IS_CURRENT
 from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from api.participants.models import ConsentRecord, Participant
-from api.publications.keys import Keys
+from api.publications.cell_keys import CellKeys
 from api.publications.measures import (
     DOSE_MET_WEIGHT,
     FROM_REPORTS,
@@ -231,7 +231,7 @@ def _pain(people: CTE, policy: PublicationPolicy) -> ColumnElement[int]:
 
 
 def _from_sessions(
-    period: Period, policy: PublicationPolicy, of: PeriodPolicy, table: TablePolicy, keys: Keys
+    period: Period, policy: PublicationPolicy, of: PeriodPolicy, table: TablePolicy, keys: CellKeys
 ) -> Select[tuple[Any, ...]]:
     people = _people(period, policy, keys.of(TableName.ROUTINE, policy))
     pain = _pain(people, policy)
@@ -272,7 +272,7 @@ def _from_sessions(
 
 
 def _from_reports(
-    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: Keys, dialect: str
+    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys, dialect: str
 ) -> Select[tuple[Any, ...]]:
     """Count each participant once, under the most severe rule that fired."""
     rules = keys.of(TableName.RED_FLAG_RULE, policy)
@@ -306,7 +306,7 @@ def _from_reports(
 
 
 def statement(
-    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: Keys, dialect: str
+    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys, dialect: str
 ) -> Select[tuple[Any, ...]]:
     """Return the statement of one published table."""
     if table.table in FROM_REPORTS:
@@ -315,7 +315,7 @@ def statement(
 
 
 async def compute(
-    db: AsyncSession, period: Period, policy: PublicationPolicy, table: TablePolicy, keys: Keys
+    db: AsyncSession, period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys
 ) -> Exact:
     """Return the exact figure of every cell, including zeros: a gap would reveal something."""
     names = keys.of(table.table, policy)

@@ -19,8 +19,8 @@ from api.core.errors import NotReady
 from api.core.turns import Say, in_turn, quiet
 from api.publications import cube, periods
 from api.publications.accounting import Accountant
-from api.publications.budget import Spending, most_in_any_window
-from api.publications.keys import Keys, keys_of
+from api.publications.budget import PeriodCost, most_in_any_window
+from api.publications.cell_keys import CellKeys, cell_keys_of
 from api.publications.log import LoggedPublication, PublicationLog
 from api.publications.measures import STATISTICS
 from api.publications.models import Publication, PublicationCell
@@ -37,7 +37,7 @@ class Publisher:
 
     database: Database
     policy: PublicationPolicy
-    keys: Keys
+    keys: CellKeys
     noise: Noise
     log: PublicationLog
     clock: Clock
@@ -56,7 +56,7 @@ class Publisher:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
             catalogue = (await load_release(db, active)).catalogue
-        keys = keys_of(catalogue, settings.regions, policy)
+        keys = cell_keys_of(catalogue, settings.regions, policy)
         log = PublicationLog(settings.publication_log)
         return cls(database, policy, keys, OpenDpNoise(), log, clock, say)
 
@@ -135,8 +135,8 @@ class Publisher:
             select(col(Publication.starts_on), col(Publication.ends_on), col(Publication.rho))
         )
         one = datetime.timedelta(days=1)
-        spent = [Spending(starts_on, ends_on + one, rho) for starts_on, ends_on, rho in rows]
-        most = most_in_any_window(spent)
+        costs = [PeriodCost(starts_on, ends_on + one, rho) for starts_on, ends_on, rho in rows]
+        most = most_in_any_window(costs)
         if most > self.policy.year.ceiling_rho:
             message = (
                 f"Publishing {period.id} would bring some 365 days to rho {most:.4f}, above the "

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.core.config import SEED_FOLDER
 from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from api.participants.models import ConsentRecord, Participant
-from api.publications.keys import Keys
+from api.publications.cell_keys import CellKeys
 from api.publications.models import Installation
 from api.publications.periods import Period
 from api.publications.policy import PublicationPolicy, read_policy
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 MONDAY = datetime.date(2026, 9, 7)
 STANDARD = read_policy(SEED_FOLDER, "standard")
 PILOT = read_policy(SEED_FOLDER, "pilot")
-KEYS = Keys(
+KEYS = CellKeys(
     routines=("daily", "exercises", "massage"),
     regions=("north", "south"),
     red_flag_rules=("E01", "U01"),

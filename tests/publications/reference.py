@@ -7,8 +7,8 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
+from api.publications.cell_keys import CellKeys
 from api.publications.cube import Exact
-from api.publications.keys import Keys
 from api.publications.measures import STATISTICS, Statistic, TableName
 from api.publications.periods import Period
 from api.publications.policy import PublicationPolicy, TablePolicy
@@ -97,7 +97,11 @@ def severity_of(
 
 
 def cube(
-    people: list[Person], period: Period, policy: PublicationPolicy, table: TablePolicy, keys: Keys
+    people: list[Person],
+    period: Period,
+    policy: PublicationPolicy,
+    table: TablePolicy,
+    keys: CellKeys,
 ) -> Exact:
     names = keys.of(table.table, policy)
     rules = keys.of(TableName.RED_FLAG_RULE, policy)

@@ -14,12 +14,12 @@ from api.core.config import SEED_FOLDER
 from api.participants.schemas import AgeBand
 from api.publications.accounting import Accountant
 from api.publications.budget import (
-    Spending,
+    PeriodCost,
     best_guess_percent,
     most_in_any_window,
     most_touched,
 )
-from api.publications.keys import keys_of
+from api.publications.cell_keys import cell_keys_of
 from api.publications.measures import STATISTICS, TableName
 from api.publications.periods import due, monday_of
 from api.publications.policy import InvalidPolicy, PublicationPolicy, read_policy
@@ -56,19 +56,19 @@ def test_every_figure_is_what_opendp_says(policy: PublicationPolicy) -> None:
 @POLICIES
 def test_no_365_days_cost_more_than_the_ceiling_with_a_rerun(policy: PublicationPolicy) -> None:
     """Counted day by day over four years, not by the formula that checks the policy."""
-    spent = [
-        Spending(period.starts_on, period.after, kind.rho)
+    costs = [
+        PeriodCost(period.starts_on, period.after, kind.rho)
         for kind in policy.periods
         for period in due(kind.kind, kind.days, MONDAY, 14, MONDAY + 1500 * DAY)
     ]
     rerun = math.fsum(times * policy.period(kind).rho for kind, times in policy.year.reruns.items())
     by_day = max(
         math.fsum(
-            each.rho for each in spent if each.starts_on < start + 365 * DAY and each.after > start
+            each.rho for each in costs if each.starts_on < start + 365 * DAY and each.after > start
         )
         for start in (MONDAY + number * DAY for number in range(1000))
     )
-    assert most_in_any_window(spent) == pytest.approx(by_day, rel=1e-12)
+    assert most_in_any_window(costs) == pytest.approx(by_day, rel=1e-12)
     assert by_day + rerun <= policy.year.rho * (1 + 1e-12)
     assert policy.year.rho <= policy.year.ceiling_rho == 0.5
 
@@ -155,7 +155,7 @@ def test_every_age_band_that_people_can_enrol_with_has_a_key(policy: Publication
 
 def test_the_keys_come_from_catalogue_settings_and_rules() -> None:
     catalogue = load_catalogue(SEED_FOLDER)
-    keys = keys_of(catalogue, ("south", "north"), STANDARD)
+    keys = cell_keys_of(catalogue, ("south", "north"), STANDARD)
     assert keys.of(TableName.ROUTINE, STANDARD) == (
         *sorted(routine.id for routine in catalogue.routines),
         "personalised",

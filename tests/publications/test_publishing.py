@@ -23,7 +23,7 @@ from api.core.db import Database
 from api.core.errors import NotReady
 from api.participants.models import Participant
 from api.privacy.restoring import erase_again
-from api.publications.keys import Keys
+from api.publications.cell_keys import CellKeys
 from api.publications.log import PublicationLog, hash_of
 from api.publications.measures import STATISTICS
 from api.publications.models import Publication, PublicationCell
@@ -59,7 +59,7 @@ def publisher(
     *,
     noise: Noise | None = None,
     policy: PublicationPolicy = STANDARD,
-    keys: Keys = KEYS,
+    keys: CellKeys = KEYS,
 ) -> Publisher:
     clock = FakeClock()
     clock.instant = at(today)
@@ -101,7 +101,7 @@ def everything(url: str) -> list[str]:
     return sorted(str(row) for table in (Publication, PublicationCell) for row in rows(url, table))
 
 
-def expected_cells(policy: PublicationPolicy, keys: Keys, kind: str) -> int:
+def expected_cells(policy: PublicationPolicy, keys: CellKeys, kind: str) -> int:
     return sum(
         len(keys.of(table.table, policy)) * len(STATISTICS[measure.measure])
         for table in policy.period(kind).tables

@@ -9,7 +9,7 @@ from api.publications.policy import MOST_KEYS, InvalidPolicy, PublicationPolicy
 
 
 @dataclass(frozen=True)
-class Keys:
+class CellKeys:
     """What the tables are divided by."""
 
     routines: Sequence[str]
@@ -33,13 +33,15 @@ class Keys:
         return keys
 
 
-def keys_of(catalogue: Catalogue, regions: Sequence[str], policy: PublicationPolicy) -> Keys:
+def cell_keys_of(
+    catalogue: Catalogue, regions: Sequence[str], policy: PublicationPolicy
+) -> CellKeys:
     """Take the keys from what is public: the catalogue, the settings and the rule set."""
     by_severity = sorted(
         (rule for rule in catalogue.rules if rule.level in policy.red_flag_levels),
         key=lambda rule: policy.red_flag_levels.index(rule.level),
     )
-    return Keys(
+    return CellKeys(
         routines=[routine.id for routine in catalogue.routines],
         regions=regions,
         red_flag_rules=[rule.id for rule in by_severity],
