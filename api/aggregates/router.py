@@ -10,7 +10,7 @@ from api.aggregates.egress import CSV, Answer, Form
 from api.aggregates.fhir import MEDIA_TYPE as FHIR
 from api.aggregates.schemas import (
     CSV_EXAMPLE,
-    CSV_SHEET,
+    CSV_SCHEMA,
     FHIR_BUNDLE,
     FHIR_BUNDLE_EXAMPLE,
     FHIR_REPORT,
@@ -68,21 +68,21 @@ def forms(model: Any, fhir: Json, fhir_example: Json) -> dict[int | str, Json]:
     """Describe an answer in its three forms."""
     answers = content_responses(model)
     answers[200]["content"] = {
-        CSV: {"schema": CSV_SHEET, "example": CSV_EXAMPLE},
+        CSV: {"schema": CSV_SCHEMA, "example": CSV_EXAMPLE},
         FHIR: {"schema": fhir, "example": fhir_example},
     }
     return answers | {406: {}}
 
 
 def answer(
-    request: Request, told: AggregateIndex | Answer, language: str, form: Form | None = None
+    request: Request, found: AggregateIndex | Answer, language: str, form: Form | None = None
 ) -> Response:
     """Send an answer, unless the client has it: kept by nobody in between, asked anew each time."""
     headers = {}
-    if form is None or isinstance(told, AggregateIndex):
-        body = make_body(told.model_dump_json().encode(), language=language, quick=True)
+    if form is None or isinstance(found, AggregateIndex):
+        body = make_body(found.model_dump_json().encode(), language=language, quick=True)
     else:
-        written = egress.write(told, form, language)
+        written = egress.write(found, form, language)
         body = make_body(written.data, media_type=written.media_type, language=language, quick=True)
         if form.media_type == CSV:
             disposition = f'attachment; filename="{written.file_name}"'
@@ -119,7 +119,7 @@ async def get_aggregate_table(
 ) -> Response:
     """Read every figure of a table, of one period.
 
-    `Accept: text/csv` gives a sheet, `application/fhir+json` a MeasureReport (R4B; with
+    `Accept: text/csv` gives CSV, `application/fhir+json` a MeasureReport (R4B; with
     `fhirVersion=5.0` R5).
     """
     found = await service.read_table(db, available, table, period_kind, starts_on)
@@ -146,7 +146,7 @@ async def get_aggregate_series(
 ) -> Response:
     """Read one figure of one key, period by period.
 
-    `Accept: text/csv` gives a sheet, `application/fhir+json` a Bundle of MeasureReports.
+    `Accept: text/csv` gives CSV, `application/fhir+json` a Bundle of MeasureReports.
     """
     found = await service.read_series(
         db,

@@ -307,7 +307,7 @@ class AggregateSeries(ResponseModel):
 
 
 # What is told in other forms. FHIR's own definition is the schema of its resources.
-CSV_SHEET: Json = {
+CSV_SCHEMA: Json = {
     "type": "string",
     "maxLength": 100_000_000,
     "description": "RFC 4180, in UTF-8 with a byte order mark, with a line of names first. What "

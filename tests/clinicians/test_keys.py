@@ -6,7 +6,7 @@ import uuid
 import pytest
 from starlette.testclient import TestClient
 
-from api.clinicians.keys import Key, make_key, read_key
+from api.clinicians.keys import PlaintextKey, make_key, read_key
 from api.clinicians.models import ClinicianKey
 from api.core.clock import SystemClock
 from api.core.tokens import token_kind
@@ -154,7 +154,7 @@ def test_whoever_does_not_know_the_secret_learns_nothing_about_a_key(
         problem = response.json()
         return response.status_code, problem["detail"], response.headers["WWW-Authenticate"]
 
-    guesses = [str(Key(key.key_id, make_key().secret)), str(make_key()), "fc_", "fc_1_2"]
+    guesses = [str(PlaintextKey(key.key_id, make_key().secret)), str(make_key()), "fc_", "fc_1_2"]
     before = [answer(guess) for guess in guesses]
     footing("clinician", "revoke", "Ward 3")
     assert {*before, *map(answer, guesses)} == {
