@@ -101,12 +101,12 @@ def diff(
     for fault in sorted(fault for check in triage_checks.ALL for fault in check(changed)):
         typer.echo(f"Would be refused: {fault}", err=True)
     before, after = rule_set_of(catalogue), rule_set_of(changed)
-    for line in review.text_changes(before, after):
+    for line in review.rule_set_differences(before, after):
         typer.echo(line)
     cases = list(vectors.cases(before))
     if reports is not None:
         cases += read_reports(reports, before)
-    found = list(review.changes(before, after, cases))
+    found = list(review.decision_differences(before, after, cases))
     for change in found:
         typer.echo(str(change))
     typer.echo(f"{len(found)} of {len(cases)} decisions would change.")

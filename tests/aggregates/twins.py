@@ -24,7 +24,7 @@ from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Phone
 
 TODAY = MONDAY + 25 * DAY
-Change = Callable[[FastAPI], None]
+AppEdit = Callable[[FastAPI], None]
 
 
 def unchanged(_: FastAPI) -> None:
@@ -59,7 +59,7 @@ def somebody_lives(client: TestClient, clock: FakeClock) -> None:
 
 
 @contextlib.contextmanager
-def twins(kind: str, templates: Path, folder: Path, change: Change = unchanged) -> Iterator[Twins]:
+def twins(kind: str, templates: Path, folder: Path, edit: AppEdit = unchanged) -> Iterator[Twins]:
     """Publish once, copy, let somebody live on one side, and erase there who was published."""
     gone: list[Person] = [practising(), person()]
     with contextlib.ExitStack() as stack:
@@ -77,7 +77,7 @@ def twins(kind: str, templates: Path, folder: Path, change: Change = unchanged) 
                 rate_limit_clinician="1000000/minute",
             )
             app = create_app(settings, clock)
-            change(app)
+            edit(app)
             client = TestClient(app, raise_server_exceptions=False)
             return stack.enter_context(client), clock
 

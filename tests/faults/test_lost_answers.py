@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.stored_records import assert_stored
 from tests.support.line import BadLine
-from tests.support.offline import PATHS, Entry, OfflinePhone
+from tests.support.offline import PATHS, OfflinePhone, QueuedRecord
 from tests.support.phone import Json
 
 pytestmark = pytest.mark.chaos
@@ -21,9 +21,9 @@ def clearance(phone: OfflinePhone) -> Json:
     return {"id": str(uuid.uuid4()), "cleared_at": phone.now.isoformat()}
 
 
-def a_week(phone: OfflinePhone) -> list[Entry]:
+def a_week(phone: OfflinePhone) -> list[QueuedRecord]:
     """Make what a person did in a week without a line."""
-    entries: list[Entry] = []
+    entries: list[QueuedRecord] = []
     for day in range(7):
         phone.now = datetime.datetime(2026, 11, 2 + day, 10, tzinfo=datetime.UTC)
         entries.append(("session", phone.session()))
@@ -130,7 +130,7 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
 ) -> None:
     phone, _ = phones
     phone.now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours)
-    batch: list[Entry] = [("session", phone.session()), ("symptom_report", phone.report())]
+    batch: list[QueuedRecord] = [("session", phone.session()), ("symptom_report", phone.report())]
     response = phone.call(
         "POST",
         "/v1/batches",
@@ -158,7 +158,7 @@ def test_a_journey_to_another_zone_and_language_changes_no_record(
         phone.post_batch(at_home, **{"Accept-Language": "en"})
     phone.now = datetime.datetime(2026, 11, 10, 23, 30, tzinfo=datetime.UTC)
     abroad = phone.session(time_zone="Pacific/Auckland", local_date="2026-11-11")
-    everything: list[Entry] = [*at_home, ("session", abroad)]
+    everything: list[QueuedRecord] = [*at_home, ("session", abroad)]
     receipts = phone.post_batch(everything, **{"Accept-Language": "es"})
     new = [receipt["id"] for receipt in receipts if receipt["status"] == "created"]
     assert new == [abroad["id"]]

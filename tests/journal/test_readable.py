@@ -253,14 +253,14 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
         suppress_health_check=list(HealthCheck),
     )
     @given(lives(rule_set))
-    def hold(life: Json) -> None:
+    def check(life: Json) -> None:
         everything = Everything(Phone(client), document)
         stored.append(store(everything, life))
         read = everything.read()
         sent = [*life["sessions"], *life["batch"]["sessions"]]
         assert len(read["sessions"]) == len(sent)
 
-    hold()
+    check()
     kind = database_url.partition(":")[0]
     answers = sum(document.judged.values())
     print(f"{kind}: {len(stored)} lives, {sum(stored)} records, {answers} answers")  # noqa: T201
@@ -313,7 +313,7 @@ def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(histories())
-    def hold(orders: tuple[list[Json], list[Json]]) -> None:
+    def check(orders: tuple[list[Json], list[Json]]) -> None:
         found = []
         for order in orders:
             phone = Phone(client)
@@ -327,7 +327,7 @@ def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
             found.append(phone.get("/v1/me/progress").json())
         assert found[0] == found[1]
 
-    hold()
+    check()
 
 
 # What earlier versions have stored.

@@ -33,7 +33,7 @@ from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
 from tests.support.budget import budget
 from tests.support.clock import START, FakeClock
-from tests.support.offline import DELETABLE, PATHS, Entry, Key, OfflinePhone, key_of
+from tests.support.offline import DELETABLE, PATHS, OfflinePhone, QueuedRecord, RecordKey, key_of
 
 Json = dict[str, Any]
 STATUSES = ("continue", "caution", "pause", "stop")
@@ -126,11 +126,11 @@ class Model:
     """What the server promises, in few words."""
 
     def __init__(self) -> None:
-        self.stored: dict[Key, Json] = {}
-        self.language: dict[Key, str] = {}
-        self.gone: set[Key] = set()
+        self.stored: dict[RecordKey, Json] = {}
+        self.language: dict[RecordKey, str] = {}
+        self.gone: set[RecordKey] = set()
 
-    def post(self, entry: Entry, language: str) -> str:
+    def post(self, entry: QueuedRecord, language: str) -> str:
         key, (_, body) = key_of(entry), entry
         if key in self.gone:
             if body.get("replaces"):
@@ -141,7 +141,7 @@ class Model:
         self.stored[key], self.language[key] = body, language
         return "created"
 
-    def delete(self, key: Key | None) -> None:
+    def delete(self, key: RecordKey | None) -> None:
         """Delete a record, and whatever it corrects."""
         while key is not None and key not in self.gone:
             replaces = self.stored.pop(key, {}).get("replaces")
@@ -155,8 +155,8 @@ class TwoPhones(RuleBasedStateMachine):
         self.world = world
         world.people += 1
         self.model = Model()
-        self.made: list[Entry] = []
-        self.acknowledged: set[Key] = set()
+        self.made: list[QueuedRecord] = []
+        self.acknowledged: set[RecordKey] = set()
         self.phones = [OfflinePhone(world.client) for _ in range(2)]
         self.code = self.phones[0].enrol()["recovery_code"]
         self.phones[1].link(self.code)
@@ -232,7 +232,7 @@ class TwoPhones(RuleBasedStateMachine):
 
     # What the phones do.
 
-    def check_receipt(self, entry: Entry, receipt: Json, expected: str) -> None:
+    def check_receipt(self, entry: QueuedRecord, receipt: Json, expected: str) -> None:
         assert (receipt["status"], receipt["action"], receipt["code"]) == BATCHED[expected]
         assert (receipt["kind"], receipt["id"]) == key_of(entry)
         assert (receipt["content_hash"] is None) == (expected == "conflict")
@@ -243,11 +243,11 @@ class TwoPhones(RuleBasedStateMachine):
         assert (receipt["decision_headline"] is None) == (receipt["decision_level"] is None)
         self.acknowledge(entry, expected)
 
-    def acknowledge(self, entry: Entry, expected: str) -> None:
+    def acknowledge(self, entry: QueuedRecord, expected: str) -> None:
         if expected != "conflict":
             self.acknowledged.add(key_of(entry))
 
-    def post(self, which: int, entry: Entry, language: str) -> None:
+    def post(self, which: int, entry: QueuedRecord, language: str) -> None:
         expected = self.model.post(entry, language)
         kind, body = entry
         headers = {"Accept-Language": language}
@@ -258,7 +258,7 @@ class TwoPhones(RuleBasedStateMachine):
             assert answer["id"] == body["id"]
             assert answer.get("deleted", False) == (expected == "deleted")
 
-    def post_batch(self, which: int, entries: list[Entry], language: str) -> list[str]:
+    def post_batch(self, which: int, entries: list[QueuedRecord], language: str) -> list[str]:
         in_order = [entry for kind in PATHS for entry in entries if entry[0] == kind]
         expected = [self.model.post(entry, language) for entry in in_order]
         headers = {"Accept-Language": language}
@@ -481,7 +481,7 @@ class TwoPhones(RuleBasedStateMachine):
             assert STATUSES.index(kept["status"]) >= STATUSES.index(anew["status"])
         assert ours == theirs
 
-    def moment(self, key: Key) -> tuple[str, str]:
+    def moment(self, key: RecordKey) -> tuple[str, str]:
         body = self.model.stored[key]
         instants = (body.get(name) for name in ("started_at", "reported_at", "cleared_at"))
         return next(instant for instant in instants if instant), key[1]
