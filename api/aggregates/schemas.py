@@ -306,7 +306,7 @@ class AggregateSeries(ResponseModel):
     ]
 
 
-# What is told in other forms. FHIR's own definition is the schema of its resources.
+# The other media types. FHIR's own definition is the schema of its resources.
 CSV_SCHEMA: Json = {
     "type": "string",
     "maxLength": 100_000_000,

@@ -1,4 +1,4 @@
-"""What clinicians are told: which figures there are, and what they say. From publications alone.
+"""What clinicians can read: which figures there are, and their values. From publications alone.
 
 Whether a number is shown is decided here, once. All media types are written from these answers.
 """

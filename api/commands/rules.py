@@ -115,7 +115,7 @@ def diff(
 @app.command("withdraw")
 def withdraw_rule_set(
     rule_set_hash: Annotated[str, typer.Argument(help="The hash of the rule set.")],
-    reason: Annotated[str, typer.Option(help="Why; phones are told.", max=500)],
+    reason: Annotated[str, typer.Option(help="Why; sent to devices.", max=500)],
 ) -> None:
     """Never use a rule set again, and make the decisions that rest on it anew."""
     patient = {"database_timeout_seconds": PATIENT_SECONDS}

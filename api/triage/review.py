@@ -12,7 +12,7 @@ from api.triage.rules import RuleSet
 
 Format = Literal["markdown", "html"]
 Table = tuple[Sequence[str], list[list[str]]]
-# Compared one by one: what a person is told to do comes first.
+# Compared one by one: the advice comes first.
 COMPARED = ("level", "possible_level", "screening_complete", "actions", "activities", "reasons")
 PAGE = Markup(
     '<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'

@@ -125,7 +125,7 @@ def _one(rule: Rule | None, facts: Mapping[str, bool]) -> bool | None:
 
 
 def fired(compiled: CompiledRules, facts: Mapping[str, bool]) -> list[bool | None]:
-    """Tell for every rule whether it is true of these facts; None where it can't be told.
+    """Return for every rule whether it is true of these facts; None if it can't be evaluated.
 
     One evaluation of the whole array costs a tenth of as many single ones; when it errors, each
     rule is asked by itself, so that one bad rule can't silence the others.

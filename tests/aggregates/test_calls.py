@@ -1,4 +1,4 @@
-"""What clinicians are told over HTTP: everything that was published, and nothing else."""
+"""What clinicians can read over HTTP: everything that was published, and nothing else."""
 
 import datetime
 from collections.abc import Iterator
@@ -198,8 +198,10 @@ def test_a_series_has_a_point_for_every_period_also_those_without_a_number(
         database_url, tmp_path, MONDAY + 35 * DAY, noise=NoNoise(), keys=real_keys(database_url)
     )
     series = ask(clinician, SERIES, **FIGURE).json()
-    told = [(point["starts_on"], point["status"], point["estimate"]) for point in series["points"]]
-    assert told == [
+    points = [
+        (point["starts_on"], point["status"], point["estimate"]) for point in series["points"]
+    ]
+    assert points == [
         ("2026-09-07", "ok", 90.0),
         ("2026-09-14", "suppressed", None),
         ("2026-09-21", "ok", 120.0),

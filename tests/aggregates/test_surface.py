@@ -21,7 +21,7 @@ leaking = APIRouter(route_class=AuditedRoute)
 
 @leaking.get(LEAK)
 async def count_participants(_: ClinicianCaller, db: ReadDb) -> dict[str, int]:
-    """Tell what must not be told."""
+    """Return what must not be disclosed."""
     return {
         "participants": (await db.execute(select(func.count(col(Participant.region))))).scalar_one()
     }

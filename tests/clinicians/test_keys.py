@@ -207,7 +207,9 @@ def test_a_key_never_opens_a_participants_call(clinician: Clinician) -> None:
         assert response.json()["code"] == "wrong_token_kind"
 
 
-def test_a_key_without_the_scope_is_told_which_one(clinician: Clinician, database_url: str) -> None:
+def test_a_key_without_the_scope_is_refused_with_its_name(
+    clinician: Clinician, database_url: str
+) -> None:
     execute(database_url, "UPDATE clinician_key SET scopes = '[]'")
     refused = clinician.get()
     assert refused.status_code == 403
@@ -228,7 +230,7 @@ def test_guesses_are_limited_by_address_and_calls_by_key(
     assert guesses[3].headers["RateLimit-Policy"] == '"clinician";q=3;w=3600'
     assert int(guesses[3].headers["Retry-After"]) >= 1
     assert "RateLimit" not in guesses[0].headers
-    # A colleague behind the same address is neither slowed down nor told of the others.
+    # A colleague behind the same address is neither slowed down nor affected.
     found = other.get()
     assert found.status_code == 200
     assert found.headers["RateLimit"].startswith('"clinician";r=2;')

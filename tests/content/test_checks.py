@@ -1,4 +1,4 @@
-"""What must hold between the entries: each fault is told with its file, its place and a reason."""
+"""What must hold between the entries: each fault is listed with file, place and reason."""
 
 import datetime
 from collections.abc import Callable

@@ -128,7 +128,7 @@ def test_a_misshapen_file_is_explained(seed_folder: SeedFolder, edit: SeedEdit, 
     assert seed_folder.check() == (1, [fault, "1 faults."])
 
 
-def test_the_faults_of_every_file_are_told_at_once(seed_folder: SeedFolder) -> None:
+def test_the_faults_of_every_file_are_listed_at_once(seed_folder: SeedFolder) -> None:
     seed_folder.remove("tips.json")
     seed_folder.drop("exercises.json", "/0/why")
     seed_folder.put("exercises.json", "/2/colour", "red")

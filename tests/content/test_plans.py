@@ -118,7 +118,7 @@ def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes
 
 @settings(max_examples=150, deadline=None)
 @given(wishes=wishes)
-def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
+def test_what_is_left_out_is_left_out_for_the_reason_given(
     catalogue: Catalogue, wishes: Wishes
 ) -> None:
     plan = plan_for(catalogue, wishes)
@@ -139,8 +139,8 @@ def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
         assert entry.text
         assert "{" not in entry.text
         assert entry.title == ACTIVITIES[activity]["title"]["en"]
-        told = stops if entry.reason == "contraindicated" else asks
-        expected = told if entry.reason in {"contraindicated", "ask_first"} else []
+        given = stops if entry.reason == "contraindicated" else asks
+        expected = given if entry.reason in {"contraindicated", "ask_first"} else []
         assert entry.caution_ids == [caution["id"] for caution in expected]
         # Time is the last thing that keeps an activity out.
         assert entry.reason != "time" or sum(reason.values()) == 1

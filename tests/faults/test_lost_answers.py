@@ -141,7 +141,7 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
         },
     )
     assert {receipt["status"] for receipt in response.json()["receipts"]} == {"created"}
-    # The phone is told, so that it can tell its person.
+    # It is reported to the phone, so that the app can warn its user.
     assert abs(response.json()["clock_skew_seconds"] - hours * 3600) < 120
     phone.now = datetime.datetime.now(datetime.UTC)
     batch.append(("session", phone.session()))

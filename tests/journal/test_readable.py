@@ -426,7 +426,7 @@ def test_an_instant_is_in_the_same_range_in_a_batch_and_by_itself(phone: Phone) 
         ("2026-11-22T12:00:05Z", 5),
     ],
 )
-def test_a_clock_that_is_far_off_is_told_in_32_bits(
+def test_a_clock_that_is_far_off_is_reported_in_32_bits(
     phone: Phone, device_time: str, skew: int
 ) -> None:
     batch = {"device_time": device_time}

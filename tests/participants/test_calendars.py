@@ -298,7 +298,7 @@ def test_it_follows_the_schedule_and_the_language(client: TestClient, phone: Pho
     assert events(client, path) == []
 
 
-def test_a_program_that_has_it_is_told_so_until_it_changes(
+def test_a_program_that_has_it_gets_304_until_it_changes(
     client: TestClient, phone: Phone, clock: FakeClock
 ) -> None:
     phone.put("/v1/me/schedule", phone.schedule())

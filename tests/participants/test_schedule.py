@@ -122,7 +122,9 @@ def test_deleting_what_never_was_is_no_change(phone: Phone, database_url: str) -
     assert rows(database_url, StoredSchedule) == rows(database_url, RecordedChange) == []
 
 
-def test_each_change_is_numbered_and_a_deletion_is_told(phone: Phone, database_url: str) -> None:
+def test_each_change_is_numbered_and_a_deletion_is_a_change(
+    phone: Phone, database_url: str
+) -> None:
     phone.put(PATH, phone.schedule())
     phone.put(PATH, phone.schedule())
     phone.put(PATH, phone.schedule(paused=True))

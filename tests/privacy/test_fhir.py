@@ -123,7 +123,7 @@ def test_it_is_the_same_document_every_time(lived: Phone) -> None:
     assert bundle_of(lived) == bundle_of(lived)
 
 
-def test_the_person_is_a_pseudonym_with_what_they_told(lived: Phone) -> None:
+def test_the_person_is_a_pseudonym_with_the_conditions_they_gave(lived: Phone) -> None:
     bundle = bundle_of(lived)
     (patient,) = resources(bundle, "Patient")
     assert by_record([patient]).keys() == {lived.participant_id}

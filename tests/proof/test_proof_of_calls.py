@@ -1,4 +1,4 @@
-"""The clinicians' calls, over HTTP, through the whole battery."""
+"""All tests of the clinicians' endpoints, over HTTP."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The whole battery for the anonymised figures: `make proof` runs it and prints its table.
+"""All tests of the anonymised figures: `make proof` runs them and prints their table.
 
 It takes minutes, and its statistics are left out of the ordinary run. What can be proved without
 statistics is proved there and again here, with more cases.

@@ -47,7 +47,7 @@ def worst_shifts(
 
 
 def distance(shifts: Shifts) -> float:
-    """Return how far apart the two worlds lie, in noise: mu of Gaussian differential privacy."""
+    """Return how far apart neighbouring databases lie, in noise: mu of Gaussian privacy."""
     return math.sqrt(sum(n * n / scale**2 for moved, scale in shifts for n in moved))
 
 
@@ -66,23 +66,25 @@ class Audit:
 
 
 def audit(noise: Noise, shifts: Shifts, claim: float, runs: int, z: float) -> Audit:
-    """Publish both worlds many times; tell them apart by the likelihood ratio.
+    """Publish two neighbouring databases many times; distinguish them by the likelihood ratio.
 
     The attacker knows the scales of the policy; the noise may be something else.
     """
     score = {0: [0.0] * runs, 1: [0.0] * runs}
-    for world, scores in score.items():
+    for database, scores in score.items():
         for moved, scale in shifts:
             for shift in moved:
-                for run, value in enumerate(noise.draw([world * shift] * runs, scale)):
+                for run, value in enumerate(noise.draw([database * shift] * runs, scale)):
                     scores[run] += value * shift / scale**2
-    means = {world: math.fsum(scores) / runs for world, scores in score.items()}
+    means = {database: math.fsum(scores) / runs for database, scores in score.items()}
     variance = math.fsum(
-        (value - means[world]) ** 2 for world, scores in score.items() for value in scores
+        (value - means[database]) ** 2 for database, scores in score.items() for value in scores
     ) / (2 * runs)
     mu = (means[1] - means[0]) / math.sqrt(variance)
     middle = (means[0] + means[1]) / 2
-    right = sum((value > middle) == world for world, scores in score.items() for value in scores)
+    right = sum(
+        (value > middle) == database for database, scores in score.items() for value in scores
+    )
     # The standard error of a difference of means, in units of the spread.
     lower = mu - z * math.sqrt(2 / runs + mu * mu / (4 * runs))
     return Audit(mu, lower, claim, right / (2 * runs))

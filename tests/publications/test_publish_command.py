@@ -143,7 +143,7 @@ def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
     assert done.stderr.count("\n") == 1
 
 
-def test_without_its_log_an_old_installation_publishes_only_when_told_so_by_name(
+def test_without_its_log_an_old_installation_publishes_only_with_an_explicit_option(
     database_url: str, tmp_path: Path
 ) -> None:
     """As after a restore with another path: each period would be drawn a second time."""

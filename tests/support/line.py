@@ -12,7 +12,7 @@ CHUNK = 65_536
 
 
 class BadLine:
-    """Passes bytes on both ways, until it is told to lose some."""
+    """Passes bytes on both ways, until a test makes it lose some."""
 
     def __init__(self, server: str) -> None:
         address = httpx.URL(server)

@@ -48,7 +48,7 @@ WHICH = st.integers(0, 1)
 PICK = st.integers(0, 1000)
 LOST = st.sampled_from((False, False, True))
 LANGUAGES = st.sampled_from(("en", "es"))
-# Whole days meet the six weeks of a history exactly; equal moments are told apart by their ids.
+# Whole days meet the six weeks of a history exactly; equal moments are distinguished by their ids.
 AGES = st.builds(
     datetime.timedelta,
     days=st.sampled_from((0, 1, 2, 3, 20, 41, 42, 43, 60, 85, 100)),
@@ -101,8 +101,8 @@ def hurts(session: Json) -> bool:
     return after is not None and (after >= 7 or (before is not None and after - before >= 2))
 
 
-class World:
-    """The app on one database, which can be started anew as often as it takes."""
+class RestartableServer:
+    """The app on one database, which can be restarted any number of times."""
 
     def __init__(self, database_url: str) -> None:
         self.database_url = database_url
@@ -150,14 +150,14 @@ class Model:
 
 
 class TwoPhones(RuleBasedStateMachine):
-    def __init__(self, world: World) -> None:
+    def __init__(self, server: RestartableServer) -> None:
         super().__init__()
-        self.world = world
-        world.people += 1
+        self.server = server
+        server.people += 1
         self.model = Model()
         self.made: list[QueuedRecord] = []
         self.acknowledged: set[RecordKey] = set()
-        self.phones = [OfflinePhone(world.client) for _ in range(2)]
+        self.phones = [OfflinePhone(server.client) for _ in range(2)]
         self.code = self.phones[0].enrol()["recovery_code"]
         self.phones[1].link(self.code)
 
@@ -369,8 +369,8 @@ class TwoPhones(RuleBasedStateMachine):
     def replace_the_phone(self, which: int, lost: bool) -> None:  # noqa: FBT001
         """Lose a phone with all that it holds, and link a new one by the recovery code."""
         if lost:
-            OfflinePhone(self.world.client).link(self.code)
-        new = OfflinePhone(self.world.client)
+            OfflinePhone(self.server.client).link(self.code)
+        new = OfflinePhone(self.server.client)
         new.link(self.code)
         device = self.phones[which].token.split("_")[2]
         assert new.call("DELETE", f"/v1/devices/{uuid.UUID(device)}").status_code == 204
@@ -380,15 +380,15 @@ class TwoPhones(RuleBasedStateMachine):
     @precondition(lambda self: len(self.made) % 6 == 5)
     @rule()
     def restart_the_server(self) -> None:
-        self.world.start()
+        self.server.start()
         for phone in self.phones:
-            phone.client = self.world.client
+            phone.client = self.server.client
 
     # What always holds.
 
     @invariant()
     def count(self) -> None:
-        self.world.steps += 1
+        self.server.steps += 1
         assert self.acknowledged <= set(self.model.stored) | self.model.gone
 
     def teardown(self) -> None:
@@ -399,7 +399,7 @@ class TwoPhones(RuleBasedStateMachine):
         for phone in self.phones:
             phone.fetch_all()
             assert phone.held.keys() == self.model.stored.keys()
-        self.world.records += len(self.model.stored)
+        self.server.records += len(self.model.stored)
         self.check_content()
         self.check_tables()
         self.check_reconciled()
@@ -436,7 +436,7 @@ class TwoPhones(RuleBasedStateMachine):
                 for table in map(table_of, CHECKED)
             }
 
-        rows = in_database(self.world.database_url, read)
+        rows = in_database(self.server.database_url, read)
         for kind, name in zip(
             PATHS, ("exercise_session", "symptom_report", "clearance"), strict=True
         ):
@@ -461,7 +461,7 @@ class TwoPhones(RuleBasedStateMachine):
 
     def check_against_an_upload_in_order(self) -> None:
         """Whatever the line did, it all reads as if it had been uploaded at once and in order."""
-        phone, fresh = self.phones[0], OfflinePhone(self.world.client)
+        phone, fresh = self.phones[0], OfflinePhone(self.server.client)
         fresh.enrol()
         for key in sorted(self.model.stored, key=self.moment):
             language = self.model.language[key]
@@ -488,15 +488,15 @@ class TwoPhones(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    world = World(database_url)
-    yield world
-    world.open.close()
+def server(database_url: str) -> Iterator[RestartableServer]:
+    server = RestartableServer(database_url)
+    yield server
+    server.open.close()
 
 
 @pytest.mark.fuzz
 def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
-    world: World, record_property: Callable[[str, object], None]
+    server: RestartableServer, record_property: Callable[[str, object], None]
 ) -> None:
     chosen = settings(
         max_examples=budget(quick=4, full=60),
@@ -507,8 +507,8 @@ def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
         # A failing run is long to make shorter; to explain it would take several times longer.
         phases=set(Phase) - {Phase.explain},
     )
-    run_state_machine_as_test(lambda: TwoPhones(world), settings=chosen)  # type: ignore[arg-type]  # anything that makes one will do
-    told = f"{world.steps} steps of {world.people} people with {world.records} records"
-    record_property("steps", told)
-    print(f"\n{told}: no violation")  # noqa: T201  # what -s and a report show
-    assert world.steps > 100
+    run_state_machine_as_test(lambda: TwoPhones(server), settings=chosen)  # type: ignore[arg-type]  # anything that makes one will do
+    summary = f"{server.steps} steps of {server.people} people with {server.records} records"
+    record_property("steps", summary)
+    print(f"\n{summary}: no violation")  # noqa: T201  # what -s and a report show
+    assert server.steps > 100
