@@ -30,7 +30,7 @@ from api.http.pages import decode_cursor, encode_cursor
 from api.main import create_app
 from tests.aggregates.published import publish_a_week
 from tests.conftest import AppMaker
-from tests.support import databases, travel
+from tests.support import databases, time_travel
 from tests.support.budget import FULL
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
@@ -122,7 +122,7 @@ def run_blocks(
 ) -> list[str]:
     """Run a document's commands in one shell, as a reader would; return what each block printed."""
     script = ["set -euo pipefail"]
-    if travel.OFFSET in os.environ:
+    if time_travel.OFFSET in os.environ:
         # A reader's own `date`, at the time at which the server lives.
         later = "$(($(command date +%s) + ${TEST_TIME_OFFSET%.*}))"
         script.append(f'date() {{ command date --date="@{later}" "$@"; }}')

@@ -1,4 +1,4 @@
-"""A bad line between a phone and a server: requests that break off, answers that never arrive."""
+"""A bad network between a phone and a server: broken requests, responses that never arrive."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ import pytest
 CHUNK = 65_536
 
 
-class BadLine:
+class BadNetwork:
     """Passes bytes on both ways, until a test makes it lose some."""
 
     def __init__(self, server: str) -> None:

@@ -32,7 +32,7 @@ def unchanged(_: FastAPI) -> None:
 
 
 @dataclass(frozen=True)
-class Twins:
+class NeighbouringServers:
     """The two servers, and a key that opens both."""
 
     without: TestClient
@@ -40,7 +40,7 @@ class Twins:
     key: str
 
 
-def somebody_lives(client: TestClient, clock: FakeClock) -> None:
+def use_every_endpoint(client: TestClient, clock: FakeClock) -> None:
     """Do all that a participant can do, in weeks that are not closed yet."""
     phone = Phone(client)
     phone.enrol(
@@ -59,8 +59,10 @@ def somebody_lives(client: TestClient, clock: FakeClock) -> None:
 
 
 @contextlib.contextmanager
-def twins(kind: str, templates: Path, folder: Path, edit: AppEdit = unchanged) -> Iterator[Twins]:
-    """Publish once, copy, let somebody live on one side, and erase there who was published."""
+def neighbouring_servers(
+    kind: str, templates: Path, folder: Path, edit: AppEdit = unchanged
+) -> Iterator[NeighbouringServers]:
+    """Publish once, copy, add a participant on one side, and erase there who was published."""
     gone: list[Person] = [practising(), person()]
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(databases.fresh_database(kind, templates, folder))
@@ -83,11 +85,11 @@ def twins(kind: str, templates: Path, folder: Path, edit: AppEdit = unchanged) -
 
         without, _ = serve(url)
         having, clock = serve(copy)
-        somebody_lives(having, clock)
+        use_every_endpoint(having, clock)
 
         async def erase(db: AsyncSession) -> None:
             for each in gone:
                 await erase_again(db, each.id)
 
         in_database(copy, erase)
-        yield Twins(without, having, key)
+        yield NeighbouringServers(without, having, key)
