@@ -99,7 +99,7 @@ UNITS: Mapping[Statistic, float] = {
     Statistic.RED_FLAGS: 1,
     Statistic.PAIN_SQUARES: 100,
 }
-# A table's cells each hold everybody of it once, so that the totals of tables can be reconciled.
+# A table's cells each hold everybody of it once, so that the tables must have one total.
 MARGINS = (TableName.ROUTINE, TableName.AGE, TableName.REGION)
 Cell = Mapping[Statistic, Noisy]
 
@@ -110,7 +110,9 @@ def noisy(statistic: Statistic, stored: int, scale: int) -> Noisy:
     return Noisy(stored / unit, scale / unit)
 
 
-def reconciled(tables: Mapping[TableName, Mapping[str, Cell]]) -> dict[TableName, dict[str, Cell]]:
+def with_common_totals(
+    tables: Mapping[TableName, Mapping[str, Cell]],
+) -> dict[TableName, dict[str, Cell]]:
     """Bring the totals of a publication's tables to one best total, each cell by the same share.
 
     The total is the precision-weighted mean of the tables' totals. It only helps: no cell's noise

@@ -14,7 +14,7 @@ from api.aggregates.estimates import (
     estimates,
     noisy,
     pain_spread,
-    reconciled,
+    with_common_totals,
 )
 from api.publications.measures import Statistic, TableName
 from api.publications.models import PublicationCell
@@ -32,7 +32,7 @@ async def published_keys(db: AsyncSession) -> dict[TableName, set[str]]:
 
 
 async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str, Cells]:
-    """Return the cells of publications, with the totals of their tables reconciled."""
+    """Return the cells of publications, with one total for all of its tables."""
     statement = select(PublicationCell).where(
         col(PublicationCell.publication_id).in_(publication_ids)
     )
@@ -42,7 +42,7 @@ async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str
         tables = found.setdefault(row.publication_id, {})
         cell = tables.setdefault(TableName(row.table_name), {}).setdefault(row.key, {})
         cell[statistic] = noisy(statistic, row.noisy, row.scale)
-    return {name: reconciled(tables) for name, tables in found.items()}
+    return {name: with_common_totals(tables) for name, tables in found.items()}
 
 
 def table_estimates(

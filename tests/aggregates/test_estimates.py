@@ -21,7 +21,7 @@ from api.aggregates.estimates import (
     estimates,
     noisy,
     pain_spread,
-    reconciled,
+    with_common_totals,
 )
 from api.publications.measures import Statistic, TableName
 
@@ -126,10 +126,10 @@ def test_an_interval_holds_its_estimate_and_nothing_impossible(one: Cell) -> Non
 
 
 @given(tables)
-def test_reconciled_tables_agree_on_their_totals(
+def test_tables_of_a_publication_agree_on_their_totals(
     some_tables: dict[TableName, dict[str, Cell]],
 ) -> None:
-    done = reconciled(some_tables)
+    done = with_common_totals(some_tables)
     for statistic in UNITS:
         totals = [
             math.fsum(one[statistic].value for one in table.values())
@@ -139,12 +139,12 @@ def test_reconciled_tables_agree_on_their_totals(
         assert all(math.isclose(a, totals[0], rel_tol=1e-9, abs_tol=1e-3) for a in totals)
 
 
-def test_reconciling_is_a_weighing_whose_errors_are_stated() -> None:
+def test_the_common_total_is_a_weighted_mean_whose_errors_are_stated() -> None:
     """The stated variance is that of the sum of what every cell contributes."""
     sds = {TableName.ROUTINE: [3.0] * 4, TableName.AGE: [2.0] * 9, TableName.REGION: [5.0] * 2}
 
     def run(moved: tuple[TableName, int] | None) -> dict[TableName, dict[str, Cell]]:
-        return reconciled(
+        return with_common_totals(
             {
                 name: {
                     str(i): {Statistic.PRACTISED: Noisy(float(moved == (name, i)), sd)}
@@ -168,7 +168,7 @@ def test_reconciling_is_a_weighing_whose_errors_are_stated() -> None:
 
 def test_one_table_alone_is_left_as_it_is() -> None:
     alone = {TableName.ROUTINE: {"daily": cell(100, 50, 20)}}
-    assert reconciled(alone) == alone
+    assert with_common_totals(alone) == alone
 
 
 def test_the_spread_of_pain_is_measured_once_there_are_enough() -> None:

@@ -30,7 +30,7 @@ from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.policy import PublicationPolicy
 from api.publications.publishing import Publisher
-from api.publications.restoring import Reconciliation, installation_id, reconcile
+from api.publications.restoring import RestoredFromLog, installation_id, restore_from_log
 from tests.core.stored import execute, in_database, rows
 from tests.publications.population import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.support.clock import FakeClock
@@ -373,14 +373,14 @@ def test_the_documented_roles_read_cells_and_change_none(url: str, tmp_path: Pat
 # After a restore.
 
 
-def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Reconciliation:
+def restore(url: str, log: Path, today: datetime.date = MONDAY) -> RestoredFromLog:
     """Bring database and log in line, as every start does; on the day of the installation."""
 
-    async def run() -> Reconciliation:
+    async def run() -> RestoredFromLog:
         database = Database(Settings(database_url=url))
         try:
             grace = STANDARD.grace_days
-            return await reconcile(database, PublicationLog(log), erase_again, today, grace)
+            return await restore_from_log(database, PublicationLog(log), erase_again, today, grace)
         finally:
             await database.close()
 
@@ -388,7 +388,7 @@ def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Reconcili
 
 
 def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
-    found = put_in_line(url, log)
+    found = restore(url, log)
     return found.not_released, found.erased_again
 
 
@@ -439,14 +439,14 @@ def test_a_log_begins_with_an_installation_and_is_missed_when_it_is_older(
     """A lost log looks like a new one; by then, something may have been published."""
     log = tmp_path / "publications.log"
     grace = datetime.timedelta(days=STANDARD.grace_days)
-    assert put_in_line(url, log, MONDAY + grace).log_is_not_ours is None
+    assert restore(url, log, MONDAY + grace).log_is_not_ours is None
     assert log.read_text("utf-8").count("\n") == 1
     late = MONDAY + grace + datetime.timedelta(days=1)
-    assert put_in_line(url, log, late).log_is_not_ours is None
+    assert restore(url, log, late).log_is_not_ours is None
     publish(url, tmp_path, MONDAY + 3 * WEEK)
     log.unlink()
     for _ in range(2):
-        missed = put_in_line(url, log, late).log_is_not_ours
+        missed = restore(url, log, late).log_is_not_ours
         assert missed is not None
         assert missed.startswith(f"The publication log {log} has no entry for this installation")
         # What else is missing in it is not known: it is not made to look complete.
@@ -456,7 +456,7 @@ def test_a_log_begins_with_an_installation_and_is_missed_when_it_is_older(
 def test_erasures_alone_do_not_make_a_log_known(url: str, tmp_path: Path) -> None:
     log = tmp_path / "publications.log"
     asyncio.run(PublicationLog(log).erased(Person().id, MONDAY))
-    assert put_in_line(url, log, CYCLE_CLOSES).log_is_not_ours is not None
+    assert restore(url, log, CYCLE_CLOSES).log_is_not_ours is not None
     assert log.read_text("utf-8").count("\n") == 1
 
 
