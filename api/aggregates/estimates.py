@@ -77,7 +77,7 @@ class Noisy:
 
 
 @dataclass(frozen=True)
-class PainChangeRange:
+class PainEstimateRange:
     """The range that the policy clamps a mean change of pain to, in points."""
 
     lowest: float
@@ -201,7 +201,7 @@ def _adherence(people: Noisy, contrast: Noisy) -> Estimate:
 
 
 def _pain_change(
-    total: Noisy, scored: Noisy, pain_range: PainChangeRange, spread: float
+    total: Noisy, scored: Noisy, pain_range: PainEstimateRange, spread: float
 ) -> Estimate:
     """Return the mean change over those who scored; below zero is less pain."""
     if not _enough(scored):
@@ -238,7 +238,7 @@ def pain_spread(tables: Mapping[TableName, Mapping[str, Cell]]) -> float:
 
 
 def estimates(
-    cell: Cell, pain_range: PainChangeRange, spread: float = ASSUMED_PAIN_SD
+    cell: Cell, pain_range: PainEstimateRange, spread: float = ASSUMED_PAIN_SD
 ) -> dict[Quantity, Estimate]:
     """Say what may be said of one cell."""
     found: dict[Quantity, Estimate] = {}
@@ -263,7 +263,7 @@ def estimates(
 
 
 def quantities(
-    statistics: Iterable[Statistic], pain_range: PainChangeRange
+    statistics: Iterable[Statistic], pain_range: PainEstimateRange
 ) -> tuple[Quantity, ...]:
     """Return what a cell of these statistics can say at all."""
     return tuple(estimates(dict.fromkeys(statistics, Noisy(0, 1)), pain_range))

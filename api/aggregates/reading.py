@@ -9,7 +9,7 @@ from api.aggregates.estimates import (
     Cell,
     Estimate,
     Noisy,
-    PainChangeRange,
+    PainEstimateRange,
     Quantity,
     estimates,
     noisy,
@@ -46,7 +46,7 @@ async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str
 
 
 def table_estimates(
-    cells: Cells, table: TableName, pain_range: PainChangeRange
+    cells: Cells, table: TableName, pain_range: PainEstimateRange
 ) -> dict[str, dict[Quantity, Estimate]]:
     """Return the estimates of every cell of a table of one publication."""
     spread = pain_spread(cells)

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.aggregates.estimates import (
     NOT_RELEASED,
     Estimate,
-    PainChangeRange,
+    PainEstimateRange,
     Quantity,
     Status,
     quantities,
@@ -175,9 +175,9 @@ class AvailableFigures:
         return found
 
 
-def pain_range_of(policy: PublicationPolicy) -> PainChangeRange:
+def pain_range_of(policy: PublicationPolicy) -> PainEstimateRange:
     """Return the range of the pain change, in points."""
-    return PainChangeRange(policy.pain.lowest_tenths / 10, policy.pain.highest_tenths / 10)
+    return PainEstimateRange(policy.pain.lowest_tenths / 10, policy.pain.highest_tenths / 10)
 
 
 async def find_available(

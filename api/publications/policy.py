@@ -211,7 +211,7 @@ class InvalidPolicy(NotReady):
 
 
 def read_policy(seed_folder: Path, profile: str) -> PublicationPolicy:
-    """Read and check a policy, or say in one line what is wrong with it."""
+    """Read and check the policy of a policy profile, or say in one line what is wrong with it."""
     path = seed_folder / FOLDER / f"{profile}.json"
     try:
         document: Any = json.loads(path.read_text("utf-8"))

@@ -15,7 +15,7 @@ from api.aggregates.estimates import (
     Cell,
     Estimate,
     Noisy,
-    PainChangeRange,
+    PainEstimateRange,
     Quantity,
     Status,
     estimates,
@@ -25,7 +25,7 @@ from api.aggregates.estimates import (
 )
 from api.publications.measures import Statistic, TableName
 
-PAIN_RANGE = PainChangeRange(-5.0, 3.0)
+PAIN_RANGE = PainEstimateRange(-5.0, 3.0)
 SCALES = {
     Statistic.PRACTISED: 144,
     Statistic.DOSE_MET: 144,

@@ -616,17 +616,6 @@ def test_every_seed_file_is_explained() -> None:
     assert sorted(listed) == sorted([*ENTRY_FILES, HEAD_FILE, "media/*.svg"])
 
 
-def test_every_word_of_the_glossary_is_in_use() -> None:
-    entries = [row[0].strip("*") for row in table(DOCS / "glossary.md")]
-    assert entries == sorted(entries)
-    terms = [term for entry in entries for term in entry.split(", ")]
-    sources = [*DOCUMENTS, *Path(api.__file__).parent.rglob("*.py")]
-    text = "\n".join(
-        path.read_text("utf-8").lower() for path in sources if path.name != "glossary.md"
-    )
-    assert not [term for term in terms if not re.search(rf"\b{re.escape(term)}s?\b", text)]
-
-
 def test_the_decision_records_are_listed_numbered_and_short() -> None:
     folder = DOCS / "adr"
     records = sorted(folder.glob("0*.md"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.aggregates.estimates import PainChangeRange, Quantity, estimates, noisy
+from api.aggregates.estimates import PainEstimateRange, Quantity, estimates, noisy
 from api.publications.accounting import Accountant
 from api.publications.budget import best_guess_percent
 from api.publications.measures import Measure, Statistic
@@ -155,7 +155,7 @@ def test_accuracy(
     }
     errors: dict[Quantity, list[float]] = {name: [] for name in truth}
     inside: dict[Quantity, int] = dict.fromkeys(truth, 0)
-    pain_range = PainChangeRange(-5.0, 3.0)
+    pain_range = PainEstimateRange(-5.0, 3.0)
     for run in range(REPEATS):
         cell = {name: noisy(name, drawn[name][run], scales[m]) for name, (_, m) in exact.items()}
         for name, said in estimates(cell, pain_range).items():
