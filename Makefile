@@ -53,7 +53,7 @@ fuzz: $(STAMP) ## Try far more generated input than `make test` does, and other 
 chaos: $(STAMP) ## Kill processes, cut connections and race devices for longer
 	$(BIN)/python -m pytest -m chaos
 
-proof: $(STAMP) ## Put the anonymised figures through the whole battery, and print what it measured
+proof: $(STAMP) ## Run all tests of the anonymised figures, and print what they measured
 	$(BIN)/python -m pytest -m proof -n 0 -q
 
 lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Dockerfile

@@ -41,7 +41,7 @@ from api.participants.router import router as participants_router
 from api.participants.schedule_router import router as schedule_router
 from api.privacy.exports import Exports
 from api.privacy.router import router as privacy_router
-from api.publications.policy import read_plans
+from api.publications.policy import read_policies
 from api.sync.router import BATCHES, batching
 from api.sync.router import router as sync_router
 from api.sync.schemas import MAX_BATCH_VALUES
@@ -163,7 +163,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app.state.limiter = Limiter(settings)
     app.state.exports = Exports(settings.max_exports)
     app.state.compatibility = compatibility.describe(settings, app.version)
-    app.state.plans = read_plans(settings.seed_folder, settings.aggregates_profile)
+    app.state.policies = read_policies(settings.seed_folder, settings.aggregates_profile)
     app.state.rule_sets = RuleSets()
     app.state.last_resort = last_resort(
         {EVALUATIONS: lambda _problem: True, REPORTS: wants_decision}

@@ -21,11 +21,11 @@ from starlette.testclient import TestClient
 from api.core.config import Settings
 from api.core.logging import describe_exception
 from api.main import create_app
-from tests.support import databases, postgres, travel
-from tests.support.bench import PUBLICATION_LOG, Benches
+from tests.support import databases, postgres, time_travel
 from tests.support.budget import FULL
 from tests.support.clock import START, FakeClock
 from tests.support.phone import Phone
+from tests.support.shared_databases import PUBLICATION_LOG, SharedDatabases
 
 AppMaker = Callable[..., TestClient]
 lasting = contextlib.ExitStack()
@@ -57,8 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start one PostgreSQL for the whole run, before the workers are."""
     if config.option.collectonly:
         return
-    if travel.NOW in os.environ:
-        travel.depart()
+    if time_travel.NOW in os.environ:
+        time_travel.set_time()
     if not hasattr(config, "workerinput"):
         keep_files_in_memory()
         given = os.environ.get("TEST_DATABASE_URL")
@@ -140,16 +140,20 @@ def templates(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def benches(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benches]:
+def shared_databases(
+    templates: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedDatabases]:
     """The databases and apps that this worker's tests take turns on."""
-    with Benches(templates, tmp_path_factory.mktemp("benches")) as benches:
-        yield benches
+    with SharedDatabases(
+        templates, tmp_path_factory.mktemp("shared_databases")
+    ) as shared_databases:
+        yield shared_databases
 
 
 @pytest.fixture(params=databases.KINDS)
-def database_url(request: pytest.FixtureRequest, benches: Benches) -> str:
+def database_url(request: pytest.FixtureRequest, shared_databases: SharedDatabases) -> str:
     """A migrated and seeded database in which nothing has happened yet."""
-    return benches.restored(request.param).url
+    return shared_databases.restored(request.param).url
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -167,32 +171,32 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
-def clock(benches: Benches) -> FakeClock:
+def clock(shared_databases: SharedDatabases) -> FakeClock:
     """The clock of every app that the test speaks to."""
-    benches.clock.instant = START
-    return benches.clock
+    shared_databases.clock.instant = START
+    return shared_databases.clock
 
 
 @pytest.fixture
-def make_client(benches: Benches, clock: FakeClock) -> Iterator[AppMaker]:
+def make_client(shared_databases: SharedDatabases, clock: FakeClock) -> Iterator[AppMaker]:
     """Make clients of apps with settings of the test's own."""
     with contextlib.ExitStack() as stack:
 
         def make(**settings: Any) -> TestClient:
             app = create_app(Settings(**settings), clock)
             # Releases never change: one that is still active need not be loaded again.
-            app.state.release = benches.release
+            app.state.release = shared_databases.release
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
-            benches.release = app.state.release
+            shared_databases.release = app.state.release
             return client
 
         yield make
 
 
 @pytest.fixture
-def client(database_url: str, benches: Benches, clock: FakeClock) -> TestClient:
+def client(database_url: str, shared_databases: SharedDatabases, clock: FakeClock) -> TestClient:
     """The app on that database, as it is without settings."""
-    return benches.client(database_url, clock)
+    return shared_databases.client(database_url, clock)
 
 
 @pytest.fixture(scope="module")

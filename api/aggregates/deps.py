@@ -9,14 +9,14 @@ from werkzeug.http import parse_accept_header, parse_options_header
 from api.aggregates import service
 from api.aggregates.egress import CSV, JSON, Form
 from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
-from api.aggregates.service import Shelf
+from api.aggregates.service import AvailableFigures
 from api.aggregates.texts import Texts
 from api.clinicians.deps import ClinicianCaller
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.errors import NotAcceptable
 from api.http.deps import CurrentClock, CurrentSettings, ReadDb
 from api.http.media_types import choose_media_type
-from api.publications.policy import Plans
+from api.publications.policy import PublicationPolicies
 
 FORMS = (JSON, CSV, MEDIA_TYPE)
 
@@ -40,13 +40,13 @@ def fhir_version(accept: str) -> Version:
     return VERSIONS[0]
 
 
-async def get_plans(request: Request) -> Plans:
-    """Return the plans the app was made with."""
-    plans: Plans = request.app.state.plans
-    return plans
+async def get_policies(request: Request) -> PublicationPolicies:
+    """Return the policies the app was made with."""
+    policies: PublicationPolicies = request.app.state.policies
+    return policies
 
 
-CurrentPlans = Annotated[Plans, Depends(get_plans)]
+CurrentPolicies = Annotated[PublicationPolicies, Depends(get_policies)]
 
 
 async def choose_form(request: Request, _: ClinicianCaller) -> Form:
@@ -62,21 +62,21 @@ async def require_json(request: Request, _: ClinicianCaller) -> None:
     choose_media_type(request, (JSON,))
 
 
-async def open_shelf(
+async def find_available(
     _: ClinicianCaller,
     db: ReadDb,
-    plans: CurrentPlans,
+    policies: CurrentPolicies,
     release: CurrentRelease,
     language: CurrentLanguage,
     settings: CurrentSettings,
     clock: CurrentClock,
-) -> Shelf:
-    """Look up what there is to read."""
+) -> AvailableFigures:
+    """Look up which figures are available."""
     texts = Texts(release.catalogue, language)
-    return await service.open_shelf(db, plans, texts, settings.regions, clock.now().date())
+    return await service.find_available(db, policies, texts, settings.regions, clock.now().date())
 
 
 # After the caller is known: whoever may not read learns nothing, not even what is well formed.
 WantedForm = Annotated[Form, Depends(choose_form)]
 JsonOnly = Annotated[None, Depends(require_json)]
-CurrentShelf = Annotated[Shelf, Depends(open_shelf, scope="function")]
+CurrentlyAvailable = Annotated[AvailableFigures, Depends(find_available, scope="function")]

@@ -1,4 +1,4 @@
-"""The one way out: figures that are decided, as JSON, as a sheet, or as FHIR. Pure.
+"""The one way out: figures that are decided, as JSON, as CSV, or as FHIR. Pure.
 
 An answer's figures say themselves whether there is a number. Nothing is decided here again, so that
 what is suppressed in one form is suppressed in all.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api.aggregates import fhir
-from api.aggregates.fhir import FigureRow, Version
+from api.aggregates.fhir import LabelledFigure, Version
 from api.aggregates.schemas import (
     AggregateFigure,
     AggregatePeriod,
@@ -23,7 +23,7 @@ JSON = "application/json"
 CSV = "text/csv"
 # As text, a cell that begins like this would be run by a spreadsheet.
 RUNNING = ("=", "+", "-", "@", "\t", "\r")
-# Spreadsheets take a sheet without it for one in another character set.
+# Spreadsheets take a file without it for one in another character set.
 BYTE_ORDER_MARK = "\ufeff"
 FIGURE = tuple(AggregateFigure.model_fields)
 COLUMNS = (
@@ -51,12 +51,12 @@ class Written:
     file_name: str
 
 
-def rows_of(answer: Answer) -> Iterator[FigureRow]:
+def labelled_figures(answer: Answer) -> Iterator[LabelledFigure]:
     """Return every figure of an answer with all that it is about."""
     if isinstance(answer, AggregateTable):
         for cell in answer.cells:
             about = (cell.key, cell.title, cell.stat, cell.unit)
-            yield FigureRow(answer.period, answer.privacy, *about, cell)
+            yield LabelledFigure(answer.period, answer.privacy, *about, cell)
         return
     for point in answer.points:
         period = AggregatePeriod(
@@ -67,11 +67,11 @@ def rows_of(answer: Answer) -> Iterator[FigureRow]:
             publication_id=point.publication_id,
             closed_at=point.closed_at,
         )
-        # Plans change: each publication has what it was published under.
+        # Policies change: each publication has what it was published under.
         own = {name: getattr(point, name) for name in ("rho", "epsilon", "plan_hash")}
         own |= {"best_guess_percent": promised_percent(point.rho)}
         about = (answer.key, answer.key_title, answer.stat, answer.unit)
-        yield FigureRow(period, answer.privacy.model_copy(update=own), *about, point)
+        yield LabelledFigure(period, answer.privacy.model_copy(update=own), *about, point)
 
 
 def write(answer: Answer, form: Form, language: str) -> Written:
@@ -81,10 +81,10 @@ def write(answer: Answer, form: Form, language: str) -> Written:
     else:
         name = f"footing-{answer.table}-{answer.period_kind}-{answer.stat}"
     if form.media_type == CSV:
-        return Written(sheet(answer), f"{CSV}; charset=utf-8", f"{name}.csv")
+        return Written(csv_bytes(answer), f"{CSV}; charset=utf-8", f"{name}.csv")
     if form.media_type == fhir.MEDIA_TYPE:
         reports = fhir.reports(
-            answer.table, answer.title, rows_of(answer), form.fhir_version, language
+            answer.table, answer.title, labelled_figures(answer), form.fhir_version, language
         )
         one = isinstance(answer, AggregateTable)
         data = fhir.document(reports, form.fhir_version, one=one)
@@ -99,23 +99,34 @@ def _plain(text: object) -> str:
     return f"'{written}" if written.startswith(RUNNING) else written
 
 
-def sheet(answer: Answer) -> bytes:
+def csv_bytes(answer: Answer) -> bytes:
     """Write the figures as CSV (RFC 4180): no number where there is none, and always a status."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for row in rows_of(answer):
-        figure = row.figure.model_dump(include=set(FIGURE), mode="json")
+    for labelled in labelled_figures(answer):
+        figure = labelled.figure.model_dump(include=set(FIGURE), mode="json")
         about = (
-            *(answer.table, row.period.period_kind, row.period.starts_on, row.period.ends_on),
-            *(row.period.publication_id or "", row.key, row.title, row.stat, row.unit),
+            *(
+                answer.table,
+                labelled.period.period_kind,
+                labelled.period.starts_on,
+                labelled.period.ends_on,
+            ),
+            *(
+                labelled.period.publication_id or "",
+                labelled.key,
+                labelled.title,
+                labelled.stat,
+                labelled.unit,
+            ),
         )
         # Numbers are ours, and may begin with a minus.
         writer.writerow(
             [
                 *map(_plain, about),
                 *(figure[name] for name in FIGURE),
-                *(row.privacy.rho, row.privacy.epsilon, row.privacy.delta),
+                *(labelled.privacy.rho, labelled.privacy.epsilon, labelled.privacy.delta),
             ]
         )
     return (BYTE_ORDER_MARK + text.getvalue()).encode()

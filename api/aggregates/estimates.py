@@ -77,8 +77,8 @@ class Noisy:
 
 
 @dataclass(frozen=True)
-class PainBounds:
-    """The clamp of a participant's mean change, in points."""
+class PainEstimateRange:
+    """The range that the policy clamps a mean change of pain to, in points."""
 
     lowest: float
     highest: float
@@ -99,7 +99,7 @@ UNITS: Mapping[Statistic, float] = {
     Statistic.RED_FLAGS: 1,
     Statistic.PAIN_SQUARES: 100,
 }
-# A table's cells each hold everybody of it once, so that the totals of tables can be reconciled.
+# A table's cells each hold everybody of it once, so that the tables must have one total.
 MARGINS = (TableName.ROUTINE, TableName.AGE, TableName.REGION)
 Cell = Mapping[Statistic, Noisy]
 
@@ -110,7 +110,9 @@ def noisy(statistic: Statistic, stored: int, scale: int) -> Noisy:
     return Noisy(stored / unit, scale / unit)
 
 
-def reconciled(tables: Mapping[TableName, Mapping[str, Cell]]) -> dict[TableName, dict[str, Cell]]:
+def with_common_totals(
+    tables: Mapping[TableName, Mapping[str, Cell]],
+) -> dict[TableName, dict[str, Cell]]:
     """Bring the totals of a publication's tables to one best total, each cell by the same share.
 
     The total is the precision-weighted mean of the tables' totals. It only helps: no cell's noise
@@ -198,7 +200,9 @@ def _adherence(people: Noisy, contrast: Noisy) -> Estimate:
     return _interval((1 + lean) / 2, sampling, privacy, lowest=0, highest=1)
 
 
-def _pain_change(total: Noisy, scored: Noisy, bounds: PainBounds, spread: float) -> Estimate:
+def _pain_change(
+    total: Noisy, scored: Noisy, pain_range: PainEstimateRange, spread: float
+) -> Estimate:
     """Return the mean change over those who scored; below zero is less pain."""
     if not _enough(scored):
         return SUPPRESSED
@@ -206,11 +210,11 @@ def _pain_change(total: Noisy, scored: Noisy, bounds: PainBounds, spread: float)
     sampling = spread / math.sqrt(scored.value)
     privacy = math.hypot(total.sd, from_middle * scored.sd) / scored.value
     return _interval(
-        bounds.middle + from_middle,
+        pain_range.middle + from_middle,
         sampling,
         privacy,
-        lowest=bounds.lowest,
-        highest=bounds.highest,
+        lowest=pain_range.lowest,
+        highest=pain_range.highest,
         unstable_points=UNSTABLE_FROM_POINTS,
     )
 
@@ -234,7 +238,7 @@ def pain_spread(tables: Mapping[TableName, Mapping[str, Cell]]) -> float:
 
 
 def estimates(
-    cell: Cell, bounds: PainBounds, spread: float = ASSUMED_PAIN_SD
+    cell: Cell, pain_range: PainEstimateRange, spread: float = ASSUMED_PAIN_SD
 ) -> dict[Quantity, Estimate]:
     """Say what may be said of one cell."""
     found: dict[Quantity, Estimate] = {}
@@ -249,13 +253,17 @@ def estimates(
             found[Quantity.SESSIONS] = _count(cell[Statistic.SESSIONS], shown=shown)
         if Statistic.PAIN in cell:
             scored = _half(people, cell[Statistic.SCORED])
-            found[Quantity.PAIN_CHANGE] = _pain_change(cell[Statistic.PAIN], scored, bounds, spread)
+            found[Quantity.PAIN_CHANGE] = _pain_change(
+                cell[Statistic.PAIN], scored, pain_range, spread
+            )
     if Statistic.RED_FLAGS in cell:
         flags = cell[Statistic.RED_FLAGS]
         found[Quantity.RED_FLAGS] = _count(flags, shown=_enough(flags))
     return found
 
 
-def quantities(statistics: Iterable[Statistic], bounds: PainBounds) -> tuple[Quantity, ...]:
+def quantities(
+    statistics: Iterable[Statistic], pain_range: PainEstimateRange
+) -> tuple[Quantity, ...]:
     """Return what a cell of these statistics can say at all."""
-    return tuple(estimates(dict.fromkeys(statistics, Noisy(0, 1)), bounds))
+    return tuple(estimates(dict.fromkeys(statistics, Noisy(0, 1)), pain_range))

@@ -36,7 +36,7 @@ ERRORS = ("standard_error", "sampling_error", "privacy_error", "ci95_low", "ci95
 
 
 @dataclass(frozen=True)
-class FigureRow:
+class LabelledFigure:
     """A figure with all that it is about."""
 
     period: AggregatePeriod
@@ -86,15 +86,15 @@ def _uncertainty(figure: AggregateFigure) -> Resource:
     )
 
 
-def _stratum(row: FigureRow, version: Version) -> Resource:
-    figure = row.figure
+def _stratum(labelled: LabelledFigure, version: Version) -> Resource:
+    figure = labelled.figure
     value = "value" if version == "4.3" else "valueCodeableConcept"
     stratum = {
         "extension": [_uncertainty(figure)],
-        value: _concept("aggregate-key", row.key, row.title),
+        value: _concept("aggregate-key", labelled.key, labelled.title),
     }
     absent = {"extension": [{"url": ABSENT, "valueCode": REASONS.get(figure.status, "unknown")}]}
-    if row.unit is Unit.PEOPLE:
+    if labelled.unit is Unit.PEOPLE:
         population: Resource = {
             "code": {
                 "coding": [{"system": f"{HL7}measure-population", "code": "measure-population"}]
@@ -106,10 +106,10 @@ def _stratum(row: FigureRow, version: Version) -> Resource:
             population["count"] = max(0, round(figure.estimate))
         return {**stratum, "population": [population]}
     score = "measureScore" if version == "4.3" else "measureScoreQuantity"
-    code = UNITS[row.unit]
+    code = UNITS[labelled.unit]
     quantity = {
         "value": figure.estimate,
-        "unit": row.unit.value,
+        "unit": labelled.unit.value,
         "system": "http://unitsofmeasure.org",
         "code": code,
     }
@@ -117,7 +117,11 @@ def _stratum(row: FigureRow, version: Version) -> Resource:
 
 
 def _group(
-    table: TableName, title: str, stat: Quantity, rows: Iterable[FigureRow], version: Version
+    table: TableName,
+    title: str,
+    stat: Quantity,
+    figures: Iterable[LabelledFigure],
+    version: Version,
 ) -> Resource:
     divided = _concept("aggregate-table", table.value, title)
     return {
@@ -125,7 +129,7 @@ def _group(
         "stratifier": [
             {
                 "code": [divided] if version == "4.3" else divided,
-                "stratum": [_stratum(row, version) for row in rows],
+                "stratum": [_stratum(labelled, version) for labelled in figures],
             }
         ],
     }
@@ -141,18 +145,18 @@ def _status(period: AggregatePeriod) -> str:
 def reports(
     table: TableName,
     title: str,
-    rows: Iterable[FigureRow],
+    figures: Iterable[LabelledFigure],
     version: Version,
     language: str,
 ) -> Iterator[Resource]:
     """Write one report for each period."""
-    periods: dict[Any, list[FigureRow]] = {}
-    for row in rows:
-        periods.setdefault(row.period.starts_on, []).append(row)
+    periods: dict[Any, list[LabelledFigure]] = {}
+    for labelled in figures:
+        periods.setdefault(labelled.period.starts_on, []).append(labelled)
     for found in periods.values():
         period = found[0].period
-        told = sorted({(row.stat, row.key) for row in found})
-        name = f"{OWN}{table}:{period.period_kind}:{period.starts_on}:{told}"
+        parts = sorted({(labelled.stat, labelled.key) for labelled in found})
+        name = f"{OWN}{table}:{period.period_kind}:{period.starts_on}:{parts}"
         closed = period.closed_at
         yield {
             "resourceType": "MeasureReport",
@@ -167,8 +171,14 @@ def reports(
             **({} if closed is None else {"date": closed.strftime("%Y-%m-%dT%H:%M:%SZ")}),
             "period": {"start": str(period.starts_on), "end": str(period.ends_on)},
             "group": [
-                _group(table, title, stat, [row for row in found if row.stat is stat], version)
-                for stat in dict.fromkeys(row.stat for row in found)
+                _group(
+                    table,
+                    title,
+                    stat,
+                    [labelled for labelled in found if labelled.stat is stat],
+                    version,
+                )
+                for stat in dict.fromkeys(labelled.stat for labelled in found)
             ],
         }
 

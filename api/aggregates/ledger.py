@@ -20,7 +20,7 @@ from api.participants.models import RecordedChange
 from api.publications.cube import agreed, belongs, session_counts
 from api.publications.measures import FROM_REPORTS
 from api.publications.periods import Period
-from api.publications.policy import Plan, Plans
+from api.publications.policy import PublicationPolicies, PublicationPolicy
 from api.publications.reading import Published, published
 
 COUNTED_KINDS = (ChangedKind.SESSION, ChangedKind.SYMPTOM_REPORT)
@@ -43,22 +43,24 @@ class EnteredPublication:
     entered: Entered
 
 
-def _red_flag(period: Period, plan: Plan, own: uuid.UUID, *, now: bool) -> ColumnElement[bool]:
+def _red_flag(
+    period: Period, policy: PublicationPolicy, own: uuid.UUID, *, now: bool
+) -> ColumnElement[bool]:
     """Return the condition that a report of a period had a red flag: currently, or ever."""
-    if not FROM_REPORTS & {table.table for table in plan.period(period.kind).tables}:
+    if not FROM_REPORTS & {table.table for table in policy.period(period.kind).tables}:
         return false()
     return exists().where(
         col(SymptomReport.participant_id) == own,
-        belongs(SymptomReport, period, plan),
+        belongs(SymptomReport, period, policy),
         col(StoredDecision.participant_id) == own,
         col(StoredDecision.report_id) == col(SymptomReport.id),
-        col(StoredDecision.level).in_(plan.red_flag_levels),
+        col(StoredDecision.level).in_(policy.red_flag_levels),
         *((col(StoredDecision.id) == col(SymptomReport.decision_id),) if now else ()),
     )
 
 
 def _questions(
-    publication: Published, plan: Plan, own: uuid.UUID
+    publication: Published, policy: PublicationPolicy, own: uuid.UUID
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Return the conditions that stored records entered it, and that deleted ones may have."""
     days = (publication.ends_on - publication.starts_on).days + 1
@@ -66,7 +68,7 @@ def _questions(
     closed: datetime.datetime = publication.closed_at
     consented = agreed(literal(own, Uuid), closed)
     session = exists().where(
-        col(ExerciseSession.participant_id) == own, session_counts(period, plan)
+        col(ExerciseSession.participant_id) == own, session_counts(period, policy)
     )
     # Records deleted since then may have counted; that is no longer known.
     deleted = exists().where(
@@ -75,20 +77,20 @@ def _questions(
         col(RecordedChange.kind).in_(COUNTED_KINDS),
         col(RecordedChange.changed_at) >= closed,
     )
-    stored = or_(session, _red_flag(period, plan, own, now=True))
-    gone = or_(deleted, _red_flag(period, plan, own, now=False))
+    stored = or_(session, _red_flag(period, policy, own, now=True))
+    gone = or_(deleted, _red_flag(period, policy, own, now=False))
     return and_(consented, stored), and_(consented, gone)
 
 
 async def entries(
-    db: AsyncSession, plans: Plans, participant_id: uuid.UUID
+    db: AsyncSession, policies: PublicationPolicies, participant_id: uuid.UUID
 ) -> list[EnteredPublication]:
     """Return the publications that records of the participant entered or may have, newest first."""
     asked = [
-        (publication, _questions(publication, plan, participant_id))
+        (publication, _questions(publication, policy, participant_id))
         for publication in reversed(await published(db))
-        for plan in [plans.of(publication.kind, publication.profile)]
-        if plan is not None
+        for policy in [policies.of(publication.kind, publication.profile)]
+        if policy is not None
     ]
     found: list[EnteredPublication] = []
     for start in range(0, len(asked), PAGE):

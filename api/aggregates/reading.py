@@ -9,12 +9,12 @@ from api.aggregates.estimates import (
     Cell,
     Estimate,
     Noisy,
-    PainBounds,
+    PainEstimateRange,
     Quantity,
     estimates,
     noisy,
     pain_spread,
-    reconciled,
+    with_common_totals,
 )
 from api.publications.measures import Statistic, TableName
 from api.publications.models import PublicationCell
@@ -32,7 +32,7 @@ async def published_keys(db: AsyncSession) -> dict[TableName, set[str]]:
 
 
 async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str, Cells]:
-    """Return the cells of publications, with the totals of their tables reconciled."""
+    """Return the cells of publications, with one total for all of its tables."""
     statement = select(PublicationCell).where(
         col(PublicationCell.publication_id).in_(publication_ids)
     )
@@ -42,14 +42,15 @@ async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str
         tables = found.setdefault(row.publication_id, {})
         cell = tables.setdefault(TableName(row.table_name), {}).setdefault(row.key, {})
         cell[statistic] = noisy(statistic, row.noisy, row.scale)
-    return {name: reconciled(tables) for name, tables in found.items()}
+    return {name: with_common_totals(tables) for name, tables in found.items()}
 
 
 def table_estimates(
-    cells: Cells, table: TableName, bounds: PainBounds
+    cells: Cells, table: TableName, pain_range: PainEstimateRange
 ) -> dict[str, dict[Quantity, Estimate]]:
     """Return the estimates of every cell of a table of one publication."""
     spread = pain_spread(cells)
     return {
-        key: estimates(cell, bounds, spread) for key, cell in sorted(cells.get(table, {}).items())
+        key: estimates(cell, pain_range, spread)
+        for key, cell in sorted(cells.get(table, {}).items())
     }

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.aggregates import egress, service
-from api.aggregates.deps import CurrentShelf, JsonOnly, WantedForm
+from api.aggregates.deps import CurrentlyAvailable, JsonOnly, WantedForm
 from api.aggregates.egress import CSV, Answer, Form
 from api.aggregates.fhir import MEDIA_TYPE as FHIR
 from api.aggregates.schemas import (
     CSV_EXAMPLE,
-    CSV_SHEET,
+    CSV_SCHEMA,
     FHIR_BUNDLE,
     FHIR_BUNDLE_EXAMPLE,
     FHIR_REPORT,
@@ -38,7 +38,7 @@ Stat = Annotated[
     str,
     Query(max_length=32, pattern=NAME, description="A figure of it.", examples=["people"]),
 ]
-Key = Annotated[
+CellKey = Annotated[
     str, Query(max_length=64, description="A key of the table.", examples=["daily-15-minutes"])
 ]
 Kind = Annotated[
@@ -68,21 +68,21 @@ def forms(model: Any, fhir: Json, fhir_example: Json) -> dict[int | str, Json]:
     """Describe an answer in its three forms."""
     answers = content_responses(model)
     answers[200]["content"] = {
-        CSV: {"schema": CSV_SHEET, "example": CSV_EXAMPLE},
+        CSV: {"schema": CSV_SCHEMA, "example": CSV_EXAMPLE},
         FHIR: {"schema": fhir, "example": fhir_example},
     }
     return answers | {406: {}}
 
 
 def answer(
-    request: Request, told: AggregateIndex | Answer, language: str, form: Form | None = None
+    request: Request, found: AggregateIndex | Answer, language: str, form: Form | None = None
 ) -> Response:
     """Send an answer, unless the client has it: kept by nobody in between, asked anew each time."""
     headers = {}
-    if form is None or isinstance(told, AggregateIndex):
-        body = make_body(told.model_dump_json().encode(), language=language, quick=True)
+    if form is None or isinstance(found, AggregateIndex):
+        body = make_body(found.model_dump_json().encode(), language=language, quick=True)
     else:
-        written = egress.write(told, form, language)
+        written = egress.write(found, form, language)
         body = make_body(written.data, media_type=written.media_type, language=language, quick=True)
         if form.media_type == CSV:
             disposition = f'attachment; filename="{written.file_name}"'
@@ -96,10 +96,10 @@ def answer(
     responses=content_responses(AggregateIndex) | {406: {}},
 )
 async def list_aggregates(
-    request: Request, _: ClinicianCaller, __: JsonOnly, shelf: CurrentShelf
+    request: Request, _: ClinicianCaller, __: JsonOnly, available: CurrentlyAvailable
 ) -> Response:
     """List the tables, keys, figures and periods there are, and what is promised."""
-    return answer(request, service.index(shelf), shelf.texts.language)
+    return answer(request, service.index(available), available.texts.language)
 
 
 @router.get(
@@ -112,18 +112,18 @@ async def get_aggregate_table(
     _: ClinicianCaller,
     form: WantedForm,
     db: ReadDb,
-    shelf: CurrentShelf,
+    available: CurrentlyAvailable,
     table: TableInPath,
     period_kind: Kind = None,
     starts_on: StartsOn = None,
 ) -> Response:
     """Read every figure of a table, of one period.
 
-    `Accept: text/csv` gives a sheet, `application/fhir+json` a MeasureReport (R4B; with
+    `Accept: text/csv` gives CSV, `application/fhir+json` a MeasureReport (R4B; with
     `fhirVersion=5.0` R5).
     """
-    found = await service.read_table(db, shelf, table, period_kind, starts_on)
-    return answer(request, found, shelf.texts.language, form)
+    found = await service.read_table(db, available, table, period_kind, starts_on)
+    return answer(request, found, available.texts.language, form)
 
 
 @router.get(
@@ -136,9 +136,9 @@ async def get_aggregate_series(
     _: ClinicianCaller,
     form: WantedForm,
     db: ReadDb,
-    shelf: CurrentShelf,
+    available: CurrentlyAvailable,
     table: Table,
-    key: Key,
+    key: CellKey,
     stat: Stat,
     period_kind: Kind = None,
     first: From = None,
@@ -146,11 +146,11 @@ async def get_aggregate_series(
 ) -> Response:
     """Read one figure of one key, period by period.
 
-    `Accept: text/csv` gives a sheet, `application/fhir+json` a Bundle of MeasureReports.
+    `Accept: text/csv` gives CSV, `application/fhir+json` a Bundle of MeasureReports.
     """
     found = await service.read_series(
         db,
-        shelf,
+        available,
         table=table,
         key=key,
         stat=stat,
@@ -158,4 +158,4 @@ async def get_aggregate_series(
         first=first,
         last=last,
     )
-    return answer(request, found, shelf.texts.language, form)
+    return answer(request, found, available.texts.language, form)

@@ -61,7 +61,7 @@ PeriodKind = Annotated[
         examples=["week"],
     ),
 ]
-Key = Annotated[
+CellKey = Annotated[
     str,
     Field(
         max_length=64,
@@ -82,7 +82,7 @@ PublicationId = Annotated[
     Field(description="Null as long as nothing is published; its figures never change."),
 ]
 Number = Annotated[float | None, Field(ge=-MOST, le=MOST, json_schema_extra=DOUBLE)]
-Spent = Annotated[
+PrivacyParameter = Annotated[
     float,
     Field(
         ge=0,
@@ -117,7 +117,7 @@ MethodUrl = Annotated[
 class TitledKey(ResponseModel):
     """A key with its title."""
 
-    key: Key
+    key: CellKey
     title: Sentence
 
 
@@ -153,8 +153,8 @@ class AggregatePeriod(ResponseModel):
 class ListedPeriod(AggregatePeriod):
     """A period with what its publication costs, or will cost."""
 
-    rho: Spent
-    epsilon: Spent
+    rho: PrivacyParameter
+    epsilon: PrivacyParameter
 
 
 class AggregateTableEntry(ResponseModel):
@@ -176,8 +176,8 @@ class Guarantee(ResponseModel):
         Field(description="Whom it protects. Read an unknown value as less than a participant."),
     ]
     delta: Delta
-    year_ceiling_rho: Spent
-    year_epsilon: Spent
+    year_ceiling_rho: PrivacyParameter
+    year_epsilon: PrivacyParameter
     best_guess_percent: Percent
     plan_hash: Hash
 
@@ -217,8 +217,8 @@ class AggregateIndex(ResponseModel):
 class AggregatePrivacy(ResponseModel):
     """What one publication costs one participant, and the ceiling over any 365 days."""
 
-    rho: Spent
-    epsilon: Spent
+    rho: PrivacyParameter
+    epsilon: PrivacyParameter
     delta: Delta
     unit: Annotated[
         str,
@@ -229,7 +229,7 @@ class AggregatePrivacy(ResponseModel):
             examples=["participant-week"],
         ),
     ]
-    year_ceiling_rho: Spent
+    year_ceiling_rho: PrivacyParameter
     best_guess_percent: Percent
     plan_hash: Hash
 
@@ -249,7 +249,7 @@ class AggregateFigure(ResponseModel):
 class AggregateCell(AggregateFigure):
     """One figure of one key."""
 
-    key: Key
+    key: CellKey
     title: Sentence
     stat: AnyStat
     unit: AnyUnit
@@ -277,8 +277,8 @@ class AggregatePoint(AggregateFigure):
         Instant | None,
         Field(description="When it was due to be closed. Null as long as it is open."),
     ]
-    rho: Spent
-    epsilon: Spent
+    rho: PrivacyParameter
+    epsilon: PrivacyParameter
     plan_hash: Hash
 
 
@@ -287,7 +287,7 @@ class AggregateSeries(ResponseModel):
 
     table: AnyTable
     title: Sentence
-    key: Key
+    key: CellKey
     key_title: Sentence
     stat: AnyStat
     stat_title: Sentence
@@ -306,8 +306,8 @@ class AggregateSeries(ResponseModel):
     ]
 
 
-# What is told in other forms. FHIR's own definition is the schema of its resources.
-CSV_SHEET: Json = {
+# The other media types. FHIR's own definition is the schema of its resources.
+CSV_SCHEMA: Json = {
     "type": "string",
     "maxLength": 100_000_000,
     "description": "RFC 4180, in UTF-8 with a byte order mark, with a line of names first. What "

@@ -1,4 +1,4 @@
-"""What clinicians are told: which figures there are, and what they say. From publications alone.
+"""What clinicians can read: which figures there are, and their values. From publications alone.
 
 Whether a number is shown is decided here, once. All media types are written from these answers.
 """
@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.aggregates.estimates import (
     NOT_RELEASED,
     Estimate,
-    PainBounds,
+    PainEstimateRange,
     Quantity,
     Status,
     quantities,
@@ -43,10 +43,10 @@ from api.aggregates.schemas import (
 )
 from api.aggregates.texts import Texts, promised_percent
 from api.core.errors import Fault, InvalidRequest, NotFound
-from api.publications.keys import keys_of
+from api.publications.cell_keys import cell_keys_of
 from api.publications.measures import STATISTICS, TableName
 from api.publications.periods import Period, periods
-from api.publications.policy import Plan, Plans
+from api.publications.policy import PublicationPolicies, PublicationPolicy
 from api.publications.reading import Published, first_day, published
 
 METHOD_URL = "/clinic#method"
@@ -57,8 +57,8 @@ Named = TypeVar("Named", bound=str)
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What a publication costs one participant, and by which plan."""
+class PrivacyCost:
+    """How much a publication can reveal about one participant, and by which policy."""
 
     rho: float
     epsilon: float
@@ -67,12 +67,12 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Slot:
-    """A period that has begun, with its publication if it was closed, and the plan it follows."""
+class StartedPeriod:
+    """A period that has begun, with its publication if it was closed, and the policy it follows."""
 
     period: Period
     publication: Published | None
-    plan: Plan
+    policy: PublicationPolicy
 
     @property
     def released(self) -> bool:
@@ -95,13 +95,13 @@ class Slot:
         return self.publication.id if self.publication else None
 
     @property
-    def spent(self) -> Spent:
-        """Return what its publication costs: as published, or else as planned."""
+    def cost(self) -> PrivacyCost:
+        """Return what its publication costs: as published, or else as the policy says."""
         found = self.publication
         if found is not None:
-            return Spent(found.rho, found.epsilon, found.delta, found.plan_hash)
-        planned = self.plan.period(self.period.kind)
-        return Spent(planned.rho, planned.epsilon, self.plan.delta, self.plan.hash)
+            return PrivacyCost(found.rho, found.epsilon, found.delta, found.plan_hash)
+        kind = self.policy.period(self.period.kind)
+        return PrivacyCost(kind.rho, kind.epsilon, self.policy.delta, self.policy.hash)
 
     def described(self) -> AggregatePeriod:
         """Describe it for an answer."""
@@ -116,10 +116,10 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Everything there is to read, but for the figures themselves."""
+class AvailableFigures:
+    """Which tables, keys and periods have figures, without the figures."""
 
-    plans: Plans
+    policies: PublicationPolicies
     texts: Texts
     regions: Sequence[str]
     first: datetime.date
@@ -129,19 +129,22 @@ class Shelf:
 
     @cached_property
     def tables(self) -> dict[tuple[TableName, str], tuple[Quantity, ...]]:
-        """Return what each table says, by its name and kind of period, in the plan's order.
+        """Return what each table says, by its name and kind of period, in the policy's order.
 
-        Beside those of the plan in force, those of other profiles that something was published by.
+        Beside those of the policy in force, those of other profiles with publications.
         """
         followed = {(each.profile, each.kind) for each in self.publications}
         found: dict[tuple[TableName, str], tuple[Quantity, ...]] = {}
-        for plan in self.plans.every:
-            for kind in plan.periods:
-                if plan is not self.plans.active and (plan.profile, kind.kind) not in followed:
+        for policy in self.policies.every:
+            for kind in policy.periods:
+                if (
+                    policy is not self.policies.active
+                    and (policy.profile, kind.kind) not in followed
+                ):
                     continue
                 for table in kind.tables:
                     measured = [s for each in table.measures for s in STATISTICS[each.measure]]
-                    said = quantities(measured, bounds_of(plan))
+                    said = quantities(measured, pain_range_of(policy))
                     if said:
                         before = found.get((table.table, kind.kind), ())
                         found[table.table, kind.kind] = tuple(dict.fromkeys((*before, *said)))
@@ -149,64 +152,70 @@ class Shelf:
 
     def keys(self, table: TableName) -> tuple[str, ...]:
         """Return the keys of a table: those of today first, then those that there once were."""
-        now = keys_of(self.texts.catalogue, self.regions, self.plans.active)
-        current = now.of(table, self.plans.active)
+        now = cell_keys_of(self.texts.catalogue, self.regions, self.policies.active)
+        current = now.of(table, self.policies.active)
         return (*current, *sorted(self.once_published.get(table, set()) - set(current)))
 
-    def slots(self, kind: str) -> list[Slot]:
+    def started_periods(self, kind: str) -> list[StartedPeriod]:
         """Return every period of a kind that has begun, oldest first."""
         closed = {each.starts_on: each for each in self.publications if each.kind == kind}
-        planned = self.plans.of(kind)
-        found: list[Slot] = []
-        if planned is None:
+        current = self.policies.of(kind)
+        found: list[StartedPeriod] = []
+        if current is None:
             return found
-        for period in periods(kind, planned.period(kind).days, self.first):
+        for period in periods(kind, current.period(kind).days, self.first):
             # The first one is always there: clocks differ.
             if found and period.starts_on > self.today:
                 break
             publication = closed.get(period.starts_on)
             profile = publication.profile if publication else None
-            found.append(Slot(period, publication, self.plans.of(kind, profile) or planned))
+            found.append(
+                StartedPeriod(period, publication, self.policies.of(kind, profile) or current)
+            )
         return found
 
 
-def bounds_of(plan: Plan) -> PainBounds:
-    """Return the clamp of the pain change, in points."""
-    return PainBounds(plan.pain.lowest_tenths / 10, plan.pain.highest_tenths / 10)
+def pain_range_of(policy: PublicationPolicy) -> PainEstimateRange:
+    """Return the range of the pain change, in points."""
+    return PainEstimateRange(policy.pain.lowest_tenths / 10, policy.pain.highest_tenths / 10)
 
 
-async def open_shelf(
-    db: AsyncSession, plans: Plans, texts: Texts, regions: Sequence[str], today: datetime.date
-) -> Shelf:
-    """Look up what there is."""
+async def find_available(
+    db: AsyncSession,
+    policies: PublicationPolicies,
+    texts: Texts,
+    regions: Sequence[str],
+    today: datetime.date,
+) -> AvailableFigures:
+    """Look up what is available."""
     first = await first_day(db)
     every = await published(db)
-    return Shelf(plans, texts, regions, first, today, every, await published_keys(db))
+    return AvailableFigures(policies, texts, regions, first, today, every, await published_keys(db))
 
 
-def index(shelf: Shelf) -> AggregateIndex:
-    """Tell what there is."""
-    plan, texts = shelf.plans.active, shelf.texts
-    kinds = dict.fromkeys(kind for _, kind in shelf.tables)
+def index(available: AvailableFigures) -> AggregateIndex:
+    """List what is available."""
+    policy, texts = available.policies.active, available.texts
+    kinds = dict.fromkeys(kind for _, kind in available.tables)
     newest = sorted(
-        (slot for kind in kinds for slot in shelf.slots(kind)),
-        key=lambda slot: (slot.period.ends_on, slot.period.kind),
+        (started for kind in kinds for started in available.started_periods(kind)),
+        key=lambda started: (started.period.ends_on, started.period.kind),
         reverse=True,
     )
     return AggregateIndex(
-        profile=plan.profile,
+        profile=policy.profile,
         guarantee=Guarantee(
-            text=texts.guarantee(plan.year.rho),
+            text=texts.guarantee(policy.year.rho),
             unit="participant",
-            delta=plan.delta,
-            year_ceiling_rho=plan.year.ceiling_rho,
-            year_epsilon=plan.year.epsilon,
-            best_guess_percent=promised_percent(plan.year.rho),
-            plan_hash=plan.hash,
+            delta=policy.delta,
+            year_ceiling_rho=policy.year.ceiling_rho,
+            year_epsilon=policy.year.epsilon,
+            best_guess_percent=promised_percent(policy.year.rho),
+            plan_hash=policy.hash,
         ),
         method_url=METHOD_URL,
-        late_days=plan.late_days,
-        grace_days=plan.grace_days,
+        late_days=policy.late_days,
+        grace_days=policy.grace_days,
         stats=[
             TitledStat(stat=stat, title=texts.stat(stat), unit=UNIT_OF[stat]) for stat in Quantity
         ],
@@ -216,14 +225,18 @@ def index(shelf: Shelf) -> AggregateIndex:
                 table=table,
                 title=texts.table(table),
                 period_kind=kind,
-                keys=[TitledKey(key=key, title=texts.key(table, key)) for key in shelf.keys(table)],
+                keys=[
+                    TitledKey(key=key, title=texts.key(table, key)) for key in available.keys(table)
+                ],
                 stats=list(said),
             )
-            for (table, kind), said in shelf.tables.items()
+            for (table, kind), said in available.tables.items()
         ],
         periods=[
-            ListedPeriod(**vars(slot.described()), rho=slot.spent.rho, epsilon=slot.spent.epsilon)
-            for slot in newest
+            ListedPeriod(
+                **vars(started.described()), rho=started.cost.rho, epsilon=started.cost.epsilon
+            )
+            for started in newest
         ],
     )
 
@@ -250,36 +263,39 @@ def _not_aligned(
     return InvalidRequest(message, faults=[Fault(place, "period_not_aligned", message)])
 
 
-def _kind_of(shelf: Shelf, table: TableName, asked: str | None) -> str:
-    kinds = [kind for name, kind in shelf.tables if name == table]
+def _kind_of(available: AvailableFigures, table: TableName, asked: str | None) -> str:
+    kinds = [kind for name, kind in available.tables if name == table]
     return kinds[0] if asked is None else _known("/query/period_kind", asked, kinds)
 
 
-def _slot_of(
-    shelf: Shelf, table: TableName, asked_kind: str | None, starts_on: datetime.date | None
-) -> Slot:
+def _started_period(
+    available: AvailableFigures,
+    table: TableName,
+    asked_kind: str | None,
+    starts_on: datetime.date | None,
+) -> StartedPeriod:
     """Find the period that is asked for: without a wish, the newest that is released."""
-    kinds = [kind for name, kind in shelf.tables if name == table]
+    kinds = [kind for name, kind in available.tables if name == table]
     if asked_kind is not None:
         kinds = [_known("/query/period_kind", asked_kind, kinds)]
-    slots = [slot for kind in kinds for slot in shelf.slots(kind)]
+    started_periods = [started for kind in kinds for started in available.started_periods(kind)]
     if starts_on is None:
-        released = [slot for slot in slots if slot.released] or slots
-        # Of those that end on the same day the first kind of the plan.
-        return max(released, key=lambda slot: slot.period.ends_on)
-    for slot in slots:
-        if slot.period.starts_on == starts_on:
-            return slot
-    valid = sorted({slot.period.starts_on for slot in slots})
+        released = [started for started in started_periods if started.released] or started_periods
+        # Of those that end on the same day the first kind of the policy.
+        return max(released, key=lambda started: started.period.ends_on)
+    for started in started_periods:
+        if started.period.starts_on == starts_on:
+            return started
+    valid = sorted({started.period.starts_on for started in started_periods})
     raise _not_aligned("/query/starts_on", starts_on, valid)
 
 
-def _privacy(slot: Slot) -> AggregatePrivacy:
+def _privacy(started: StartedPeriod) -> AggregatePrivacy:
     return AggregatePrivacy(
-        **vars(slot.spent),
-        unit=f"participant-{slot.period.kind}",
-        year_ceiling_rho=slot.plan.year.ceiling_rho,
-        best_guess_percent=promised_percent(slot.spent.rho),
+        **vars(started.cost),
+        unit=f"participant-{started.period.kind}",
+        year_ceiling_rho=started.policy.year.ceiling_rho,
+        best_guess_percent=promised_percent(started.cost.rho),
     )
 
 
@@ -302,57 +318,63 @@ def _said(estimate: Estimate) -> dict[str, Any]:
 
 
 def _estimates(
-    slot: Slot, cells: dict[str, Cells], table: TableName
+    started: StartedPeriod, cells: dict[str, Cells], table: TableName
 ) -> dict[str, dict[Quantity, Estimate]]:
-    if not slot.released or slot.publication is None:
+    if not started.released or started.publication is None:
         return {}
-    return table_estimates(cells.get(slot.publication.id, {}), table, bounds_of(slot.plan))
+    return table_estimates(
+        cells.get(started.publication.id, {}), table, pain_range_of(started.policy)
+    )
 
 
 async def read_table(
     db: AsyncSession,
-    shelf: Shelf,
+    available: AvailableFigures,
     asked: str,
     period_kind: str | None,
     starts_on: datetime.date | None,
 ) -> AggregateTable:
     """Read every figure of a table, of one period."""
-    names = list(dict.fromkeys(name for name, _ in shelf.tables))
+    names = list(dict.fromkeys(name for name, _ in available.tables))
     table = next((name for name in names if name == asked), None)
     if table is None:
         message = f"There is no such table; there is {', '.join(names)}."
         raise NotFound(message)
-    slot = _slot_of(shelf, table, period_kind, starts_on)
-    found = _estimates(slot, await cells_of(db, [slot.publication_id or ""]), table)
-    keys = [key for key in shelf.keys(table) if not found or key in found]
+    started = _started_period(available, table, period_kind, starts_on)
+    found = _estimates(started, await cells_of(db, [started.publication_id or ""]), table)
+    keys = [key for key in available.keys(table) if not found or key in found]
     return AggregateTable(
         table=table,
-        title=shelf.texts.table(table),
-        period=slot.described(),
-        privacy=_privacy(slot),
+        title=available.texts.table(table),
+        period=started.described(),
+        privacy=_privacy(started),
         method_url=METHOD_URL,
         cells=[
             AggregateCell(
                 key=key,
-                title=shelf.texts.key(table, key),
+                title=available.texts.key(table, key),
                 stat=stat,
                 unit=UNIT_OF[stat],
                 **_said(found.get(key, {}).get(stat, NOT_RELEASED)),
             )
             for key in keys
-            for stat in shelf.tables[table, slot.period.kind]
+            for stat in available.tables[table, started.period.kind]
         ],
     )
 
 
 def _span(
-    slots: Sequence[Slot], first: datetime.date | None, last: datetime.date | None
-) -> Sequence[Slot]:
+    started_periods: Sequence[StartedPeriod],
+    first: datetime.date | None,
+    last: datetime.date | None,
+) -> Sequence[StartedPeriod]:
     """Cut the periods from a first day to a last one; without a wish, up to the last closed one."""
-    starts = [slot.period.starts_on for slot in slots]
-    ends = [slot.period.ends_on for slot in slots]
-    closed = [number for number, slot in enumerate(slots) if slot.publication is not None]
-    begin, end = 0, closed[-1] if closed else len(slots) - 1
+    starts = [started.period.starts_on for started in started_periods]
+    ends = [started.period.ends_on for started in started_periods]
+    closed = [
+        number for number, started in enumerate(started_periods) if started.publication is not None
+    ]
+    begin, end = 0, closed[-1] if closed else len(started_periods) - 1
     if first is not None:
         if first not in starts:
             raise _not_aligned("/query/from", first, starts)
@@ -365,12 +387,12 @@ def _span(
     if begin > end:
         message = f"to lies before from: the first period ends on {ends[begin]}."
         raise InvalidRequest(message, faults=[Fault("/query/to", "period_not_aligned", message)])
-    return slots[begin : end + 1]
+    return started_periods[begin : end + 1]
 
 
 async def read_series(
     db: AsyncSession,
-    shelf: Shelf,
+    available: AvailableFigures,
     *,
     table: str,
     key: str,
@@ -380,38 +402,42 @@ async def read_series(
     last: datetime.date | None,
 ) -> AggregateSeries:
     """Read one figure of one key, period by period."""
-    name = _known("/query/table", table, dict.fromkeys(each for each, _ in shelf.tables))
-    kind = _kind_of(shelf, name, period_kind)
-    quantity = _known("/query/stat", stat, shelf.tables[name, kind])
-    known_key = _known("/query/key", key, shelf.keys(name))
-    slots = _span(shelf.slots(kind), first, last)
-    ids = [slot.publication.id for slot in slots if slot.publication and slot.released]
+    name = _known("/query/table", table, dict.fromkeys(each for each, _ in available.tables))
+    kind = _kind_of(available, name, period_kind)
+    quantity = _known("/query/stat", stat, available.tables[name, kind])
+    known_key = _known("/query/key", key, available.keys(name))
+    started_periods = _span(available.started_periods(kind), first, last)
+    ids = [
+        started.publication.id
+        for started in started_periods
+        if started.publication and started.released
+    ]
     cells = await cells_of(db, ids)
     return AggregateSeries(
         table=name,
-        title=shelf.texts.table(name),
+        title=available.texts.table(name),
         key=known_key,
-        key_title=shelf.texts.key(name, known_key),
+        key_title=available.texts.key(name, known_key),
         stat=quantity,
-        stat_title=shelf.texts.stat(quantity),
+        stat_title=available.texts.stat(quantity),
         unit=UNIT_OF[quantity],
         period_kind=kind,
-        privacy=_privacy(slots[-1]),
+        privacy=_privacy(started_periods[-1]),
         method_url=METHOD_URL,
         points=[
             AggregatePoint(
-                starts_on=slot.period.starts_on,
-                ends_on=slot.period.ends_on,
-                period_status=slot.status,
-                publication_id=slot.publication_id,
-                closed_at=slot.closed_at,
-                rho=slot.spent.rho,
-                epsilon=slot.spent.epsilon,
-                plan_hash=slot.spent.plan_hash,
+                starts_on=started.period.starts_on,
+                ends_on=started.period.ends_on,
+                period_status=started.status,
+                publication_id=started.publication_id,
+                closed_at=started.closed_at,
+                rho=started.cost.rho,
+                epsilon=started.cost.epsilon,
+                plan_hash=started.cost.plan_hash,
                 **_said(
-                    _estimates(slot, cells, name).get(known_key, {}).get(quantity, NOT_RELEASED)
+                    _estimates(started, cells, name).get(known_key, {}).get(quantity, NOT_RELEASED)
                 ),
             )
-            for slot in slots
+            for started in started_periods
         ],
     )

@@ -60,8 +60,8 @@ class Texts:
             found = (each.title for each in self.catalogue.routines if each.id == key)
             return next((title[self.language] for title in found), key)
         if table is TableName.RED_FLAG_RULE:
-            told = (each.text for each in self.catalogue.rules if each.id == key)
-            return next((f"{key}: {text[self.language]}" for text in told), key)
+            texts = (each.text for each in self.catalogue.rules if each.id == key)
+            return next((f"{key}: {text[self.language]}" for text in texts), key)
         return self._age(key) if table is TableName.AGE else key
 
     def _age(self, key: str) -> str:

@@ -10,8 +10,8 @@ KEY = re.compile(rf"^{CLINICIAN_PREFIX}_([0-9a-f]{{32}})_([0-9a-f]{{{2 * SECRET_
 
 
 @dataclass(frozen=True)
-class Key:
-    """What a key says: its id, to look it up by, and the secret that proves it."""
+class PlaintextKey:
+    """A key as the clinician holds it: its id, to look it up by, and the secret that proves it."""
 
     key_id: uuid.UUID
     secret: str
@@ -24,12 +24,12 @@ class Key:
         return same_secret(self.secret, stored_hash)
 
 
-def make_key() -> Key:
+def make_key() -> PlaintextKey:
     """Make a new key."""
-    return Key(uuid.uuid4(), make_secret())
+    return PlaintextKey(uuid.uuid4(), make_secret())
 
 
-def read_key(text: str) -> Key | None:
+def read_key(text: str) -> PlaintextKey | None:
     """Read a key; None when it is not one."""
     match = KEY.match(text)
-    return None if match is None else Key(uuid.UUID(match[1]), match[2])
+    return None if match is None else PlaintextKey(uuid.UUID(match[1]), match[2])

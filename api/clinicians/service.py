@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.clinicians.errors import refused
 from api.clinicians.identity import Clinician, Scope
-from api.clinicians.keys import Key, make_key
+from api.clinicians.keys import PlaintextKey, make_key
 from api.clinicians.models import AuditEntry, ClinicianKey
 from api.core.clock import Clock
 from api.core.db import UNSYNCED
@@ -20,7 +20,7 @@ from api.core.tokens import hash_secret
 
 
 @dataclass(frozen=True)
-class KeyState:
+class ClinicianKeyState:
     """A key without its secret; `last_used_at` is its newest entry in the audit log."""
 
     key_id: uuid.UUID
@@ -34,7 +34,7 @@ class KeyState:
 
 async def add_key(
     db: AsyncSession, name: str, days: int, scopes: Iterable[Scope], clock: Clock
-) -> tuple[Key, datetime.datetime]:
+) -> tuple[PlaintextKey, datetime.datetime]:
     """Store a new key; return it, which is possible only now, and when it expires."""
     key, now = make_key(), clock.now()
     expires_at = now + datetime.timedelta(days=days)
@@ -52,7 +52,7 @@ async def add_key(
     return key, expires_at
 
 
-async def list_keys(db: AsyncSession) -> list[KeyState]:
+async def list_keys(db: AsyncSession) -> list[ClinicianKeyState]:
     """List every key that was ever issued, oldest first."""
     used = (
         select(func.max(AuditEntry.number)).where(AuditEntry.kind == "key").group_by(AuditEntry.who)
@@ -63,7 +63,7 @@ async def list_keys(db: AsyncSession) -> list[KeyState]:
         col(ClinicianKey.created_at), col(ClinicianKey.key_id)
     )
     return [
-        KeyState(
+        ClinicianKeyState(
             key_id=key.key_id,
             name=key.name,
             scopes=tuple(key.scopes),
@@ -92,7 +92,7 @@ async def revoke_keys(db: AsyncSession, name_or_id: str, clock: Clock) -> tuple[
     return len(revoked.all()), found
 
 
-async def verify_key(db: AsyncSession, key: Key, clock: Clock) -> Clinician:
+async def verify_key(db: AsyncSession, key: PlaintextKey, clock: Clock) -> Clinician:
     """Verify a key; a request without its secret learns nothing about it."""
     statement = select(ClinicianKey).where(ClinicianKey.key_id == key.key_id)
     stored = (await db.exec(statement)).first()

@@ -8,7 +8,7 @@ import typer
 
 from api.clinicians import service
 from api.clinicians.identity import READ_AGGREGATES, Scope
-from api.clinicians.service import KeyState
+from api.clinicians.service import ClinicianKeyState
 from api.commands.console import fail, opened, read_settings, run
 from api.commands.printing import aligned, plain
 from api.core.clock import SystemClock
@@ -51,7 +51,7 @@ def add(
     typer.echo(key)
 
 
-def state_of(key: KeyState, now: datetime.datetime) -> str:
+def state_of(key: ClinicianKeyState, now: datetime.datetime) -> str:
     """Say in a word whether a key opens anything."""
     if key.revoked_at is not None:
         return "revoked"
@@ -64,7 +64,7 @@ def list_keys() -> None:
     settings = read_settings()
     set_up_logging(settings)
 
-    async def work() -> list[KeyState]:
+    async def work() -> list[ClinicianKeyState]:
         async with opened(settings) as database:
             await require_head(database)
             async with database.read() as db:

@@ -109,7 +109,7 @@ def summary(filled: Filled, publisher: Publisher, closed: list[Period], key: str
     """Return what was created, and how to look at it."""
     counts = filled.counts
     periods = collections.Counter(period.kind for period in closed)
-    kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.plan.periods]
+    kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.policy.periods]
     return f"""\
 Made up: {counts[Participant]} people, {counts[ExerciseSession]} sessions, \
 {counts[SymptomReport]} reports.

@@ -12,7 +12,7 @@ from api.core.config import Settings
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.migrations import require_head
-from api.privacy.restoring import reconcile_after_restore
+from api.privacy.restoring import restore_with_log
 from api.publications.periods import Period
 from api.publications.publishing import Publisher
 from api.publications.restoring import adopt
@@ -40,7 +40,7 @@ async def publish_due(settings: Settings, adopted: uuid.UUID | None = None) -> N
         publisher = await Publisher.open(settings, database, clock, say)
         if adopted is not None:
             await adopt(database, publisher.log, adopted)
-        found = await reconcile_after_restore(settings, database, clock, say)
+        found = await restore_with_log(settings, database, clock, say)
         if found.log_is_not_ours:
             raise NotReady(found.log_is_not_ours)
         closed = await close_due(publisher)

@@ -101,12 +101,12 @@ def diff(
     for fault in sorted(fault for check in triage_checks.ALL for fault in check(changed)):
         typer.echo(f"Would be refused: {fault}", err=True)
     before, after = rule_set_of(catalogue), rule_set_of(changed)
-    for line in review.text_changes(before, after):
+    for line in review.rule_set_differences(before, after):
         typer.echo(line)
     cases = list(vectors.cases(before))
     if reports is not None:
         cases += read_reports(reports, before)
-    found = list(review.changes(before, after, cases))
+    found = list(review.decision_differences(before, after, cases))
     for change in found:
         typer.echo(str(change))
     typer.echo(f"{len(found)} of {len(cases)} decisions would change.")
@@ -115,7 +115,7 @@ def diff(
 @app.command("withdraw")
 def withdraw_rule_set(
     rule_set_hash: Annotated[str, typer.Argument(help="The hash of the rule set.")],
-    reason: Annotated[str, typer.Option(help="Why; phones are told.", max=500)],
+    reason: Annotated[str, typer.Option(help="Why; sent to devices.", max=500)],
 ) -> None:
     """Never use a rule set again, and make the decisions that rest on it anew."""
     patient = {"database_timeout_seconds": PATIENT_SECONDS}

@@ -15,7 +15,7 @@ from api.core.errors import NotReady
 from api.core.logging import set_up_logging
 from api.main import create_app
 from api.migrations import require_head
-from api.privacy.restoring import reconcile_after_restore
+from api.privacy.restoring import restore_with_log
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -47,7 +47,7 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-        found = await reconcile_after_restore(settings, database, SystemClock(), say)
+        found = await restore_with_log(settings, database, SystemClock(), say)
         if found.log_is_not_ours:
             say(found.log_is_not_ours)
 

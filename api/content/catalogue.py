@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from api.content import seed
 
 # Every seed file, with the name of the catalogue's field and the shape of its entries.
-ENTRY_FILES: dict[str, tuple[str, type[seed.Entry]]] = {
+ENTRY_FILES: dict[str, tuple[str, type[seed.SeedModel]]] = {
     "languages.json": ("languages", seed.Language),
     "sources.json": ("sources", seed.Source),
     "phrases.json": ("phrases", seed.Phrase),

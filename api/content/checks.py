@@ -86,7 +86,7 @@ def _files(catalogue: Catalogue) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
         yield name, field, getattr(catalogue, field)
 
 
-def _key(entry: seed.Entry) -> str:
+def _key(entry: seed.SeedModel) -> str:
     names = (getattr(entry, name, None) for name in ("id", "code", "country"))
     return str(next(name for name in names if name))
 
@@ -228,7 +228,7 @@ def check_references(catalogue: Catalogue) -> Iterator[SeedFault]:
 def _claims(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if isinstance(value, seed.Claim):
         yield path, value
-    elif isinstance(value, seed.Entry):
+    elif isinstance(value, seed.SeedModel):
         for key in type(value).model_fields:
             yield from _claims(getattr(value, key), (*path, key))
     elif isinstance(value, (list, tuple)):
@@ -273,7 +273,7 @@ def _range_faults(name: str, value: Any, path: tuple[str | int, ...]) -> Iterato
         if value.min > value.max:
             message = f"the least ({value.min}) is more than the most ({value.max})"
             yield SeedFault(name, pointer(path), message)
-    elif isinstance(value, seed.Entry):
+    elif isinstance(value, seed.SeedModel):
         for key in type(value).model_fields:
             yield from _range_faults(name, getattr(value, key), (*path, key))
 

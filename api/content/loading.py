@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from api.content.catalogue import ENTRY_FILES, HEAD_FILE, Catalogue
-from api.content.seed import Entry, RuleSetHead
+from api.content.seed import RuleSetHead, SeedModel
 from api.http.problems import pointer
 
 
@@ -79,7 +79,7 @@ def _shape_faults(name: str, error: ValidationError) -> Iterator[SeedFault]:
         yield SeedFault(name, pointer(found["loc"]), message)
 
 
-def _load(folder: Path, name: str, shape: type[Entry]) -> list[Entry]:
+def _load(folder: Path, name: str, shape: type[SeedModel]) -> list[SeedModel]:
     raw = _read(folder, name)
     try:
         # Read as JSON, where strict still lets a string be a date or a word of a vocabulary.

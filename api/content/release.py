@@ -28,20 +28,20 @@ LISTS: Mapping[str, Callable[[Renderer], Callable[[Any], BaseModel]]] = {
 # What a phone forgets when a later release no longer holds it.
 FORGETTABLE = ("exercises", "massages", "warnings", "routines", "tips", "benefits", "sources")
 
-Key = tuple[str, str]
+BodyName = tuple[str, str]
 # Prepares further answers from the rule set, by their paths; triage stands above and passes it in.
 RuleSetAnswers = Callable[[Mapping[str, Any]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Release:
-    """What a node serves; `language` in a key is empty for what is the same in every one."""
+    """What a node serves; the language of a `BodyName` is empty if the body is the same in all."""
 
     hash: str
     rule_set_hash: str
     catalogue: Catalogue
     deleted: Sequence[Mapping[str, str]]
-    bodies: Mapping[Key, Body]
+    bodies: Mapping[BodyName, Body]
     # Filtered and paged lists, made on first use: filters are closed vocabularies and ids.
     assembled: dict[tuple[str, ...], Body] = field(default_factory=dict)
 
@@ -94,9 +94,9 @@ def catalogue_of(document: Mapping[str, Any]) -> Catalogue:
 
 def _prepare(
     catalogue: Catalogue, more: RuleSetAnswers | None, sign: rule_set.Signer | None
-) -> dict[Key, tuple[bytes, str, str | None]]:
+) -> dict[BodyName, tuple[bytes, str, str | None]]:
     """Render every answer but the bundle: bytes, media type, and the stem of the ETag if set."""
-    answers: dict[Key, tuple[bytes, str, str | None]] = {}
+    answers: dict[BodyName, tuple[bytes, str, str | None]] = {}
     for language in catalogue.language_codes:
         renderer = Renderer(catalogue, language)
         for name, render_of in LISTS.items():

@@ -53,20 +53,20 @@ def _canonical(value: Any) -> Any:
 Canonical = AfterValidator(_canonical)
 
 
-class Entry(BaseModel):
+class SeedModel(BaseModel):
     """Base of everything read from the seed folder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Range(Entry):
+class Range(SeedModel):
     """A closed interval as the source gives it."""
 
     min: Annotated[int, Field(ge=0, le=100_000)]
     max: Annotated[int, Field(ge=0, le=100_000)]
 
 
-class Review(Entry):
+class Review(SeedModel):
     """Who has looked at a text, when, and when it is due again."""
 
     status: ReviewStatus
@@ -75,7 +75,7 @@ class Review(Entry):
     due_at: datetime.date
 
 
-class Language(Entry):
+class Language(SeedModel):
     """A language that every text is complete in."""
 
     code: LanguageCode
@@ -83,7 +83,7 @@ class Language(Entry):
     review: Review
 
 
-class Source(Entry):
+class Source(SeedModel):
     """A citation."""
 
     id: Slug
@@ -108,7 +108,7 @@ class Source(Entry):
     note: Text | None
 
 
-class Evidence(Entry):
+class Evidence(SeedModel):
     """How well a claim is supported, in GRADE words."""
 
     grade: EvidenceGrade
@@ -118,7 +118,7 @@ class Evidence(Entry):
     source_ids: list[Slug]
 
 
-class Claim(Entry):
+class Claim(SeedModel):
     """What is said to be so, and how well that is supported."""
 
     id: Slug
@@ -126,7 +126,7 @@ class Claim(Entry):
     evidence: Evidence
 
 
-class Dosage(Entry):
+class Dosage(SeedModel):
     """How much, exactly as the source gives it; null where it gives none."""
 
     seconds_per_side: Range | None
@@ -136,7 +136,7 @@ class Dosage(Entry):
     source: Origin
 
 
-class Pace(Entry):
+class Pace(SeedModel):
     """What is assumed where the dosage gives no time, so that a duration can be computed."""
 
     seconds_per_side: Range | None
@@ -146,7 +146,7 @@ class Pace(Entry):
     source_ids: list[Slug]
 
 
-class EquipmentNeed(Entry):
+class EquipmentNeed(SeedModel):
     """One thing to have at hand; any one of the alternatives will do."""
 
     any_of: Annotated[list[Equipment], Field(min_length=1)]
@@ -154,7 +154,7 @@ class EquipmentNeed(Entry):
     text: Text
 
 
-class Zone(Entry):
+class Zone(SeedModel):
     """The part of the foot a massage works on, and the spine region that tradition links to it."""
 
     foot_zone: FootZone
@@ -163,7 +163,7 @@ class Zone(Entry):
     spine_region_text: Text
 
 
-class Massage(Entry):
+class Massage(SeedModel):
     """What an exercise has not: zone, stroke, tool and pressure."""
 
     zone: Zone
@@ -174,7 +174,7 @@ class Massage(Entry):
     pressure_text: Text
 
 
-class Activity(Entry):
+class Activity(SeedModel):
     """An exercise or a massage technique."""
 
     id: Slug
@@ -198,7 +198,7 @@ class Activity(Entry):
     review: Review
 
 
-class Tip(Entry):
+class Tip(SeedModel):
     """Advice that goes with the activities."""
 
     id: Slug
@@ -211,7 +211,7 @@ class Tip(Entry):
     review: Review
 
 
-class Benefit(Entry):
+class Benefit(SeedModel):
     """How the whole is said to help."""
 
     id: Slug
@@ -220,7 +220,7 @@ class Benefit(Entry):
     review: Review
 
 
-class HealthWarning(Entry):
+class HealthWarning(SeedModel):
     """When to stop and seek help."""
 
     id: Slug
@@ -234,7 +234,7 @@ class HealthWarning(Entry):
     review: Review
 
 
-class Condition(Entry):
+class Condition(SeedModel):
     """Something a person has or has not that a caution can hang on.
 
     `question_id` names the triage question that asks for the same thing; `care_level` is the help
@@ -247,7 +247,7 @@ class Condition(Entry):
     care_level: CareLevel | None
 
 
-class Caution(Entry):
+class Caution(SeedModel):
     """What a condition means for some of the activities or tips."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[CO][0-9]{1,2}[a-z]?$")]
@@ -260,14 +260,14 @@ class Caution(Entry):
     needs_clinician: bool
 
 
-class RoutineItem(Entry):
+class RoutineItem(SeedModel):
     """One activity of a routine, in its place; its dosage is the activity's own."""
 
     activity_id: Slug
     required: bool
 
 
-class Routine(Entry):
+class Routine(SeedModel):
     """A set of activities to do in order."""
 
     id: Slug
@@ -285,7 +285,7 @@ class Routine(Entry):
     review: Review
 
 
-class Consent(Entry):
+class Consent(SeedModel):
     """One consent text in one version."""
 
     id: Literal["storage", "research"]
@@ -296,7 +296,7 @@ class Consent(Entry):
     text: Text
 
 
-class Media(Entry):
+class Media(SeedModel):
     """A picture; its file is a template whose placeholders are filled for every language."""
 
     id: Slug
@@ -309,21 +309,21 @@ class Media(Entry):
     labels: dict[Identifier, Text]
 
 
-class Phrase(Entry):
+class Phrase(SeedModel):
     """A sentence that the server builds its own answers with; {names} are filled in."""
 
     id: Identifier
     text: Text
 
 
-class Choice(Entry):
+class Choice(SeedModel):
     """One answer a question can have."""
 
     id: Identifier
     text: Text
 
 
-class Question(Entry):
+class Question(SeedModel):
     """Something triage asks; an integer question has bounds, any other has choices."""
 
     id: Identifier
@@ -337,7 +337,7 @@ class Question(Entry):
     asked_of: Literal["everyone", "pregnant"]
 
 
-class Fact(Entry):
+class Fact(SeedModel):
     """A fact that rules read, defined over answers or over facts that stand before it.
 
     kind           reads                 certain when                      possible when
@@ -360,14 +360,14 @@ class Fact(Entry):
     facts: list[Identifier] = []
 
 
-class RuleExample(Entry):
+class RuleExample(SeedModel):
     """A report's answers, in short form, that must or must not make a rule fire."""
 
     answers: Annotated[dict[Identifier, int | str], Canonical]
     fires: bool
 
 
-class Rule(Entry):
+class Rule(SeedModel):
     """A red-flag rule: a monotone JsonLogic condition over facts."""
 
     id: RuleId
@@ -383,7 +383,7 @@ class Rule(Entry):
     examples: Annotated[list[RuleExample], Field(min_length=2)]
 
 
-class Level(Entry):
+class Level(SeedModel):
     """What an outcome means and the words that go with it."""
 
     id: CareLevel
@@ -392,7 +392,7 @@ class Level(Entry):
     message: Text
 
 
-class Action(Entry):
+class Action(SeedModel):
     """What to do, how soon and where, and what that means for the activities."""
 
     code: Identifier
@@ -404,7 +404,7 @@ class Action(Entry):
     activities: ActivityStatus
 
 
-class Country(Entry):
+class Country(SeedModel):
     """Whom to call where; `{emergency_number}` in texts is filled from it."""
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -415,14 +415,14 @@ class Country(Entry):
     needs_clinician: bool
 
 
-class ActivityStatusText(Entry):
+class ActivityStatusText(SeedModel):
     """The words for one activity status."""
 
     status: ActivityStatus
     text: Text
 
 
-class Phrases(Entry):
+class Phrases(SeedModel):
     """Sentences that every decision is built with."""
 
     safety_net: Text
@@ -433,7 +433,7 @@ class Phrases(Entry):
     urgent_service: Text
 
 
-class RuleSetHead(Entry):
+class RuleSetHead(SeedModel):
     """What names a rule set; the review lies outside the hash."""
 
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]

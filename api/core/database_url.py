@@ -39,7 +39,7 @@ ONE_OF = {
     "load_balance_hosts": {"disable"},
     "sslcompression": {"0"},
     "sslsni": {"1"},
-    # Poolers are found out without being told of.
+    # Poolers are detected without it.
     "pgbouncer": {"true", "false"},
 }
 INSTEAD = {
@@ -131,20 +131,20 @@ def _refused(name: str, message: str) -> ValueError:
 
 
 def for_driver(url: URL, timeout: float) -> tuple[URL, Mapping[str, Any]]:
-    """Split a PostgreSQL URL into what SQLAlchemy reads of it and what asyncpg is told.
+    """Split a PostgreSQL URL into what SQLAlchemy reads of it and what is passed to asyncpg.
 
     `timeout` is how many seconds connecting may take where the URL says nothing of it.
     """
     query = dict(url.query)
     # Without a limit, a server that vanished would be waited for without an end.
     seconds = int(str(query.pop("connect_timeout", 0)))
-    told: dict[str, Any] = {"timeout": float(seconds) if seconds > 0 else timeout}
+    arguments: dict[str, Any] = {"timeout": float(seconds) if seconds > 0 else timeout}
     if query.get("sslrootcert") == SYSTEM:
-        told["ssl"] = True
+        arguments["ssl"] = True
         for name in ("sslrootcert", "sslmode"):
             query.pop(name, None)
     places: dict[str, Any] = {name: query.pop(name) for name in ("host", "port") if name in query}
     if query:
         # The rest is asyncpg's own to read, and it does so from an address alone.
-        told["dsn"] = f"postgresql://?{urlencode(query)}"
-    return url.set(query=places), told
+        arguments["dsn"] = f"postgresql://?{urlencode(query)}"
+    return url.set(query=places), arguments

@@ -151,7 +151,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
     """
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
-        url, told = for_driver(url, settings.database_timeout_seconds)
+        url, arguments = for_driver(url, settings.database_timeout_seconds)
         engine = create_async_engine(
             url,
             hide_parameters=True,
@@ -160,7 +160,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
             pool_timeout=settings.database_timeout_seconds,
             pool_pre_ping=True,
             connect_args={
-                **told,
+                **arguments,
                 "command_timeout": None if patient else settings.database_timeout_seconds,
             },
         )

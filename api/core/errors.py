@@ -25,14 +25,14 @@ class Fault:
 
 
 class Problem(Exception):
-    """Base of every error that a client is told about (RFC 9457)."""
+    """Base of every error that a client receives (RFC 9457)."""
 
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
     # Whether the body came through whole, so that what can be used of it may be read again.
     body_usable: ClassVar[bool] = True
-    # What the person is told to do all the same, where they asked for that.
+    # The decision that is given nevertheless, if one was requested.
     decision: Mapping[str, Any] | None = None
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What goes away and when, and which app versions there are: told before it hurts.
+"""What goes away and when, and which app versions there are: announced in advance.
 
 Deprecated calls answer as ever, with the headers `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
 No call is refused because of an app's version: nobody's upload or question about a red flag may
@@ -86,7 +86,7 @@ class Compatibility(ResponseModel):
 
 def describe(settings: Settings, server_version: str) -> Body:
     """Write the answer, once for the life of the app."""
-    told = Compatibility(
+    announced = Compatibility(
         api_version="v1",
         server_version=server_version,
         platforms=[
@@ -99,7 +99,7 @@ def describe(settings: Settings, server_version: str) -> Body:
         below_minimum=["uploads", "triage", "own_data"],
         deprecated_calls=[DeprecatedCall(**call.model_dump()) for call in settings.deprecations],
     )
-    return make_body(told.model_dump_json().encode(), quick=True)
+    return make_body(announced.model_dump_json().encode(), quick=True)
 
 
 @router.get("/compatibility", response_model=None, responses=content_responses(Compatibility))

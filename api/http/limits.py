@@ -1,4 +1,4 @@
-"""Rate limits: who may call how often, told in headers before it hurts."""
+"""Rate limits: how often a client may call, announced in headers."""
 
 import contextlib
 import ipaddress
@@ -33,7 +33,7 @@ def proves_nothing(problem: Problem) -> bool:
 class Limiter:
     """Counts calls in memory (one worker) or in Redis (several).
 
-    While Redis is away every worker counts for itself: nobody who has to be told to seek help is
+    While Redis is away every worker counts for itself: no one who needs advice to seek help is
     refused because a counter can't be reached, and a phone in a loop is still slowed down.
     """
 
@@ -51,7 +51,7 @@ class Limiter:
     ) -> dict[str, str]:
         """Count one call; return the headers that say what is left, or refuse it.
 
-        Of a budget that strangers share, only the limit is told: what is left of it would tell how
+        Of a budget that strangers share, only the limit is announced: the rest would show how
         many of the others behind the same address did the same.
         """
         headers = await self._count(item, name, caller)
@@ -119,8 +119,8 @@ async def counting_failures(
     except Problem as refused:
         if proves_nothing(refused):
             limiter: Limiter = request.app.state.limiter
-            told = await limiter.hit(item, name, caller_address(request), shared=True)
-            refused.headers.update(told)
+            headers = await limiter.hit(item, name, caller_address(request), shared=True)
+            refused.headers.update(headers)
         raise
 
 

@@ -79,8 +79,8 @@ def _operations(document: Json) -> Iterator[Json]:
         yield from (path[method] for method in METHODS if method in path)
 
 
-def _nullable_twins(schemas: Json) -> None:
-    """Give what is somewhere "this schema or null" a twin that says so itself."""
+def _nullable_schemas(schemas: Json) -> None:
+    """Add a nullable version of each schema that is used as "this schema or null"."""
     for node in list(_walk(schemas)):
         variants = node.get("anyOf", ())
         if {"type": "null"} not in variants:
@@ -89,10 +89,10 @@ def _nullable_twins(schemas: Json) -> None:
             name = _referred(variant)
             if not name or "null" in schemas[name]["type"]:
                 continue
-            twin = {**schemas[name], "type": [schemas[name]["type"], "null"]}
-            if "enum" in twin:
-                twin["enum"] = [*twin["enum"], None]
-            schemas.setdefault(f"Nullable{name}", twin)
+            nullable = {**schemas[name], "type": [schemas[name]["type"], "null"]}
+            if "enum" in nullable:
+                nullable["enum"] = [*nullable["enum"], None]
+            schemas.setdefault(f"Nullable{name}", nullable)
             variant.update(_refer("schemas", f"Nullable{name}"))
 
 
@@ -126,7 +126,7 @@ def _tidy_parameter(parameter: Json) -> None:
 
 def _tidy_schemas(document: Json) -> None:
     schemas = document["components"]["schemas"]
-    _nullable_twins(schemas)
+    _nullable_schemas(schemas)
     for node in _walk([document["paths"], schemas]):
         _collapse_null(node)
         if isinstance(node.get("title"), str):

@@ -72,12 +72,12 @@ class ProblemDetails(BaseModel):
 
 
 def _decision(scope: Mapping[str, Any], problem: Problem) -> Mapping[str, Any] | None:
-    """Return what the person is told to do all the same, or what the app says as a last resort."""
+    """Return the decision in a problem response, by default the cautious outcome."""
     if problem.decision is not None or "app" not in scope:
         return problem.decision
     try:
         decision: Mapping[str, Any] | None = scope["app"].state.last_resort(scope, problem)
-    except Exception:  # the problem itself must be told in any case
+    except Exception:  # the problem itself must be sent in any case
         log.exception("no last resort")
         return None
     return decision

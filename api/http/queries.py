@@ -54,7 +54,7 @@ def _reads_token(dependant: Dependant) -> bool:
 async def check_query(request: Request) -> None:
     """Check the query of a call that reads no token.
 
-    Who lets somebody in by a token checks it then: whoever may not call at all is told that first,
+    After authentication the token dependency checks it: a refused token is the first error,
     and what a clinician asked for is written down.
     """
     route = request.scope["route"]

@@ -15,7 +15,7 @@ from api.core.canonical import canonical
 from api.core.db import UNSYNCED, UtcDateTime, insert_once
 from api.core.errors import NotFound
 from api.journal.history import Episode, PastReport, Timeline
-from api.journal.holds import Hold, InForce, asked_for, in_force
+from api.journal.holds import Hold, StatusInForce, asked_for, in_force
 from api.journal.models import ActivityHold, Clearance, StoredDecision, SymptomReport
 from api.journal.writing import Writing
 from api.participants.changes import ChangedKind
@@ -300,7 +300,7 @@ async def replay(
     return stored, differing
 
 
-async def activities_in_force(db: AsyncSession, participant_id: uuid.UUID) -> InForce:
+async def activities_in_force(db: AsyncSession, participant_id: uuid.UUID) -> StatusInForce:
     """Return the activity status in force for a participant."""
     holds = await db.exec(
         select(ActivityHold.rules, ActivityHold.reported_at).where(

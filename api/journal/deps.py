@@ -1,6 +1,6 @@
 """What journal handlers ask for: the caller's journal, and the language to answer them in.
 
-And the route of a report, whose sender is told what to do also where it is refused.
+And the route of a report, whose problem responses carry a decision.
 """
 
 import datetime

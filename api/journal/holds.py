@@ -20,7 +20,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class StatusInForce:
     """The strictest status that no clearance covers, and the rules it comes from."""
 
     status: ActivityStatus
@@ -41,7 +41,7 @@ def asked_for(
     }
 
 
-def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> InForce:
+def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> StatusInForce:
     """Return the status in force.
 
     A clearance covers the rules of every report up to it, and the same rules in later reports
@@ -67,4 +67,4 @@ def in_force(holds: Iterable[Hold], cleared_at: datetime.datetime | None) -> InF
         key=ACTIVITY_STATUSES.index,
         default=ACTIVITY_STATUSES[0],
     )
-    return InForce(status, tuple(sorted({rule for rule, _ in standing})))
+    return StatusInForce(status, tuple(sorted({rule for rule, _ in standing})))

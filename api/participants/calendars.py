@@ -50,7 +50,7 @@ class Observance:
     daylight: bool
 
 
-def clock_changes(
+def offset_transitions(
     zone: datetime.tzinfo, first: datetime.datetime, last: datetime.datetime
 ) -> Iterator[tuple[datetime.datetime, Observance]]:
     """Yield each clock change of a zone with its instant, beginning with the state at `first`."""
@@ -120,7 +120,7 @@ def time_zone_component(name: str, first_year: int, last_year: int) -> Timezone:
     first = datetime.datetime(first_year - 1, 1, 1, tzinfo=datetime.UTC)
     last = datetime.datetime(last_year + 1, 1, 1, tzinfo=datetime.UTC)
     onsets: dict[Observance, list[datetime.datetime]] = {}
-    start, *changes = clock_changes(clocks_of(name), first, last)
+    start, *changes = offset_transitions(clocks_of(name), first, last)
     if not changes or changes[0][0].year >= first_year:
         changes.insert(0, start)
     for instant, observance in changes:

@@ -20,7 +20,7 @@ from api.http.fields import (
 from api.http.pages import NextCursor
 
 CONSENTS_SHOWN = 200
-Entry = TypeVar("Entry", bound=str)
+Element = TypeVar("Element", bound=str)
 # On every day of the week these are 56 notifications: iOS keeps 64 of an app.
 MOST_TIMES = 8
 
@@ -243,20 +243,20 @@ class Weekday(StrEnum):
 
 
 def in_our_time(date: datetime.date) -> datetime.date:
-    """Refuse the years that no plan can mean and no calendar can hold."""
+    """Refuse the years that no schedule can mean and no calendar can hold."""
     if not EARLIEST_YEAR <= date.year <= LATEST_YEAR:
         message = f"must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}"
         raise ValueError(message)
     return date
 
 
-def in_order(entries: list[Entry]) -> list[Entry]:
-    """Put days or times in their order, each once: the same plan is then written the same way."""
+def in_order(elements: list[Element]) -> list[Element]:
+    """Put days or times in order, without duplicates, so that equal schedules are equal JSON."""
     days = list(Weekday)
-    return sorted(set(entries), key=lambda e: (days.index(e) if isinstance(e, Weekday) else 0, e))
+    return sorted(set(elements), key=lambda e: (days.index(e) if isinstance(e, Weekday) else 0, e))
 
 
-PlanDate = Annotated[LocalDate, AfterValidator(in_our_time)]
+ScheduleDate = Annotated[LocalDate, AfterValidator(in_our_time)]
 Weekdays = Annotated[
     list[Annotated[Weekday, Field(description="Pass over an unknown value.")]],
     Field(
@@ -277,7 +277,7 @@ ReminderTimes = Annotated[
     Field(
         max_length=MOST_TIMES,
         description="When to remind, on each of the days, by the clock on the wall in `time_zone`. "
-        "Empty: a plan without reminders. A time that the clocks skip in spring is meant an hour "
+        "Empty: no reminders. A time that the clocks skip in spring is meant an hour "
         "later; one that comes twice in autumn, the first time.",
         examples=[["08:00", "19:30"]],
     ),
@@ -301,8 +301,8 @@ class NewSchedule(RequestModel):
     time_zone: Annotated[
         TimeZoneName, Field(description="IANA time zone; it must be one that the server knows.")
     ]
-    starts_on: Annotated[PlanDate, Field(description="The first day, by `time_zone`.")]
-    ends_on: Annotated[PlanDate | None, Field(description="The last day; null: no end.")] = None
+    starts_on: Annotated[ScheduleDate, Field(description="The first day, by `time_zone`.")]
+    ends_on: Annotated[ScheduleDate | None, Field(description="The last day; null: no end.")] = None
     paused: Paused = False
 
 

@@ -10,8 +10,8 @@ from api.core.db import Database
 from api.core.turns import Say
 from api.privacy.registry import REGISTRY
 from api.publications.log import PublicationLog
-from api.publications.policy import read_plan
-from api.publications.restoring import Reconciliation, reconcile
+from api.publications.policy import read_policy
+from api.publications.restoring import RestoredFromLog, restore_from_log
 
 
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
@@ -20,14 +20,16 @@ async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
         await db.exec(personal.delete(participant_id))
 
 
-async def reconcile_after_restore(
+async def restore_with_log(
     settings: Settings, database: Database, clock: Clock, say: Say
-) -> Reconciliation:
-    """Reconcile the database with the publication log, and report what was restored."""
+) -> RestoredFromLog:
+    """Restore what the publication log has and the database lacks, and report it."""
     log = PublicationLog(settings.publication_log)
     log.require_writable()
-    plan = read_plan(settings.seed_folder, settings.aggregates_profile)
-    found = await reconcile(database, log, erase_again, clock.now().date(), plan.grace_days)
+    policy = read_policy(settings.seed_folder, settings.aggregates_profile)
+    found = await restore_from_log(
+        database, log, erase_again, clock.now().date(), policy.grace_days
+    )
     if found.log_was_cut_off:
         say("The last line of the publication log was cut off while being written and is left out.")
     if found.erased_again:

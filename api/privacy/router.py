@@ -6,7 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request
 
 from api.aggregates import ledger
-from api.aggregates.deps import CurrentPlans
+from api.aggregates.deps import CurrentPolicies
 from api.aggregates.texts import Texts
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.db import Database
@@ -43,7 +43,7 @@ async def erase_everything(
 async def read_privacy_ledger(
     caller: ReadingCaller,
     db: ReadDb,
-    plans: CurrentPlans,
+    policies: CurrentPolicies,
     release: CurrentRelease,
     language: CurrentLanguage,
 ) -> PrivacyLedger:
@@ -51,8 +51,8 @@ async def read_privacy_ledger(
 
     Computed from your records on request; it is not stored.
     """
-    found = await ledger.entries(db, plans, caller.participant_id)
-    return service.describe_ledger(found, plans.active.delta, Texts(release.catalogue, language))
+    found = await ledger.entries(db, policies, caller.participant_id)
+    return service.describe_ledger(found, policies.active.delta, Texts(release.catalogue, language))
 
 
 @router.get(

@@ -10,8 +10,8 @@ from api.aggregates.schemas import (
     Delta,
     Percent,
     PeriodKind,
+    PrivacyParameter,
     PublicationName,
-    Spent,
 )
 from api.content.schemas import Name, Sentence
 from api.http.fields import INT32, LARGEST_INT32, Instant, LocalDate, RecordId, ResponseModel
@@ -66,8 +66,8 @@ class LedgerEntry(ResponseModel):
     starts_on: LocalDate
     ends_on: LocalDate
     publication_id: PublicationName
-    rho: Annotated[Spent, Field(description="What it can tell about one at most.")]
-    epsilon: Spent
+    rho: Annotated[PrivacyParameter, Field(description="What it can tell about one at most.")]
+    epsilon: PrivacyParameter
     entered: Annotated[
         Entered,
         Field(
@@ -80,8 +80,8 @@ class LedgerEntry(ResponseModel):
 class LedgerSum(ResponseModel):
     """What all the publications of the list can tell about one together, at most."""
 
-    rho: Spent
-    epsilon: Spent
+    rho: PrivacyParameter
+    epsilon: PrivacyParameter
     delta: Delta
     best_guess_percent: Percent
 

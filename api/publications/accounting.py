@@ -1,11 +1,11 @@
-"""Holds a plan against OpenDP's own maps, before anything is drawn."""
+"""Holds a policy against OpenDP's own maps, before anything is drawn."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from api.publications.noise import load_opendp, measurement
-from api.publications.policy import Plan, PlanInvalid
+from api.publications.policy import InvalidPolicy, PublicationPolicy
 
 SAME = 1e-12
 
@@ -30,18 +30,20 @@ class Accountant:
         )
         return float(self._opendp.c.make_zCDP_to_approxDP(one).map(1).epsilon(delta))
 
-    def check(self, plan: Plan) -> None:
-        """Refuse a plan with a figure that OpenDP does not confirm."""
-        for period in plan.periods:
+    def check(self, policy: PublicationPolicy) -> None:
+        """Refuse a policy with a figure that OpenDP does not confirm."""
+        for period in policy.periods:
             for measure in period.measures:
                 rho = self.rho(measure.bound, measure.scale)
                 _agree(f"rho of {measure.measure} in a {period.kind}", measure.rho, rho)
             rhos = [measure.rho for measure in period.measures]
-            _agree(f"epsilon of a {period.kind}", period.epsilon, self.epsilon(rhos, plan.delta))
-        _agree("epsilon of a year", plan.year.epsilon, self.epsilon([plan.year.rho], plan.delta))
+            _agree(f"epsilon of a {period.kind}", period.epsilon, self.epsilon(rhos, policy.delta))
+        _agree(
+            "epsilon of a year", policy.year.epsilon, self.epsilon([policy.year.rho], policy.delta)
+        )
 
 
-def _agree(name: str, planned: float, real: float) -> None:
-    if not math.isclose(planned, real, rel_tol=SAME):
-        message = f"The plan says that {name} is {planned!r}; OpenDP's map says {real!r}."
-        raise PlanInvalid(message)
+def _agree(name: str, stated: float, real: float) -> None:
+    if not math.isclose(stated, real, rel_tol=SAME):
+        message = f"The policy says that {name} is {stated!r}; OpenDP's map says {real!r}."
+        raise InvalidPolicy(message)

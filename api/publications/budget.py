@@ -11,21 +11,21 @@ BISECTIONS = 200
 
 
 @dataclass(frozen=True)
-class Spending:
-    """What a publication about some days has cost."""
+class PeriodCost:
+    """The rho of a publication, and the days it is about."""
 
     starts_on: datetime.date
     after: datetime.date
     rho: float
 
 
-def most_in_any_window(spendings: Iterable[Spending], days: int = WINDOW_DAYS) -> float:
+def most_in_any_window(costs: Iterable[PeriodCost], days: int = WINDOW_DAYS) -> float:
     """Return the most that publications touching any so many days in a row cost together."""
-    every: Sequence[Spending] = list(spendings)
+    every: Sequence[PeriodCost] = list(costs)
     window = datetime.timedelta(days=days)
     one = datetime.timedelta(days=1)
     # The sum only falls when a period leaves: the worst windows begin on some period's last day.
-    starts = {spending.after - one for spending in every}
+    starts = {cost.after - one for cost in every}
     return max(
         (
             math.fsum(

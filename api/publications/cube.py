@@ -38,7 +38,7 @@ from api.journal import counted
 from api.journal.decisions import IS_CURRENT
 from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from api.participants.models import ConsentRecord, Participant
-from api.publications.keys import Keys
+from api.publications.cell_keys import CellKeys
 from api.publications.measures import (
     DOSE_MET_WEIGHT,
     FROM_REPORTS,
@@ -49,7 +49,7 @@ from api.publications.measures import (
     TableName,
 )
 from api.publications.periods import Period, day_number, midnight
-from api.publications.policy import MOST_KEYS, PeriodPlan, Plan, TablePlan
+from api.publications.policy import MOST_KEYS, PeriodPolicy, PublicationPolicy, TablePolicy
 
 DAY_SECONDS = 86400
 # Sessions may be dated up to two local days ahead of the server's clock.
@@ -128,20 +128,20 @@ def agreed(
 
 
 def takes_part(
-    participant_id: ColumnElement[Any], period: Period, plan: Plan
+    participant_id: ColumnElement[Any], period: Period, policy: PublicationPolicy
 ) -> ColumnElement[bool]:
     """Return the condition that a participant consented when a period closed, and still does.
 
     A consent withdrawn between closing and computing excludes the participant; one given then comes
     too late, since the privacy ledger does not know when the publisher really ran.
     """
-    return and_(agreed(participant_id), agreed(participant_id, period.closes_at(plan.grace_days)))
+    return and_(agreed(participant_id), agreed(participant_id, period.closes_at(policy.grace_days)))
 
 
 Records = type[ExerciseSession] | type[SymptomReport]
 
 
-def belongs(records: Records, period: Period, plan: Plan) -> ColumnElement[bool]:
+def belongs(records: Records, period: Period, policy: PublicationPolicy) -> ColumnElement[bool]:
     """Return the condition that a record counts in a period.
 
     A record counts in the period of its date; one that arrives after that has closed counts in the
@@ -152,20 +152,20 @@ def belongs(records: Records, period: Period, plan: Plan) -> ColumnElement[bool]
     first = day_number(period.starts_on)
     number, phase = divmod(first, period.days)
     own_number = (own - phase) // period.days
-    own_closes = (own_number + 1) * period.days + phase + plan.grace_days
+    own_closes = (own_number + 1) * period.days + phase + policy.grace_days
     corrects: ColumnElement[bool] = false()
     if issubclass(records, ExerciseSession):
         corrects = col(records.replaces).is_not(None)
     return and_(
         # For the index; other rows cannot belong to the period.
         received_at >= midnight(period.starts_on - AHEAD),
-        received_at < period.closes_at(plan.grace_days),
+        received_at < period.closes_at(policy.grace_days),
         or_(
             and_(own_number == number, arrived < own_closes),
             and_(
                 (arrived - phase) // period.days == number,
                 arrived >= own_closes,
-                arrived - own <= plan.late_days,
+                arrived - own <= policy.late_days,
                 # The session that a late correction corrects was counted in time.
                 ~corrects,
             ),
@@ -173,15 +173,15 @@ def belongs(records: Records, period: Period, plan: Plan) -> ColumnElement[bool]
     )
 
 
-def session_counts(period: Period, plan: Plan) -> ColumnElement[bool]:
+def session_counts(period: Period, policy: PublicationPolicy) -> ColumnElement[bool]:
     """Return the condition that a session counts in a period, if its participant consented."""
     return and_(
-        belongs(ExerciseSession, period, plan),
-        counted.counts(received_before=period.closes_at(plan.grace_days)),
+        belongs(ExerciseSession, period, policy),
+        counted.counts(received_before=period.closes_at(policy.grace_days)),
     )
 
 
-def _counted_sessions(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
+def _counted_sessions(period: Period, policy: PublicationPolicy, routines: Sequence[str]) -> CTE:
     """Sum each participant's sessions by routine."""
     change = col(ExerciseSession.pain_after) - col(ExerciseSession.pain_before)
     scored = change.is_not(None)
@@ -194,19 +194,19 @@ def _counted_sessions(period: Period, plan: Plan, routines: Sequence[str]) -> CT
             _total(case((scored, 1), else_=0)).label("scored"),
             _total(case((scored, change), else_=0)).label("change"),
         )
-        .where(session_counts(period, plan))
+        .where(session_counts(period, policy))
         .group_by(col(ExerciseSession.participant_id), "routine")
         .cte("by_routine")
     )
 
 
-def _people(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
+def _people(period: Period, policy: PublicationPolicy, routines: Sequence[str]) -> CTE:
     """Return one row for each participant: totals, and the routine with the most sessions.
 
     The routine is found by a maximum, since a window over the same rows is 200 times slower on
     SQLite; the first one wins a tie.
     """
-    by_routine = _counted_sessions(period, plan, routines)
+    by_routine = _counted_sessions(period, policy, routines)
     best = by_routine.c.sessions * (MOST_KEYS + 1) + MOST_KEYS - by_routine.c.routine
     return (
         core_select(
@@ -221,20 +221,20 @@ def _people(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
     )
 
 
-def _pain(people: CTE, plan: Plan) -> ColumnElement[int]:
+def _pain(people: CTE, policy: PublicationPolicy) -> ColumnElement[int]:
     """Return a participant's mean pain change in tenths, rounded, clamped and centred."""
     half = 2 * people.c.scored
     # Shifted by a hundred points, because integer division rounds towards zero.
     tenths = (20 * people.c.change + 2001 * people.c.scored) // half - 1000
-    clamped = _clamped(tenths, plan.pain.lowest_tenths, plan.pain.highest_tenths)
-    return case((people.c.scored > 0, clamped - plan.pain.middle), else_=0)
+    clamped = _clamped(tenths, policy.pain.lowest_tenths, policy.pain.highest_tenths)
+    return case((people.c.scored > 0, clamped - policy.pain.middle), else_=0)
 
 
 def _from_sessions(
-    period: Period, plan: Plan, of: PeriodPlan, table: TablePlan, keys: Keys
+    period: Period, policy: PublicationPolicy, of: PeriodPolicy, table: TablePolicy, keys: CellKeys
 ) -> Select[tuple[Any, ...]]:
-    people = _people(period, plan, keys.of(TableName.ROUTINE, plan))
-    pain = _pain(people, plan)
+    people = _people(period, policy, keys.of(TableName.ROUTINE, policy))
+    pain = _pain(people, policy)
     met, scored = people.c.sessions >= of.dose, people.c.scored > 0
     numbers: Mapping[Statistic, ColumnElement[int]] = {
         Statistic.PRACTISED: func.count() * PRACTISED_WEIGHT,
@@ -244,7 +244,7 @@ def _from_sessions(
         Statistic.SESSIONS: _total(_clamped(people.c.sessions, 0, of.session_cap)),
         Statistic.PAIN_SQUARES: _total(pain * pain),
     }
-    names = keys.of(table.table, plan)
+    names = keys.of(table.table, policy)
     index: ColumnElement[int]
     if table.table is TableName.ROUTINE:
         index = MOST_KEYS - people.c.best % (MOST_KEYS + 1)
@@ -266,16 +266,16 @@ def _from_sessions(
         core_select(*columns)
         .select_from(people)
         .join(Participant, own)
-        .where(takes_part(people.c.participant_id, period, plan))
+        .where(takes_part(people.c.participant_id, period, policy))
         .group_by("cell")
     )
 
 
 def _from_reports(
-    period: Period, plan: Plan, table: TablePlan, keys: Keys, dialect: str
+    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys, dialect: str
 ) -> Select[tuple[Any, ...]]:
     """Count each participant once, under the most severe rule that fired."""
-    rules = keys.of(TableName.RED_FLAG_RULE, plan)
+    rules = keys.of(TableName.RED_FLAG_RULE, policy)
     if dialect == "sqlite":
         fired = func.json_each(col(StoredDecision.fired)).table_valued("value", name="fired_rule")
     else:
@@ -283,7 +283,7 @@ def _from_reports(
         fired = func.jsonb_array_elements_text(listed).table_valued("value", name="fired_rule")
     known = {rule: severity for severity, rule in enumerate(rules[:-1])}
     by_level = case(
-        (col(StoredDecision.level).in_(plan.red_flag_levels), len(rules) - 1), else_=null()
+        (col(StoredDecision.level).in_(policy.red_flag_levels), len(rules) - 1), else_=null()
     )
     severity = case(known, value=fired.c.value, else_=by_level) if known else by_level
     worst = (
@@ -291,7 +291,7 @@ def _from_reports(
         .select_from(SymptomReport)
         .join(StoredDecision, IS_CURRENT)
         .outerjoin(fired, true())
-        .where(belongs(SymptomReport, period, plan))
+        .where(belongs(SymptomReport, period, policy))
         .group_by(col(SymptomReport.participant_id))
         .cte("worst")
     )
@@ -300,30 +300,30 @@ def _from_reports(
     count = func.count().label(Statistic.RED_FLAGS)
     return (
         core_select(key, count)
-        .where(worst.c.severity.is_not(None), takes_part(worst.c.participant_id, period, plan))
+        .where(worst.c.severity.is_not(None), takes_part(worst.c.participant_id, period, policy))
         .group_by("cell")
     )
 
 
 def statement(
-    period: Period, plan: Plan, table: TablePlan, keys: Keys, dialect: str
+    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys, dialect: str
 ) -> Select[tuple[Any, ...]]:
     """Return the statement of one published table."""
     if table.table in FROM_REPORTS:
-        return _from_reports(period, plan, table, keys, dialect)
-    return _from_sessions(period, plan, plan.period(period.kind), table, keys)
+        return _from_reports(period, policy, table, keys, dialect)
+    return _from_sessions(period, policy, policy.period(period.kind), table, keys)
 
 
 async def compute(
-    db: AsyncSession, period: Period, plan: Plan, table: TablePlan, keys: Keys
+    db: AsyncSession, period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys
 ) -> Exact:
     """Return the exact figure of every cell, including zeros: a gap would reveal something."""
-    names = keys.of(table.table, plan)
+    names = keys.of(table.table, policy)
     statistics = [
         statistic for measure in table.measures for statistic in STATISTICS[measure.measure]
     ]
     exact: Exact = {(key, statistic): 0 for key in names for statistic in statistics}
-    made = statement(period, plan, table, keys, db.get_bind().dialect.name)
+    made = statement(period, policy, table, keys, db.get_bind().dialect.name)
     for row in (await (await db.connection()).execute(made)).mappings():
         for statistic in statistics:
             exact[names[row["cell"]], statistic] = int(row[statistic])

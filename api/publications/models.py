@@ -19,7 +19,7 @@ class Installation(SQLModel, table=True):
 
 
 class Publication(SQLModel, table=True):
-    """One closed period. It says under which plan, and what it costs."""
+    """One closed period. It says under which policy, and what it costs."""
 
     __tablename__ = "publication"
     __table_args__ = (UniqueConstraint("kind", "starts_on"),)

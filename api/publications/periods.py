@@ -75,7 +75,7 @@ def due(
 
 @dataclass(frozen=True)
 class ClosedPeriod:
-    """A period that was closed, by which plan, and what its publication spent of the budget."""
+    """A period that was closed, by which policy, and what its publication costs."""
 
     id: str
     kind: str

@@ -1,4 +1,4 @@
-"""The plan: what is published, about which periods, with how much noise, below which ceiling.
+"""The policy: what is published, about which periods, with how much noise, below which ceiling.
 
 It is data, in `seed/aggregates/`. What can be derived from other parts of it is checked here, with
 the formula of the noise; `noise` holds it against OpenDP's own maps before anything is drawn.
@@ -27,11 +27,11 @@ SAME = 1e-9
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
 
 
-class _Part(BaseModel):
+class _PolicyModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class MeasurePlan(_Part):
+class MeasurePolicy(_PolicyModel):
     """One noise: for all cells of a table, and for all statistics of the measure."""
 
     measure: Annotated[Measure, Field(strict=False)]
@@ -50,11 +50,11 @@ class MeasurePlan(_Part):
         return self
 
 
-class TablePlan(_Part):
+class TablePolicy(_PolicyModel):
     """A table with its measures."""
 
     table: Annotated[TableName, Field(strict=False)]
-    measures: Annotated[list[MeasurePlan], Field(min_length=1)]
+    measures: Annotated[list[MeasurePolicy], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _measures_fit(self) -> Self:
@@ -68,7 +68,7 @@ class TablePlan(_Part):
         return self
 
 
-class PeriodPlan(_Part):
+class PeriodPolicy(_PolicyModel):
     """A kind of period with what is published about it."""
 
     kind: Name
@@ -76,12 +76,12 @@ class PeriodPlan(_Part):
     # Sessions from which on the dose counts as met, and above which none are counted.
     dose: Annotated[int, Field(ge=1)]
     session_cap: Annotated[int, Field(ge=1)]
-    tables: Annotated[list[TablePlan], Field(min_length=1)]
+    tables: Annotated[list[TablePolicy], Field(min_length=1)]
     rho: Annotated[float, Field(gt=0)]
     epsilon: Annotated[float, Field(gt=0)]
 
     @property
-    def measures(self) -> list[MeasurePlan]:
+    def measures(self) -> list[MeasurePolicy]:
         """Every noise of such a publication."""
         return [measure for table in self.tables for measure in table.measures]
 
@@ -101,7 +101,7 @@ class PeriodPlan(_Part):
         return self
 
 
-class PainBounds(_Part):
+class PainClamp(_PolicyModel):
     """What a participant's mean change of pain is clamped to, in tenths of a point."""
 
     lowest_tenths: Annotated[int, Field(ge=-100, le=100)]
@@ -112,7 +112,7 @@ class PainBounds(_Part):
         if self.lowest_tenths >= self.highest_tenths or (
             (self.lowest_tenths + self.highest_tenths) % 2
         ):
-            message = "the bounds of pain need a middle in whole tenths"
+            message = "the clamp of pain needs a middle in whole tenths"
             raise ValueError(message)
         return self
 
@@ -127,7 +127,7 @@ class PainBounds(_Part):
         return self.highest_tenths - self.middle
 
 
-class YearPlan(_Part):
+class YearLimit(_PolicyModel):
     """The most that can be learnt about one participant in any 365 days."""
 
     ceiling_rho: Annotated[float, Field(gt=0)]
@@ -137,8 +137,8 @@ class YearPlan(_Part):
     epsilon: Annotated[float, Field(gt=0)]
 
 
-class Plan(_Part):
-    """What is published. Its hash stands beside everything that was."""
+class PublicationPolicy(_PolicyModel):
+    """What is published. Every publication stores the hash of its policy."""
 
     format: Literal["footing-aggregates/1"]
     profile: Name
@@ -150,13 +150,13 @@ class Plan(_Part):
     red_flag_levels: Annotated[
         list[Annotated[WarningLevel, Field(strict=False)]], Field(min_length=1)
     ]
-    pain: PainBounds
-    periods: Annotated[list[PeriodPlan], Field(min_length=1)]
-    year: YearPlan
+    pain: PainClamp
+    periods: Annotated[list[PeriodPolicy], Field(min_length=1)]
+    year: YearLimit
 
     @property
     def hash(self) -> str:
-        """The name of this plan: the hash of its canonical JSON."""
+        """The name of this policy: the hash of its canonical JSON."""
         return content_hash(self.model_dump(mode="json"))
 
     @property
@@ -164,15 +164,15 @@ class Plan(_Part):
         """The kinds of periods, the first one first."""
         return tuple(period.kind for period in self.periods)
 
-    def period(self, kind: str) -> PeriodPlan:
+    def period(self, kind: str) -> PeriodPolicy:
         """Return a kind of period."""
         return next(period for period in self.periods if period.kind == kind)
 
-    def times_in_a_year(self, period: PeriodPlan) -> int:
+    def times_in_a_year(self, period: PeriodPolicy) -> int:
         """Return how often one participant can be in such a publication within any 365 days."""
         return most_touched(period.days, WINDOW_DAYS) + self.year.reruns.get(period.kind, 0)
 
-    def _right_bound(self, period: PeriodPlan, measure: Measure) -> int:
+    def _right_bound(self, period: PeriodPolicy, measure: Measure) -> int:
         return {
             Measure.PEOPLE: PEOPLE_BOUND,
             Measure.PAIN: self.pain.reach,
@@ -206,50 +206,52 @@ class Plan(_Part):
         return self
 
 
-class PlanInvalid(NotReady):
-    """The plan can't be used; the message says why."""
+class InvalidPolicy(NotReady):
+    """The policy can't be used; the message says why."""
 
 
-def read_plan(seed_folder: Path, profile: str) -> Plan:
-    """Read and check a plan, or say in one line what is wrong with it."""
+def read_policy(seed_folder: Path, profile: str) -> PublicationPolicy:
+    """Read and check the policy of a policy profile, or say in one line what is wrong with it."""
     path = seed_folder / FOLDER / f"{profile}.json"
     try:
         document: Any = json.loads(path.read_text("utf-8"))
-        return Plan.model_validate(document)
+        return PublicationPolicy.model_validate(document)
     except OSError as error:
-        message = f"Can't read the plan {path}: {error.strerror}"
+        message = f"Can't read the policy {path}: {error.strerror}"
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)[0]
         place = "/".join(map(str, found["loc"]))
         reason = found["msg"].removeprefix("Value error, ")
-        message = f"The plan {path} is wrong{f' at /{place}' if place else ''}: {reason}"
+        message = f"The policy {path} is wrong{f' at /{place}' if place else ''}: {reason}"
     except ValueError as error:
-        message = f"The plan {path} is not JSON: {error}"
-    raise PlanInvalid(message)
+        message = f"The policy {path} is not JSON: {error}"
+    raise InvalidPolicy(message)
 
 
 @dataclass(frozen=True)
-class Plans:
-    """The plan in force, and those that earlier publications may have followed."""
+class PublicationPolicies:
+    """The policy in force, and those that earlier publications may have followed."""
 
-    active: Plan
-    by_profile: Mapping[str, Plan]
+    active: PublicationPolicy
+    by_profile: Mapping[str, PublicationPolicy]
 
     @property
-    def every(self) -> tuple[Plan, ...]:
+    def every(self) -> tuple[PublicationPolicy, ...]:
         """All of them, the one in force first."""
-        others = (plan for plan in self.by_profile.values() if plan is not self.active)
+        others = (policy for policy in self.by_profile.values() if policy is not self.active)
         return (self.active, *others)
 
-    def of(self, kind: str, profile: str | None = None) -> Plan | None:
-        """Return the plan that a kind of period follows, or did under another profile."""
-        having = [plan for plan in self.every if kind in plan.kinds]
-        return next((plan for plan in having if plan.profile == profile), next(iter(having), None))
+    def of(self, kind: str, profile: str | None = None) -> PublicationPolicy | None:
+        """Return the policy that a kind of period follows, or did under another profile."""
+        having = [policy for policy in self.every if kind in policy.kinds]
+        return next(
+            (policy for policy in having if policy.profile == profile), next(iter(having), None)
+        )
 
 
-def read_plans(seed_folder: Path, profile: str) -> Plans:
-    """Read the plan in force, and every other that is there."""
-    active = read_plan(seed_folder, profile)
+def read_policies(seed_folder: Path, profile: str) -> PublicationPolicies:
+    """Read the policy in force, and every other that is there."""
+    active = read_policy(seed_folder, profile)
     others = sorted(path.stem for path in (seed_folder / FOLDER).glob("*.json"))
-    found = {name: read_plan(seed_folder, name) for name in others if name != profile}
-    return Plans(active, {profile: active, **found})
+    found = {name: read_policy(seed_folder, name) for name in others if name != profile}
+    return PublicationPolicies(active, {profile: active, **found})

@@ -19,14 +19,14 @@ from api.core.errors import NotReady
 from api.core.turns import Say, in_turn, quiet
 from api.publications import cube, periods
 from api.publications.accounting import Accountant
-from api.publications.budget import Spending, most_in_any_window
-from api.publications.keys import Keys, keys_of
+from api.publications.budget import PeriodCost, most_in_any_window
+from api.publications.cell_keys import CellKeys, cell_keys_of
 from api.publications.log import LoggedPublication, PublicationLog
 from api.publications.measures import STATISTICS
 from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.periods import Period
-from api.publications.policy import Plan, TablePlan, read_plan
+from api.publications.policy import PublicationPolicy, TablePolicy, read_policy
 from api.publications.reading import first_day
 from api.publications.restoring import installation_id
 
@@ -36,8 +36,8 @@ class Publisher:
     """Closes the periods of one installation."""
 
     database: Database
-    plan: Plan
-    keys: Keys
+    policy: PublicationPolicy
+    keys: CellKeys
     noise: Noise
     log: PublicationLog
     clock: Clock
@@ -48,17 +48,17 @@ class Publisher:
         cls, settings: Settings, database: Database, clock: Clock, say: Say
     ) -> "Publisher":
         """Check the policy against OpenDP, and read which cells there are in the active release."""
-        plan = read_plan(settings.seed_folder, settings.aggregates_profile)
-        Accountant().check(plan)
+        policy = read_policy(settings.seed_folder, settings.aggregates_profile)
+        Accountant().check(policy)
         async with database.read() as db:
             active = await active_hash(db)
             if active is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
             catalogue = (await load_release(db, active)).catalogue
-        keys = keys_of(catalogue, settings.regions, plan)
+        keys = cell_keys_of(catalogue, settings.regions, policy)
         log = PublicationLog(settings.publication_log)
-        return cls(database, plan, keys, OpenDpNoise(), log, clock, say)
+        return cls(database, policy, keys, OpenDpNoise(), log, clock, say)
 
     async def due(self) -> list[Period]:
         """Return the periods that are due, oldest first."""
@@ -68,8 +68,8 @@ class Publisher:
             closed = set(await db.exec(select(Publication.id)))
         found = [
             period
-            for kind in self.plan.periods
-            for period in periods.due(kind.kind, kind.days, first, self.plan.grace_days, today)
+            for kind in self.policy.periods
+            for period in periods.due(kind.kind, kind.days, first, self.policy.grace_days, today)
         ]
         return sorted(period for period in found if period.id not in closed)
 
@@ -85,31 +85,31 @@ class Publisher:
 
     async def _close(self, db: AsyncSession, period: Period) -> LoggedPublication | None:
         """Publish one period in a transaction, unless another publisher did."""
-        kind = self.plan.period(period.kind)
+        kind = self.policy.period(period.kind)
         publication = LoggedPublication(
             id=period.id,
             kind=period.kind,
             starts_on=period.starts_on,
             ends_on=period.ends_on,
             # When it was due: the time that computing took would reveal the amount of data.
-            closed_at=period.closes_at(self.plan.grace_days),
-            profile=self.plan.profile,
-            plan_hash=self.plan.hash,
+            closed_at=period.closes_at(self.policy.grace_days),
+            profile=self.policy.profile,
+            plan_hash=self.policy.hash,
             rho=kind.rho,
             epsilon=kind.epsilon,
-            delta=self.plan.delta,
+            delta=self.policy.delta,
         )
         # First: a concurrent publisher waits here until this transaction ends, and then skips.
         if not await insert_once(db, Publication, {**vars(publication), "released": True}):
             return None
         await self._refuse_above_ceiling(db, period)
         for table in kind.tables:
-            exact = await cube.compute(db, period, self.plan, table, self.keys)
+            exact = await cube.compute(db, period, self.policy, table, self.keys)
             await db.exec(insert(PublicationCell), params=self._cells(period, table, exact))
         return publication
 
     def _cells(
-        self, period: Period, table: TablePlan, exact: cube.Exact
+        self, period: Period, table: TablePolicy, exact: cube.Exact
     ) -> list[dict[str, object]]:
         """Draw the noise of a table, measure by measure."""
         cells: list[dict[str, object]] = []
@@ -135,12 +135,12 @@ class Publisher:
             select(col(Publication.starts_on), col(Publication.ends_on), col(Publication.rho))
         )
         one = datetime.timedelta(days=1)
-        spent = [Spending(starts_on, ends_on + one, rho) for starts_on, ends_on, rho in rows]
-        most = most_in_any_window(spent)
-        if most > self.plan.year.ceiling_rho:
+        costs = [PeriodCost(starts_on, ends_on + one, rho) for starts_on, ends_on, rho in rows]
+        most = most_in_any_window(costs)
+        if most > self.policy.year.ceiling_rho:
             message = (
                 f"Publishing {period.id} would bring some 365 days to rho {most:.4f}, above the "
-                f"ceiling of {self.plan.year.ceiling_rho}; nothing was published. After a change "
+                f"ceiling of {self.policy.year.ceiling_rho}; nothing was published. After a change "
                 "of the profile, publish again when the year before it has passed."
             )
             raise NotReady(message)

@@ -1,4 +1,4 @@
-"""Reconciles the database with the publication log after a backup was restored."""
+"""Restores into the database what is in the publication log after a backup was restored."""
 
 import datetime
 import uuid
@@ -20,7 +20,7 @@ Erase = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 
 
 @dataclass(frozen=True)
-class Reconciliation:
+class RestoredFromLog:
     """What the restored database was missing, and what is wrong with the log."""
 
     not_released: tuple[str, ...]
@@ -54,10 +54,10 @@ async def adopt(database: Database, log: PublicationLog, installation: uuid.UUID
         log.begin(installation, row.installed_on)
 
 
-async def reconcile(
+async def restore_from_log(
     database: Database, log: PublicationLog, erase: Erase, today: datetime.date, grace_days: int
-) -> Reconciliation:
-    """Reconcile database and log: at every start, and before anything is published.
+) -> RestoredFromLog:
+    """Bring the database up to date with the log: at every start, and before anything is published.
 
     A period that the log lists as closed was drawn once; its cells are lost and never drawn again.
 
@@ -98,4 +98,4 @@ async def reconcile(
         for row in rows:
             if row.id not in logged.closed:
                 log.closed(LoggedPublication.of(row), installation)
-    return Reconciliation(tuple(lost), len(again), not_ours, logged.unfinished)
+    return RestoredFromLog(tuple(lost), len(again), not_ours, logged.unfinished)

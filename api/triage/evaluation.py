@@ -33,7 +33,7 @@ class Ignored:
     places: tuple[tuple[str, str], ...] = ()
     # How many there are in all.
     total: int = 0
-    # Whether an answer is among them: the person told something that nobody took in.
+    # Whether an answer is among them: the user answered something that could not be used.
     answers: bool = False
 
 

@@ -1,4 +1,4 @@
-"""What a person is told whose request is refused: a decision on what of it can be used. Pure.
+"""The decision in the response to a refused request, from what of it can be used. Pure.
 
 It is made without any history, and has no id: nothing of it is kept.
 """

@@ -12,7 +12,7 @@ from api.triage.rules import RuleSet
 
 Format = Literal["markdown", "html"]
 Table = tuple[Sequence[str], list[list[str]]]
-# Compared one by one: what a person is told to do comes first.
+# Compared one by one: the advice comes first.
 COMPARED = ("level", "possible_level", "screening_complete", "actions", "activities", "reasons")
 PAGE = Markup(
     '<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
@@ -159,7 +159,7 @@ def render(
 
 
 @dataclass(frozen=True)
-class Change:
+class DecisionDifference:
     """A decision that another rule set makes differently."""
 
     name: str
@@ -177,7 +177,9 @@ class Change:
         return f"{self.name}: {level} [{', '.join(self.fields)}] {' '.join(moved)}".rstrip()
 
 
-def changes(before: RuleSet, after: RuleSet, cases: Iterable[tuple[str, Case]]) -> Iterator[Change]:
+def decision_differences(
+    before: RuleSet, after: RuleSet, cases: Iterable[tuple[str, Case]]
+) -> Iterator[DecisionDifference]:
     """Decide every case with both rule sets; yield those that come out differently."""
     for name, given in cases:
         case = replace(given, language="en")
@@ -187,7 +189,7 @@ def changes(before: RuleSet, after: RuleSet, cases: Iterable[tuple[str, Case]]) 
         if fields:
             had = {reason["rule_id"] for reason in old["reasons"]}
             has = {reason["rule_id"] for reason in new["reasons"]}
-            yield Change(
+            yield DecisionDifference(
                 name,
                 fields,
                 old["level"],
@@ -197,7 +199,7 @@ def changes(before: RuleSet, after: RuleSet, cases: Iterable[tuple[str, Case]]) 
             )
 
 
-def text_changes(before: RuleSet, after: RuleSet) -> Iterator[str]:
+def rule_set_differences(before: RuleSet, after: RuleSet) -> Iterator[str]:
     """Name the rules, facts and questions that were added, taken away or changed."""
     for part in ("questions", "facts", "rules", "session_facts", "session_rules", "actions"):
         key = "code" if part == "actions" else "id"

@@ -57,7 +57,7 @@ class RuleSet:
 
 
 def well_formed(condition: Any) -> bool:
-    """Tell whether a condition keeps to the grammar of docs/triage-spec.md.
+    """Tell whether a rule condition keeps to the grammar of docs/triage-spec.md.
 
     Within it every JsonLogic library gives the same answer; beyond it they differ, so that what is
     beyond counts as broken here and on every phone.
@@ -75,7 +75,7 @@ def well_formed(condition: Any) -> bool:
 
 
 def compile_rule(engine: Engine, condition: Any) -> Rule | None:
-    """Compile one condition; None when it can't be evaluated, which makes its rule broken."""
+    """Compile a rule condition; None when it can't be evaluated, which makes its rule broken."""
     if not well_formed(condition):
         log.error("rule is not well formed", condition=condition)
         return None
@@ -125,7 +125,7 @@ def _one(rule: Rule | None, facts: Mapping[str, bool]) -> bool | None:
 
 
 def fired(compiled: CompiledRules, facts: Mapping[str, bool]) -> list[bool | None]:
-    """Tell for every rule whether it is true of these facts; None where it can't be told.
+    """Return for every rule whether it is true of these facts; None if it can't be evaluated.
 
     One evaluation of the whole array costs a tenth of as many single ones; when it errors, each
     rule is asked by itself, so that one bad rule can't silence the others.

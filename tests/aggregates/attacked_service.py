@@ -69,8 +69,8 @@ class AttackedService:
         params = {"table": "routine", "stat": "people", "from": str(first), "to": str(last)}
         params |= {"key": routine or "all", "period_kind": "week"}
         answer = self.clinician.get(SERIES, **params)
-        told = answer.content.partition(b'"request_id"')[0]
-        self.answers.setdefault(str(sorted(params.items())), set()).add(told)
+        content = answer.content.partition(b'"request_id"')[0]
+        self.answers.setdefault(str(sorted(params.items())), set()).add(content)
         if answer.status_code != 200:
             assert answer.status_code == 422, answer.text
             self.refused.append(answer.json()["errors"][0]["code"])

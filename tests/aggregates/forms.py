@@ -33,7 +33,7 @@ def cells(clinician: Clinician, path: str, **params: str) -> dict[tuple[str, str
     return {(cell["key"], cell["stat"]): cell for cell in response.json()["cells"]}
 
 
-def sheet(response: httpx.Response) -> list[dict[str, str]]:
+def csv_rows(response: httpx.Response) -> list[dict[str, str]]:
     assert response.status_code == 200, response.text
     text = response.content.decode("utf-8-sig")
     assert re.fullmatch(r"([^\n]*\r\n)+", text)
@@ -76,13 +76,14 @@ def number(stratum: Json) -> float | None:
 
 def forms_that_agree(clinician: Clinician, path: str, **params: str) -> Counter[Status]:
     """Hold a table in all its forms against each other; return how many figures of which status."""
-    told = cells(clinician, path, **params)
+    shown_cells = cells(clinician, path, **params)
     lines = {
-        (row["key"], row["stat"]): row for row in sheet(ask(clinician, path, "text/csv", **params))
+        (row["key"], row["stat"]): row
+        for row in csv_rows(ask(clinician, path, "text/csv", **params))
     }
     reports = [strata(ask(clinician, path, accept, **params).json()) for accept in (R4B, R5)]
-    assert lines.keys() == told.keys()
-    for place, cell in told.items():
+    assert lines.keys() == shown_cells.keys()
+    for place, cell in shown_cells.items():
         line = lines[place]
         assert line["status"] == cell["status"]
         written = [float(line[name]) if line[name] else None for name in NUMBERS]
@@ -91,7 +92,7 @@ def forms_that_agree(clinician: Clinician, path: str, **params: str) -> Counter[
         assert shown is (cell["estimate"] is not None)
         for report in reports:
             agrees(report[place], cell, shown=shown)
-    return Counter(Status(cell["status"]) for cell in told.values())
+    return Counter(Status(cell["status"]) for cell in shown_cells.values())
 
 
 def agrees(stratum: Json, cell: Json, *, shown: bool) -> None:

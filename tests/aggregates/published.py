@@ -8,9 +8,9 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.service import active_hash, load_release
-from api.publications.keys import Keys, keys_of
+from api.publications.cell_keys import CellKeys, cell_keys_of
 from api.publications.noise import Noise
-from api.publications.policy import Plan
+from api.publications.policy import PublicationPolicy
 from tests.core.stored import in_database
 from tests.publications.population import MONDAY, STANDARD, Person
 from tests.publications.test_publishing import NoNoise, publish, settle
@@ -19,13 +19,15 @@ DAY = datetime.timedelta(days=1)
 ROUTINE = "daily-15-minutes"
 
 
-def real_keys(url: str, plan: Plan = STANDARD, regions: Sequence[str] = ()) -> Keys:
+def real_keys(
+    url: str, policy: PublicationPolicy = STANDARD, regions: Sequence[str] = ()
+) -> CellKeys:
     """Return the keys that `footing publish` would take."""
 
-    async def work(db: AsyncSession) -> Keys:
+    async def work(db: AsyncSession) -> CellKeys:
         name = await active_hash(db)
         assert name is not None
-        return keys_of((await load_release(db, name)).catalogue, regions, plan)
+        return cell_keys_of((await load_release(db, name)).catalogue, regions, policy)
 
     return in_database(url, work)
 

@@ -1,4 +1,4 @@
-"""What clinicians are told over HTTP: everything that was published, and nothing else."""
+"""What clinicians can read over HTTP: everything that was published, and nothing else."""
 
 import datetime
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ from tests.aggregates.forms import (
     absent,
     ask,
     cells,
+    csv_rows,
     forms_that_agree,
-    sheet,
     strata,
 )
 from tests.aggregates.published import DAY, ROUTINE, person, publish_a_week, real_keys
@@ -89,7 +89,7 @@ def test_the_index_lists_every_table_with_its_keys_and_every_period(reader: Clin
     assert ends == sorted(ends, reverse=True)
 
 
-def test_the_index_states_the_guarantee_of_the_plan(reader: Clinician) -> None:
+def test_the_index_states_the_guarantee_of_the_policy(reader: Clinician) -> None:
     guarantee = ask(reader, "/v1/aggregates").json()["guarantee"]
     assert guarantee["best_guess_percent"] == 69.2
     assert "69.2" in guarantee["text"]
@@ -198,8 +198,10 @@ def test_a_series_has_a_point_for_every_period_also_those_without_a_number(
         database_url, tmp_path, MONDAY + 35 * DAY, noise=NoNoise(), keys=real_keys(database_url)
     )
     series = ask(clinician, SERIES, **FIGURE).json()
-    told = [(point["starts_on"], point["status"], point["estimate"]) for point in series["points"]]
-    assert told == [
+    points = [
+        (point["starts_on"], point["status"], point["estimate"]) for point in series["points"]
+    ]
+    assert points == [
         ("2026-09-07", "ok", 90.0),
         ("2026-09-14", "suppressed", None),
         ("2026-09-21", "ok", 120.0),
@@ -359,21 +361,21 @@ def test_a_form_that_there_is_not_is_refused(reader: Clinician, accept: str) -> 
     assert ask(reader, "/v1/aggregates", "text/csv").status_code == 406
 
 
-def test_a_sheet_comes_as_a_file_with_a_name(reader: Clinician) -> None:
+def test_csv_comes_as_a_file_with_a_name(reader: Clinician) -> None:
     response = ask(reader, TABLE, "text/csv")
     assert response.headers["Content-Disposition"] == (
         'attachment; filename="footing-routine-week-2026-09-07.csv"'
     )
 
 
-def test_no_text_of_a_sheet_is_run_as_a_formula(
+def test_no_text_of_csv_is_run_as_a_formula(
     database_url: str, make_client: AppMaker, clock: FakeClock
 ) -> None:
     regions = ('=HYPERLINK("http://evil.example")', "+1", "-1", "@SUM(1)", 'quo"te, and more')
     settle(database_url)
     client = make_client(database_url=database_url, regions=regions)
     reader = Clinician(client, give_key(database_url, clock))
-    lines = sheet(ask(reader, "/v1/aggregates/tables/region", "text/csv"))
+    lines = csv_rows(ask(reader, "/v1/aggregates/tables/region", "text/csv"))
     keys = {line["key"] for line in lines}
     assert 'quo"te, and more' in keys
     assert not [key for key in keys if key.startswith(("=", "+", "-", "@"))]

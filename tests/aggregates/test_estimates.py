@@ -15,17 +15,17 @@ from api.aggregates.estimates import (
     Cell,
     Estimate,
     Noisy,
-    PainBounds,
+    PainEstimateRange,
     Quantity,
     Status,
     estimates,
     noisy,
     pain_spread,
-    reconciled,
+    with_common_totals,
 )
 from api.publications.measures import Statistic, TableName
 
-BOUNDS = PainBounds(-5.0, 3.0)
+PAIN_RANGE = PainEstimateRange(-5.0, 3.0)
 SCALES = {
     Statistic.PRACTISED: 144,
     Statistic.DOSE_MET: 144,
@@ -64,7 +64,7 @@ def numbers_of(estimate: Estimate) -> list[float | None]:
 
 
 def test_without_noise_the_estimates_are_the_truth() -> None:
-    said = estimates(cell(1000, 600, 400, -1.5, 4200), BOUNDS)
+    said = estimates(cell(1000, 600, 400, -1.5, 4200), PAIN_RANGE)
     assert {name: round(e.value or 0, 6) for name, e in said.items()} == {
         Quantity.PEOPLE: 1000,
         Quantity.ADHERENCE: 0.6,
@@ -75,7 +75,7 @@ def test_without_noise_the_estimates_are_the_truth() -> None:
 
 
 def test_the_errors_are_those_of_the_method() -> None:
-    said = estimates(cell(1000, 600, 400, -1.5, 4200), BOUNDS)
+    said = estimates(cell(1000, 600, 400, -1.5, 4200), PAIN_RANGE)
     people = 144 / 7
     assert math.isclose(said[Quantity.PEOPLE].standard_error or 0, people)
     pain = said[Quantity.PAIN_CHANGE]
@@ -89,7 +89,7 @@ def test_the_errors_are_those_of_the_method() -> None:
 
 @given(cells)
 def test_what_is_suppressed_carries_no_number_at_all(one: Cell) -> None:
-    for estimate in estimates(one, BOUNDS).values():
+    for estimate in estimates(one, PAIN_RANGE).values():
         if estimate.status is Status.SUPPRESSED:
             assert numbers_of(estimate) == [None] * 6
         else:
@@ -98,7 +98,7 @@ def test_what_is_suppressed_carries_no_number_at_all(one: Cell) -> None:
 
 @given(cells)
 def test_few_people_are_never_shown(one: Cell) -> None:
-    said = estimates(one, BOUNDS)
+    said = estimates(one, PAIN_RANGE)
     people = one[Statistic.PRACTISED]
     enough = people.value >= max(FEWEST_SHOWN, 3 * people.sd)
     for quantity in (Quantity.PEOPLE, Quantity.ADHERENCE, Quantity.SESSIONS):
@@ -109,27 +109,27 @@ def test_few_people_are_never_shown(one: Cell) -> None:
 
 
 def test_the_noise_sets_a_higher_bar_than_eleven() -> None:
-    assert estimates(cell(61, 30, 0), BOUNDS)[Quantity.PEOPLE] == SUPPRESSED
-    assert estimates(cell(62, 30, 0), BOUNDS)[Quantity.PEOPLE].status is Status.UNSTABLE
-    assert estimates(cell(69, 30, 0), BOUNDS)[Quantity.PEOPLE].status is Status.OK
+    assert estimates(cell(61, 30, 0), PAIN_RANGE)[Quantity.PEOPLE] == SUPPRESSED
+    assert estimates(cell(62, 30, 0), PAIN_RANGE)[Quantity.PEOPLE].status is Status.UNSTABLE
+    assert estimates(cell(69, 30, 0), PAIN_RANGE)[Quantity.PEOPLE].status is Status.OK
     quiet = {Statistic.RED_FLAGS: Noisy(10, 0.1)}
-    assert estimates(quiet, BOUNDS)[Quantity.RED_FLAGS] == SUPPRESSED
+    assert estimates(quiet, PAIN_RANGE)[Quantity.RED_FLAGS] == SUPPRESSED
 
 
 @given(cells)
 def test_an_interval_holds_its_estimate_and_nothing_impossible(one: Cell) -> None:
     limits = {Quantity.ADHERENCE: (0, 1), Quantity.PAIN_CHANGE: (-5, 3)}
-    for quantity, said in estimates(one, BOUNDS).items():
+    for quantity, said in estimates(one, PAIN_RANGE).items():
         if said.value is not None and said.lower is not None and said.upper is not None:
             lowest, highest = limits.get(quantity, (0, math.inf))
             assert lowest <= said.lower <= said.value <= said.upper <= highest
 
 
 @given(tables)
-def test_reconciled_tables_agree_on_their_totals(
+def test_tables_of_a_publication_agree_on_their_totals(
     some_tables: dict[TableName, dict[str, Cell]],
 ) -> None:
-    done = reconciled(some_tables)
+    done = with_common_totals(some_tables)
     for statistic in UNITS:
         totals = [
             math.fsum(one[statistic].value for one in table.values())
@@ -139,12 +139,12 @@ def test_reconciled_tables_agree_on_their_totals(
         assert all(math.isclose(a, totals[0], rel_tol=1e-9, abs_tol=1e-3) for a in totals)
 
 
-def test_reconciling_is_a_weighing_whose_errors_are_stated() -> None:
+def test_the_common_total_is_a_weighted_mean_whose_errors_are_stated() -> None:
     """The stated variance is that of the sum of what every cell contributes."""
     sds = {TableName.ROUTINE: [3.0] * 4, TableName.AGE: [2.0] * 9, TableName.REGION: [5.0] * 2}
 
     def run(moved: tuple[TableName, int] | None) -> dict[TableName, dict[str, Cell]]:
-        return reconciled(
+        return with_common_totals(
             {
                 name: {
                     str(i): {Statistic.PRACTISED: Noisy(float(moved == (name, i)), sd)}
@@ -168,7 +168,7 @@ def test_reconciling_is_a_weighing_whose_errors_are_stated() -> None:
 
 def test_one_table_alone_is_left_as_it_is() -> None:
     alone = {TableName.ROUTINE: {"daily": cell(100, 50, 20)}}
-    assert reconciled(alone) == alone
+    assert with_common_totals(alone) == alone
 
 
 def test_the_spread_of_pain_is_measured_once_there_are_enough() -> None:

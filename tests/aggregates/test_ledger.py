@@ -1,4 +1,4 @@
-"""What a person is told of their own part in publications."""
+"""The ledger: which publications a participant is in."""
 
 import datetime
 import random
@@ -14,7 +14,7 @@ from api.aggregates.ledger import entries as ledger_entries
 from api.publications import cube
 from api.publications.models import Publication
 from api.publications.periods import Period
-from api.publications.policy import Plans
+from api.publications.policy import PublicationPolicies
 from tests.aggregates.published import DAY, real_keys
 from tests.conftest import AppMaker
 from tests.core.stored import in_database
@@ -74,11 +74,11 @@ def entered(phone: Phone) -> dict[str, str]:
     return {entry["publication_id"]: entry["entered"] for entry in ledger(phone)["entries"]}
 
 
-def test_somebody_who_is_in_nothing_is_told_so(life: Phone) -> None:
-    told = ledger(life)
-    assert told["entries"] == []
-    assert told["text"] == "No publication holds anything of yours."
-    assert told["cumulative"] == {
+def test_the_ledger_of_a_participant_in_no_publication_is_empty(life: Phone) -> None:
+    body = ledger(life)
+    assert body["entries"] == []
+    assert body["text"] == "No publication holds anything of yours."
+    assert body["cumulative"] == {
         "rho": 0.0,
         "epsilon": 0.0,
         "delta": 1e-6,
@@ -92,16 +92,16 @@ def test_every_publication_that_holds_a_session_is_listed_with_what_it_costs(
     practise(life, clock, MONDAY)
     practise(life, clock, MONDAY + 15 * DAY)
     close(database_url, tmp_path, clock, MONDAY + 42 * DAY)
-    told = ledger(life, lang="es")
-    names = {entry["publication_id"]: entry["entered"] for entry in told["entries"]}
+    body = ledger(life, lang="es")
+    names = {entry["publication_id"]: entry["entered"] for entry in body["entries"]}
     assert names == {
         "week-2026-09-21": "yes",
         "week-2026-09-07": "yes",
         "cycle-2026-09-07": "yes",
     }
-    assert told["cumulative"]["rho"] == pytest.approx(2 * WEEK.rho + CYCLE.rho)
-    assert 50 < told["cumulative"]["best_guess_percent"] < 69.2
-    assert "ruido" in told["text"]
+    assert body["cumulative"]["rho"] == pytest.approx(2 * WEEK.rho + CYCLE.rho)
+    assert 50 < body["cumulative"]["best_guess_percent"] < 69.2
+    assert "ruido" in body["text"]
 
 
 def publication(period: Period) -> Json:
@@ -122,9 +122,9 @@ def publication(period: Period) -> Json:
 
 @pytest.mark.proof
 def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: str) -> None:
-    """Late, corrected, abandoned, refused: whoever moves a figure is told so, and nobody else."""
+    """Late, corrected, abandoned, refused: only who moves a figure has it in their ledger."""
     chance = random.Random(7)
-    plans = Plans(STANDARD, {})
+    policies = PublicationPolicies(STANDARD, {})
     kinds = [period_of(STANDARD, kind.kind) for kind in STANDARD.periods]
 
     async def agrees(db: AsyncSession, person: Person) -> set[str]:
@@ -135,12 +135,12 @@ def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: 
             for table in STANDARD.period(period.kind).tables:
                 if any((await cube.compute(db, period, STANDARD, table, KEYS)).values()):
                     moved.add(period.id)
-        told = {
+        entered_in = {
             entry.publication.id: entry.entered
-            for entry in await ledger_entries(db, plans, person.id)
+            for entry in await ledger_entries(db, policies, person.id)
         }
         await alone.rollback()
-        assert {name for name, entered in told.items() if entered is Entered.YES} == moved
+        assert {name for name, entered in entered_in.items() if entered is Entered.YES} == moved
         return moved
 
     async def work(db: AsyncSession) -> list[set[str]]:
@@ -219,8 +219,8 @@ def test_years_of_weeks_are_asked_for_in_pages(database_url: str) -> None:
     async def work(db: AsyncSession) -> list[str]:
         await db.execute(insert(Publication), [publication(week) for week in weeks])
         await somebody.store(db)
-        found = await ledger_entries(db, Plans(STANDARD, {}), somebody.id)
+        found = await ledger_entries(db, PublicationPolicies(STANDARD, {}), somebody.id)
         return [entry.publication.id for entry in found]
 
-    told = in_database(database_url, work)
-    assert told == [weeks[-1].id, weeks[130].id, weeks[0].id]
+    found = in_database(database_url, work)
+    assert found == [weeks[-1].id, weeks[130].id, weeks[0].id]

@@ -10,8 +10,8 @@ from sqlmodel import col
 from api.clinicians.deps import AuditedRoute, ClinicianCaller
 from api.http.deps import ReadDb
 from api.participants.models import Participant
+from tests.aggregates.neighbouring_servers import neighbouring_servers
 from tests.aggregates.surface import differences, surface
-from tests.aggregates.twins import twins
 from tests.support import databases
 from tests.support.budget import budget
 
@@ -21,7 +21,7 @@ leaking = APIRouter(route_class=AuditedRoute)
 
 @leaking.get(LEAK)
 async def count_participants(_: ClinicianCaller, db: ReadDb) -> dict[str, int]:
-    """Tell what must not be told."""
+    """Return what must not be disclosed."""
     return {
         "participants": (await db.execute(select(func.count(col(Participant.region))))).scalar_one()
     }
@@ -33,7 +33,7 @@ def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
     kind: str, templates: Path, tmp_path: Path
 ) -> None:
     """To the byte and with their headers; somebody else was erased after the publication, too."""
-    with twins(kind, templates, tmp_path) as servers:
+    with neighbouring_servers(kind, templates, tmp_path) as servers:
         one = surface(servers.without, servers.key)
         other = surface(servers.having, servers.key)
     assert len(one) > budget(quick=50, full=300)
@@ -49,7 +49,7 @@ def test_a_call_that_counts_participants_is_found_by_itself(
     def leak(app: FastAPI) -> None:
         app.include_router(leaking)
 
-    with twins("sqlite", templates, tmp_path, leak) as servers:
+    with neighbouring_servers("sqlite", templates, tmp_path, leak) as servers:
         found = differences(
             surface(servers.without, servers.key, LEAK), surface(servers.having, servers.key, LEAK)
         )

@@ -144,7 +144,7 @@ def test_a_token_lives_until_it_expires_and_a_minute_for_clocks_that_differ(
 
 @pytest.mark.parametrize("scope", [None, "openid", "aggregates:read:all", "AGGREGATES:READ", 7])
 @ON_SQLITE
-def test_a_token_without_the_scope_is_told_which_one(
+def test_a_token_without_the_scope_is_refused_with_its_name(
     client: TestClient, issuer: Issuer, scope: Any
 ) -> None:
     refused = ask(client, issuer.token(scope=scope))

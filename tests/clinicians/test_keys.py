@@ -6,7 +6,7 @@ import uuid
 import pytest
 from starlette.testclient import TestClient
 
-from api.clinicians.keys import Key, make_key, read_key
+from api.clinicians.keys import PlaintextKey, make_key, read_key
 from api.clinicians.models import ClinicianKey
 from api.core.clock import SystemClock
 from api.core.tokens import token_kind
@@ -154,7 +154,7 @@ def test_whoever_does_not_know_the_secret_learns_nothing_about_a_key(
         problem = response.json()
         return response.status_code, problem["detail"], response.headers["WWW-Authenticate"]
 
-    guesses = [str(Key(key.key_id, make_key().secret)), str(make_key()), "fc_", "fc_1_2"]
+    guesses = [str(PlaintextKey(key.key_id, make_key().secret)), str(make_key()), "fc_", "fc_1_2"]
     before = [answer(guess) for guess in guesses]
     footing("clinician", "revoke", "Ward 3")
     assert {*before, *map(answer, guesses)} == {
@@ -207,7 +207,9 @@ def test_a_key_never_opens_a_participants_call(clinician: Clinician) -> None:
         assert response.json()["code"] == "wrong_token_kind"
 
 
-def test_a_key_without_the_scope_is_told_which_one(clinician: Clinician, database_url: str) -> None:
+def test_a_key_without_the_scope_is_refused_with_its_name(
+    clinician: Clinician, database_url: str
+) -> None:
     execute(database_url, "UPDATE clinician_key SET scopes = '[]'")
     refused = clinician.get()
     assert refused.status_code == 403
@@ -228,7 +230,7 @@ def test_guesses_are_limited_by_address_and_calls_by_key(
     assert guesses[3].headers["RateLimit-Policy"] == '"clinician";q=3;w=3600'
     assert int(guesses[3].headers["Retry-After"]) >= 1
     assert "RateLimit" not in guesses[0].headers
-    # A colleague behind the same address is neither slowed down nor told of the others.
+    # A colleague behind the same address is neither slowed down nor affected.
     found = other.get()
     assert found.status_code == 200
     assert found.headers["RateLimit"].startswith('"clinician";r=2;')

@@ -180,8 +180,8 @@ def test_a_key_opens_the_figures_and_is_kept_nowhere(visit: Visit, ward: Ward) -
 
 
 def test_what_is_announced_to_a_screen_reader_says_about_so_many(visit: Visit) -> None:
-    told = visit.page.locator("[role=status]").text_content() or ""
-    assert re.search(r"Newest, .*: about [\d,]+ \([\d,]+ to [\d,]+\) people\.$", told), told
+    summary = visit.page.locator("[role=status]").text_content() or ""
+    assert re.search(r"Newest, .*: about [\d,]+ \([\d,]+ to [\d,]+\) people\.$", summary), summary
 
 
 @pytest.mark.parametrize(
@@ -276,9 +276,7 @@ def test_the_organisations_sign_in_opens_the_figures_and_leaves_nothing_behind(
     expect(page.locator("#token")).to_be_visible()
 
 
-def test_an_issuer_that_refuses_is_told_plainly(
-    open_page: Open, hospital: tuple[Issuer, Ward]
-) -> None:
+def test_the_refusal_of_an_issuer_is_shown(open_page: Open, hospital: tuple[Issuer, Ward]) -> None:
     issuer, ward = hospital
     issuer.refusal = {"error": "access_denied"}
     page = open_page(ward).page
@@ -505,7 +503,7 @@ def test_nothing_is_wider_than_a_small_screen(open_page: Open, ward: Ward, langu
         )
 
 
-def test_it_speaks_spanish_where_the_browser_does_and_can_be_told_to(
+def test_it_speaks_spanish_where_the_browser_does_and_can_be_switched(
     open_page: Open, ward: Ward
 ) -> None:
     page = open_page(ward, locale="es-MX").page
@@ -566,7 +564,7 @@ def test_before_anything_is_published_it_says_so(open_page: Open, new_ward: Ward
     expect(page.locator("#chart")).to_be_hidden()
 
 
-def test_an_outage_is_told_plainly_and_can_be_tried_again(open_page: Open, new_ward: Ward) -> None:
+def test_an_outage_is_shown_and_can_be_tried_again(open_page: Open, new_ward: Ward) -> None:
     visit = open_page(new_ward)
     path = new_ward.database_url.removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -582,9 +580,7 @@ def test_an_outage_is_told_plainly_and_can_be_tried_again(open_page: Open, new_w
     refusals_are_expected(visit)
 
 
-def test_a_server_that_is_gone_is_told_plainly(
-    open_page: Open, templates: Path, tmp_path: Path
-) -> None:
+def test_a_server_that_is_gone_is_shown(open_page: Open, templates: Path, tmp_path: Path) -> None:
     with databases.fresh_database("sqlite", templates, tmp_path) as url:
         with running_ward(url, tmp_path) as ward:
             visit = open_page(ward)

@@ -55,11 +55,11 @@ def test_a_secret_stands_nowhere_but_with_its_owner(database_url: str, tmp_path:
         answers += [Clinician(client, secret).get() for secret in (key, token)]
     expected = [200, 422, 401, 403, 401]
     assert [answer.status_code for answer in answers] == [*expected, *expected, 401, 503, 503]
-    told = [server.log, everything(database_url), added.stderr]
-    told += [f"{answer.headers} {answer.text}" for answer in answers]
+    texts = [server.log, everything(database_url), added.stderr]
+    texts += [f"{answer.headers} {answer.text}" for answer in answers]
     secrets = [key, key.rpartition("_")[2], SUBJECT]
     secrets += [part for secret in (token, unknown) for part in secret.split(".")]
-    for text in told:
+    for text in texts:
         for secret in secrets:
             assert secret not in text
     events = [json.loads(line) for line in server.log.splitlines()]

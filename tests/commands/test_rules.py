@@ -143,15 +143,15 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_ane
     replayed = client.post(f"/v1/decisions/{again['id']}/replay", headers=phone.headers)
     assert replayed.json()["identical"] is True
 
-    told = wait_for_withdrawal(client)
-    assert told["withdrawn"][0]["hash"] == old
-    assert told["withdrawn"][0]["reason"] == reason
-    assert told["hash"] == again["rule_set_hash"]
+    body = wait_for_withdrawal(client)
+    assert body["withdrawn"][0]["hash"] == old
+    assert body["withdrawn"][0]["reason"] == reason
+    assert body["hash"] == again["rule_set_hash"]
 
     back = footing("seed", database_url=database_url)
     assert back.returncode == 1
     assert "was withdrawn" in back.stderr
-    assert client.get("/v1/triage/rule-set").json()["hash"] == told["hash"]
+    assert client.get("/v1/triage/rule-set").json()["hash"] == body["hash"]
 
 
 def wait_for_withdrawal(client: TestClient) -> Json:

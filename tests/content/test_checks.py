@@ -1,4 +1,4 @@
-"""What must hold between the entries: each fault is told with its file, its place and a reason."""
+"""What must hold between the entries: each fault is listed with file, place and reason."""
 
 import datetime
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from api.content.catalogue import Catalogue
 from api.content.checks import check_reviews
 from tests.content.seed_folder import SeedFolder
 
-Change = Callable[[SeedFolder], None]
+SeedEdit = Callable[[SeedFolder], None]
 EXERCISES = "exercises.json"
 MASSAGES = "massages.json"
 RULES = "triage/rules.json"
@@ -18,23 +18,23 @@ CURLS = "media/toe-curls.svg"
 MAP = "media/foot-map.svg"
 
 
-def put(file: str, pointer: str, value: Any) -> Change:
+def put(file: str, pointer: str, value: Any) -> SeedEdit:
     return lambda folder: folder.put(file, pointer, value)
 
 
-def drop(file: str, pointer: str) -> Change:
+def drop(file: str, pointer: str) -> SeedEdit:
     return lambda folder: folder.drop(file, pointer)
 
 
-def replace(file: str, old: str, new: str) -> Change:
+def replace(file: str, old: str, new: str) -> SeedEdit:
     return lambda folder: folder.replace(file, old, new)
 
 
-def copy_entry(file: str, index: int) -> Change:
+def copy_entry(file: str, index: int) -> SeedEdit:
     return lambda folder: folder.put(file, "/-", folder.read(file)[index])
 
 
-BROKEN: dict[str, tuple[Change, list[str]]] = {
+BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     # What points to nothing.
     "a claim that cites an unknown source": (
         put(EXERCISES, "/0/why/evidence/source_ids/0", "no-such-source"),
@@ -303,11 +303,11 @@ BROKEN: dict[str, tuple[Change, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "faults"), BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize(("edit", "faults"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_fault_is_explained_with_its_file_and_its_place(
-    seed_folder: SeedFolder, change: Change, faults: list[str]
+    seed_folder: SeedFolder, edit: SeedEdit, faults: list[str]
 ) -> None:
-    change(seed_folder)
+    edit(seed_folder)
     assert seed_folder.check() == (1, [*faults, f"{len(faults)} faults."])
 
 

@@ -190,7 +190,7 @@ def test_head_knows_what_a_client_has(content_client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_caches_are_told_what_an_answer_depends_on(content_client: TestClient, path: str) -> None:
+def test_caches_know_what_an_answer_depends_on(content_client: TestClient, path: str) -> None:
     headers = content_client.get(path).headers
     assert headers["vary"] == "Accept-Language, Accept-Encoding"
     assert headers["content-language"] == "en"

@@ -14,7 +14,7 @@ from api.core.config import SEED_FOLDER
 from tests.content.seed_folder import SeedFolder, parent_of
 from tests.support.databases import EVERY_CHECK
 
-Change = Callable[[SeedFolder], None]
+SeedEdit = Callable[[SeedFolder], None]
 
 
 def test_the_projects_own_seed_folder_has_no_faults_and_nothing_overdue() -> None:
@@ -29,23 +29,23 @@ def test_a_sound_folder_is_counted_file_by_file(seed_folder: SeedFolder) -> None
     assert lines[1:] == ["No faults."]
 
 
-def put(file: str, pointer: str, value: Any) -> Change:
+def put(file: str, pointer: str, value: Any) -> SeedEdit:
     return lambda folder: folder.put(file, pointer, value)
 
 
-def drop(file: str, pointer: str) -> Change:
+def drop(file: str, pointer: str) -> SeedEdit:
     return lambda folder: folder.drop(file, pointer)
 
 
-def replace(file: str, old: str, new: str) -> Change:
+def replace(file: str, old: str, new: str) -> SeedEdit:
     return lambda folder: folder.replace(file, old, new)
 
 
-def remove(file: str) -> Change:
+def remove(file: str) -> SeedEdit:
     return lambda folder: folder.remove(file)
 
 
-MISSHAPEN: dict[str, tuple[Change, str]] = {
+MISSHAPEN: dict[str, tuple[SeedEdit, str]] = {
     "a file that is not JSON": (
         replace("tips.json", "[", "[{,"),
         (
@@ -122,13 +122,13 @@ MISSHAPEN: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "fault"), MISSHAPEN.values(), ids=MISSHAPEN.keys())
-def test_a_misshapen_file_is_explained(seed_folder: SeedFolder, change: Change, fault: str) -> None:
-    change(seed_folder)
+@pytest.mark.parametrize(("edit", "fault"), MISSHAPEN.values(), ids=MISSHAPEN.keys())
+def test_a_misshapen_file_is_explained(seed_folder: SeedFolder, edit: SeedEdit, fault: str) -> None:
+    edit(seed_folder)
     assert seed_folder.check() == (1, [fault, "1 faults."])
 
 
-def test_the_faults_of_every_file_are_told_at_once(seed_folder: SeedFolder) -> None:
+def test_the_faults_of_every_file_are_listed_at_once(seed_folder: SeedFolder) -> None:
     seed_folder.remove("tips.json")
     seed_folder.drop("exercises.json", "/0/why")
     seed_folder.put("exercises.json", "/2/colour", "red")

@@ -85,7 +85,7 @@ def lacks(activity: str, wishes: Wishes) -> bool:
     return any(need["required"] and not wishes.equipment & set(need["any_of"]) for need in needs)
 
 
-def holds_back(activity: str, wishes: Wishes) -> bool:
+def is_held_back(activity: str, wishes: Wishes) -> bool:
     if wishes.hold == "caution":
         return bool(ACTIVITIES[activity]["position"] != "seated")
     return wishes.hold in {"pause", "stop"}
@@ -102,7 +102,7 @@ def test_nothing_is_planned_that_a_condition_rules_out(
         assert cautions_of(item.activity_id, wishes, "stop", "ask") == []
         assert ACTIVITIES[item.activity_id]["position"] in wishes.positions
         assert not lacks(item.activity_id, wishes)
-        assert not holds_back(item.activity_id, wishes)
+        assert not is_held_back(item.activity_id, wishes)
 
 
 @settings(max_examples=150, deadline=None)
@@ -118,7 +118,7 @@ def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes
 
 @settings(max_examples=150, deadline=None)
 @given(wishes=wishes)
-def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
+def test_what_is_left_out_is_left_out_for_the_reason_given(
     catalogue: Catalogue, wishes: Wishes
 ) -> None:
     plan = plan_for(catalogue, wishes)
@@ -128,7 +128,7 @@ def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
         stops = cautions_of(activity, wishes, "stop")
         asks = cautions_of(activity, wishes, "ask")
         reason = {
-            "hold": holds_back(activity, wishes),
+            "hold": is_held_back(activity, wishes),
             "contraindicated": bool(stops),
             "ask_first": bool(asks) and not stops,
             "position": ACTIVITIES[activity]["position"] not in wishes.positions,
@@ -139,8 +139,8 @@ def test_what_is_left_out_is_left_out_for_the_reason_that_is_told(
         assert entry.text
         assert "{" not in entry.text
         assert entry.title == ACTIVITIES[activity]["title"]["en"]
-        told = stops if entry.reason == "contraindicated" else asks
-        expected = told if entry.reason in {"contraindicated", "ask_first"} else []
+        given = stops if entry.reason == "contraindicated" else asks
+        expected = given if entry.reason in {"contraindicated", "ask_first"} else []
         assert entry.caution_ids == [caution["id"] for caution in expected]
         # Time is the last thing that keeps an activity out.
         assert entry.reason != "time" or sum(reason.values()) == 1

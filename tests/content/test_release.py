@@ -1,6 +1,6 @@
 """Releases: how a changed seed folder reaches phones, what stays of earlier ones, and the way back.
 
-The story is told once for each database: a node serves the project's content; an operator seeds a
+The story runs once for each database: a node serves the project's content; an operator seeds a
 changed folder, then the first one again. All is seen over HTTP, by a node that is never restarted.
 """
 
@@ -114,7 +114,7 @@ def a_changed_folder_is_served_within_seconds_without_a_restart(story: Story) ->
     assert ids == ["toe-curls", "arch-rolls", "heel-raises", "toe-spread"]
 
 
-def an_overdue_review_is_told_and_does_not_stop_the_release(story: Story) -> None:
+def an_overdue_review_is_logged_and_does_not_stop_the_release(story: Story) -> None:
     fault = "Overdue: tips.json#/0/review/due_at: the review was due on 2021-01-02"
     assert fault in story.changed_by.stderr.splitlines()
 
@@ -189,7 +189,7 @@ def a_session_of_an_earlier_release_is_never_refused(story: Story) -> None:
 
 PROMISES = (
     a_changed_folder_is_served_within_seconds_without_a_restart,
-    an_overdue_review_is_told_and_does_not_stop_the_release,
+    an_overdue_review_is_logged_and_does_not_stop_the_release,
     phones_learn_what_to_forget,
     what_has_not_changed_is_not_sent_again,
     the_way_back_is_to_seed_the_earlier_state,

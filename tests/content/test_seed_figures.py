@@ -376,7 +376,7 @@ def test_every_claim_has_a_grade_a_statement_and_a_source(
         assert "footing-article" in evidence["source_ids"]
 
 
-def test_what_the_article_says_is_told_as_what_the_article_says(
+def test_what_the_article_says_is_attributed_to_it(
     content_client: TestClient,
 ) -> None:
     for claim in claims(bundled(content_client, "en")):
@@ -489,7 +489,7 @@ def sentences(value: Any) -> Iterator[str]:
         yield value
 
 
-def test_nobody_is_told_to_be_safe(content_client: TestClient) -> None:
+def test_no_text_says_that_the_user_is_safe(content_client: TestClient) -> None:
     forbidden = re.compile(
         r"\b(safe|safely|nothing serious|seguro|segura|nada grave)\b", re.IGNORECASE
     )

@@ -256,7 +256,7 @@ def _clinician(client: httpx.Client, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def _farewell(client: httpx.Client) -> Iterator[tuple[str, Any]]:
-    """Erase the participant; the phone's next call is told so."""
+    """Erase the participant; the next request of the phone gets 410."""
     yield "ErasureReceipt", client.delete("/v1/me").json()
     yield "Problem410", client.get("/v1/me").json()
 

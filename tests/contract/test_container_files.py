@@ -144,7 +144,7 @@ def test_compose_needs_a_password_and_has_none_of_its_own() -> None:
 
 def test_compose_migrates_then_seeds_then_serves() -> None:
     waits = {
-        name: {before: told["condition"] for before, told in service.get("depends_on", {}).items()}
+        name: {before: wait["condition"] for before, wait in service.get("depends_on", {}).items()}
         for name, service in SERVICES.items()
     }
     done = "service_completed_successfully"

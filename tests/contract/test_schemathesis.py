@@ -79,7 +79,7 @@ def test_whatever_is_sent_the_answer_is_as_documented(
         max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=ALL_OF_THEM
     )
     @given(case=one_of(*(operation.as_strategy(mode) for mode in GenerationMode)))
-    def hold(case: Any) -> None:
+    def check(case: Any) -> None:
         case.call_and_validate(base_url=url, headers=headers, checks=CHECKS)
 
-    hold()
+    check()

@@ -190,7 +190,7 @@ def test_sslmode_is_understood_as_postgresql_writes_it(database_url: str, tmp_pa
     assert "SSL" in only_line(answers["require"].stderr)
 
 
-def test_told_to_stop_it_finishes_and_closes_its_database(tmp_path: Path) -> None:
+def test_on_a_stop_signal_it_finishes_and_closes_its_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/footing.db"
     for name in ("migrate", "seed"):
         assert footing(name, database_url=url, folder=tmp_path).returncode == 0

@@ -31,7 +31,7 @@ def test_a_database_url_is_taken_as_people_write_it(given: str, used: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected"),
     [
         ("?sslmode=require", {"sslmode": "require"}),
         ("?ssl=true", {"sslmode": "require"}),
@@ -44,12 +44,12 @@ def test_a_database_url_is_taken_as_people_write_it(given: str, used: str) -> No
         (f"?sslmode=verify-ca&sslrootcert={__file__}", {"sslrootcert": __file__}),
     ],
 )
-def test_the_parameters_of_a_url_reach_the_driver(given: str, told: dict[str, str]) -> None:
+def test_the_parameters_of_a_url_reach_the_driver(given: str, expected: dict[str, str]) -> None:
     url = make_url(Settings(database_url=f"postgres://u:p@db/x{given}").database_url)
     plain, arguments = for_driver(url, 5)
     assert plain.render_as_string(hide_password=False) == "postgresql+asyncpg://u:p@db/x"
-    assert dict(parse_qsl(urlsplit(arguments.get("dsn", "")).query)).items() >= told.items()
-    assert ("dsn" in arguments) is bool(told)
+    assert dict(parse_qsl(urlsplit(arguments.get("dsn", "")).query)).items() >= expected.items()
+    assert ("dsn" in arguments) is bool(expected)
 
 
 def test_connecting_takes_as_long_as_the_url_says_and_is_never_without_a_limit() -> None:
@@ -190,7 +190,7 @@ def test_a_rate_storage_that_cant_be_is_refused_with_what_can(value: str, messag
     assert SECRET not in str(refused.value)
 
 
-def test_redis_without_its_client_library_is_told_what_to_install(
+def test_redis_without_its_client_library_is_refused_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)

@@ -239,7 +239,7 @@ class DriverError(Exception):
         (ValueError(), False),
     ],
 )
-def test_an_outage_is_told_from_a_fault_of_ours(error: Exception, *, outage: bool) -> None:
+def test_an_outage_is_distinguished_from_a_fault_of_ours(error: Exception, *, outage: bool) -> None:
     assert is_outage(error) is outage
 
 

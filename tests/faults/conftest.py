@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.support import databases
-from tests.support.line import BadLine
+from tests.support.bad_network import BadNetwork
 from tests.support.offline import OfflinePhone
 from tests.support.server import Server, running_server
 
@@ -36,16 +36,16 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def line(server: Server) -> Iterator[BadLine]:
-    line = BadLine(server.url)
-    yield line
-    line.listener.close()
+def network(server: Server) -> Iterator[BadNetwork]:
+    network = BadNetwork(server.url)
+    yield network
+    network.listener.close()
 
 
 @pytest.fixture
-def client(line: BadLine) -> Iterator[httpx.Client]:
+def client(network: BadNetwork) -> Iterator[httpx.Client]:
     limits = httpx.Limits(max_connections=100)
-    with httpx.Client(base_url=line.url, limits=limits, timeout=60) as client:
+    with httpx.Client(base_url=network.url, limits=limits, timeout=60) as client:
         yield client
 
 

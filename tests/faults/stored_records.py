@@ -11,7 +11,7 @@ from api.core.db import table_of
 from api.journal.models import Clearance, ExerciseSession, StoredDecision, SymptomReport
 from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
-from tests.support.offline import Entry, OfflinePhone, key_of
+from tests.support.offline import OfflinePhone, QueuedRecord, key_of
 
 TABLES: dict[str, type[SQLModel]] = {
     "session": ExerciseSession,
@@ -52,7 +52,7 @@ def stored_ids(database_url: str, phone: OfflinePhone) -> list[tuple[str, str]]:
     return sorted(in_database(database_url, read))
 
 
-def assert_stored(database_url: str, phone: OfflinePhone, entries: Iterable[Entry]) -> None:
+def assert_stored(database_url: str, phone: OfflinePhone, entries: Iterable[QueuedRecord]) -> None:
     """Assert that a person has these records, each once, and nothing else."""
     expected = sorted(map(key_of, entries))
     assert stored_ids(database_url, phone) == expected

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.stored_records import assert_stored
 from tests.faults.test_lost_answers import Phones, a_week
-from tests.support.offline import Entry
+from tests.support.offline import QueuedRecord
 from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.chaos
@@ -34,7 +34,7 @@ def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
 def test_the_same_batch_from_two_phones_at_once_is_stored_once(
     phones: Phones, database_url: str
 ) -> None:
-    everything: list[Entry] = []
+    everything: list[QueuedRecord] = []
     for _ in range(5):
         week = a_week(phones[0])
         # The second phone holds it in another order, as a restored copy may.

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.conftest import SETTINGS
 from tests.faults.stored_records import assert_stored, stored_ids
 from tests.support.budget import budget
-from tests.support.offline import Entry, OfflinePhone, key_of
+from tests.support.offline import OfflinePhone, QueuedRecord, key_of
 from tests.support.postgres import free_port
 from tests.support.server import running_server
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.chaos
 SOONEST, LATEST = 0.05, 1.0
 
 
-def five_hundred(phone: OfflinePhone) -> list[Entry]:
+def five_hundred(phone: OfflinePhone) -> list[QueuedRecord]:
     return [
         *(("session", phone.session()) for _ in range(440)),
         *(("symptom_report", phone.report(pain_score=number % 7)) for number in range(50)),
@@ -40,12 +40,12 @@ def test_a_server_killed_within_a_batch_of_five_hundred_loses_nothing_and_double
 ) -> None:
     moments = random.Random()  # noqa: S311  # other moments in every run: they are what is tested
     port = free_port()
-    acknowledged: list[Entry] = []
+    acknowledged: list[QueuedRecord] = []
     outcomes: Counter[str] = Counter()
     latest = LATEST
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         phone = OfflinePhone(client)
-        waiting: list[Entry] = []
+        waiting: list[QueuedRecord] = []
         while outcomes["no answer"] < DEATHS and outcomes.total() < 2 * ATTEMPTS:
             with running_server(own_database, tmp_path, port, **SETTINGS) as server:
                 if not phone.token:
@@ -79,7 +79,7 @@ def test_a_server_killed_within_a_batch_of_five_hundred_loses_nothing_and_double
     assert outcomes["no answer"] == DEATHS, outcomes
 
 
-def settle(phone: OfflinePhone, waiting: list[Entry]) -> list[Entry]:
+def settle(phone: OfflinePhone, waiting: list[QueuedRecord]) -> list[QueuedRecord]:
     """Send again what got no receipts."""
     receipts = phone.post_batch(waiting)
     # All of them are new, or none.

@@ -1,4 +1,4 @@
-"""The line fails at the worst moment: after the commit, before the answer; or within a request."""
+"""The network fails at the worst moment: after the commit, before the response; or earlier."""
 
 import datetime
 import random
@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.faults.stored_records import assert_stored
-from tests.support.line import BadLine
-from tests.support.offline import PATHS, Entry, OfflinePhone
+from tests.support.bad_network import BadNetwork
+from tests.support.offline import PATHS, OfflinePhone, QueuedRecord
 from tests.support.phone import Json
 
 pytestmark = pytest.mark.chaos
@@ -21,9 +21,9 @@ def clearance(phone: OfflinePhone) -> Json:
     return {"id": str(uuid.uuid4()), "cleared_at": phone.now.isoformat()}
 
 
-def a_week(phone: OfflinePhone) -> list[Entry]:
-    """Make what a person did in a week without a line."""
-    entries: list[Entry] = []
+def a_week(phone: OfflinePhone) -> list[QueuedRecord]:
+    """Make what a person did in a week without a network."""
+    entries: list[QueuedRecord] = []
     for day in range(7):
         phone.now = datetime.datetime(2026, 11, 2 + day, 10, tzinfo=datetime.UTC)
         entries.append(("session", phone.session()))
@@ -34,7 +34,7 @@ def a_week(phone: OfflinePhone) -> list[Entry]:
 
 @pytest.mark.parametrize("kind", PATHS)
 def test_a_record_whose_answer_was_lost_is_stored_once_and_answered_again(
-    phones: Phones, line: BadLine, database_url: str, kind: str
+    phones: Phones, network: BadNetwork, database_url: str, kind: str
 ) -> None:
     phone, _ = phones
     body = {
@@ -42,21 +42,21 @@ def test_a_record_whose_answer_was_lost_is_stored_once_and_answered_again(
         "symptom_report": phone.report,
         "clearance": lambda: clearance(phone),
     }[kind]()
-    with line.losing_answers():
+    with network.losing_answers():
         phone.call("POST", PATHS[kind], body)
-    assert line.answers_lost == 1
+    assert network.answers_lost == 1
     assert_stored(database_url, phone, [(kind, body)])
     assert phone.call("POST", PATHS[kind], body).status_code == 200
     assert_stored(database_url, phone, [(kind, body)])
 
 
 def test_a_batch_whose_receipts_were_lost_gets_them_again(
-    phones: Phones, line: BadLine, database_url: str
+    phones: Phones, network: BadNetwork, database_url: str
 ) -> None:
     phone, _ = phones
     week = a_week(phone)
     for _ in range(3):
-        with line.losing_answers():
+        with network.losing_answers():
             phone.post_batch(week)
     receipts = phone.post_batch(week)
     assert {receipt["status"] for receipt in receipts} == {"duplicate"}
@@ -65,12 +65,12 @@ def test_a_batch_whose_receipts_were_lost_gets_them_again(
 
 
 def test_a_batch_that_broke_off_stores_nothing_and_goes_through_whole_afterwards(
-    phones: Phones, line: BadLine, database_url: str
+    phones: Phones, network: BadNetwork, database_url: str
 ) -> None:
     phone, _ = phones
     week = a_week(phone)
     for number in (100, 1_000, 3_000):
-        with line.breaking_after(number):
+        with network.breaking_after(number):
             phone.post_batch(week)
         assert_stored(database_url, phone, [])
     assert {receipt["status"] for receipt in phone.post_batch(week)} == {"created"}
@@ -78,13 +78,13 @@ def test_a_batch_that_broke_off_stores_nothing_and_goes_through_whole_afterwards
 
 
 def test_a_deletion_whose_answer_was_lost_is_done_and_stays_done(
-    phones: Phones, line: BadLine, database_url: str
+    phones: Phones, network: BadNetwork, database_url: str
 ) -> None:
     phone, other = phones
     body = phone.session()
     phone.post_session(body)
     other.fetch_all()
-    with line.losing_answers():
+    with network.losing_answers():
         phone.call("DELETE", f"/v1/sessions/{body['id']}")
     assert phone.call("DELETE", f"/v1/sessions/{body['id']}").status_code == 204
     assert phone.post_session(body).json()["deleted"] is True
@@ -93,15 +93,17 @@ def test_a_deletion_whose_answer_was_lost_is_done_and_stays_done(
     assert other.held == {}
 
 
-def test_a_new_token_that_never_arrived_locks_no_phone_out(phones: Phones, line: BadLine) -> None:
+def test_a_new_token_that_never_arrived_locks_no_phone_out(
+    phones: Phones, network: BadNetwork
+) -> None:
     phone, _ = phones
     for _ in range(3):
-        with line.losing_answers():
+        with network.losing_answers():
             phone.call("POST", "/v1/devices/current/rotate")
     assert phone.post_session(phone.session()).status_code == 201
     old = phone.headers
     phone.token = phone.call("POST", "/v1/devices/current/rotate").json()["device_token"]
-    with line.losing_answers():
+    with network.losing_answers():
         phone.post_session(phone.session())
     assert phone.get("/v1/me").status_code == 200
     assert phone.client.get("/v1/me", headers=old).status_code == 401
@@ -130,7 +132,7 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
 ) -> None:
     phone, _ = phones
     phone.now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours)
-    batch: list[Entry] = [("session", phone.session()), ("symptom_report", phone.report())]
+    batch: list[QueuedRecord] = [("session", phone.session()), ("symptom_report", phone.report())]
     response = phone.call(
         "POST",
         "/v1/batches",
@@ -141,7 +143,7 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
         },
     )
     assert {receipt["status"] for receipt in response.json()["receipts"]} == {"created"}
-    # The phone is told, so that it can tell its person.
+    # It is reported to the phone, so that the app can warn its user.
     assert abs(response.json()["clock_skew_seconds"] - hours * 3600) < 120
     phone.now = datetime.datetime.now(datetime.UTC)
     batch.append(("session", phone.session()))
@@ -150,15 +152,15 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
 
 
 def test_a_journey_to_another_zone_and_language_changes_no_record(
-    phones: Phones, line: BadLine, database_url: str
+    phones: Phones, network: BadNetwork, database_url: str
 ) -> None:
     phone, _ = phones
     at_home = a_week(phone)
-    with line.losing_answers():
+    with network.losing_answers():
         phone.post_batch(at_home, **{"Accept-Language": "en"})
     phone.now = datetime.datetime(2026, 11, 10, 23, 30, tzinfo=datetime.UTC)
     abroad = phone.session(time_zone="Pacific/Auckland", local_date="2026-11-11")
-    everything: list[Entry] = [*at_home, ("session", abroad)]
+    everything: list[QueuedRecord] = [*at_home, ("session", abroad)]
     receipts = phone.post_batch(everything, **{"Accept-Language": "es"})
     new = [receipt["id"] for receipt in receipts if receipt["status"] == "created"]
     assert new == [abroad["id"]]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.support.bench import Benches
+from tests.support.shared_databases import SharedDatabases
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, benches: Benches) -> str:
+def database_url(request: pytest.FixtureRequest, shared_databases: SharedDatabases) -> str:
     """A SQLite database, unless a test asks for the other kind."""
-    return benches.restored(getattr(request, "param", "sqlite")).url
+    return shared_databases.restored(getattr(request, "param", "sqlite")).url

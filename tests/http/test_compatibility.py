@@ -1,4 +1,4 @@
-"""Compatibility: what goes away is told in time, and no app is too old to be helped."""
+"""Compatibility: deprecations are announced in advance, and no app is too old to be helped."""
 
 import datetime
 import json
@@ -39,16 +39,16 @@ ONE_SESSION: Json = {
 def test_where_nothing_is_set_it_says_so(content_client: TestClient) -> None:
     response = content_client.get("/v1/compatibility")
     assert response.status_code == 200
-    told = response.json()
-    assert told["api_version"] == "v1"
+    body = response.json()
+    assert body["api_version"] == "v1"
     assert (
-        told["server_version"] == content_client.get("/v1/openapi.json").json()["info"]["version"]
+        body["server_version"] == content_client.get("/v1/openapi.json").json()["info"]["version"]
     )
-    assert told["platforms"] == [
+    assert body["platforms"] == [
         {"platform": platform, "minimum": None, "recommended": None, "store_url": None}
         for platform in ("ios", "android", "web")
     ]
-    assert told["deprecated_calls"] == []
+    assert body["deprecated_calls"] == []
 
 
 def test_it_tells_versions_stores_and_what_goes_away(
@@ -57,12 +57,12 @@ def test_it_tells_versions_stores_and_what_goes_away(
     client = make_client(
         database_url=database_url, app_versions=APPS, deprecations=(TIPS, ONE_SESSION)
     )
-    told = client.get("/v1/compatibility").json()
-    assert told["platforms"][0] == {"platform": "ios", **APPS["ios"]}
-    assert told["platforms"][1]["minimum"] == "1.10"
-    assert told["platforms"][1]["store_url"] is None
-    assert told["below_minimum"] == ["uploads", "triage", "own_data"]
-    assert told["deprecated_calls"] == [
+    body = client.get("/v1/compatibility").json()
+    assert body["platforms"][0] == {"platform": "ios", **APPS["ios"]}
+    assert body["platforms"][1]["minimum"] == "1.10"
+    assert body["platforms"][1]["store_url"] is None
+    assert body["below_minimum"] == ["uploads", "triage", "own_data"]
+    assert body["deprecated_calls"] == [
         TIPS | {"sunset_at": "2027-01-01T00:00:00Z"},
         ONE_SESSION | {"deprecated_at": "2026-06-01T10:00:00Z", "sunset_at": None, "link": None},
     ]

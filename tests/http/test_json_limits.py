@@ -177,7 +177,7 @@ def test_validation_stops_once_enough_is_wrong() -> None:
     assert peak < 16_000_000
 
 
-def test_fifty_faults_are_told_and_how_many_more_there_are(phone: Phone) -> None:
+def test_fifty_faults_are_listed_and_how_many_more_there_are(phone: Phone) -> None:
     items = {"items": [{"kind": "session", "id": "nonsense"}] * 70}
     response = phone.client.post("/v1/reconcile", json=items, headers=phone.headers)
     problem = response.json()

@@ -1,4 +1,4 @@
-"""Rate limits: told in headers before they hurt, and one caller's never another's."""
+"""Rate limits: announced in headers, and one caller's never another's."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ ENROLMENT = {
 }
 
 
-def test_calls_beyond_the_limit_are_refused_and_told_when_to_come_back(
+def test_calls_beyond_the_limit_are_refused_with_when_to_come_back(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_public="3/hour")
@@ -135,7 +135,7 @@ def test_wrong_recovery_codes_are_limited_by_address_whatever_code_they_are(
     assert answers == [401, 401, 401, 429]
 
 
-def test_whoever_was_erased_is_told_so_and_slowed_down_like_any_other(
+def test_an_erased_participant_gets_410_and_is_slowed_down_like_any_other(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_participant="2/hour")
@@ -170,11 +170,11 @@ def test_a_network_that_one_household_has_counts_as_one_address(
 
 def test_an_enrolment_does_not_tell_how_many_others_enrolled(client: TestClient) -> None:
     answers = [client.post("/v1/participants", json=ENROLMENT) for _ in range(2)]
-    told = [
+    headers = [
         {name: value for name, value in answer.headers.items() if "ratelimit" in name}
         for answer in answers
     ]
-    assert told == [{"ratelimit-policy": '"enrolment";q=1000;w=3600'}] * 2
+    assert headers == [{"ratelimit-policy": '"enrolment";q=1000;w=3600'}] * 2
 
 
 def test_a_class_and_a_hospital_can_enrol_behind_one_address(client: TestClient) -> None:

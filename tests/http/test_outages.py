@@ -21,8 +21,8 @@ pytestmark = pytest.mark.chaos
 HOST = "127.0.0.1"
 
 
-class Line:
-    """A line to the database that a test can cut and mend: TCP, byte for byte."""
+class DatabaseProxy:
+    """A TCP proxy to the database that a test can cut and restore."""
 
     def __init__(self, host: str, port: int) -> None:
         self.target = (host, port)
@@ -66,23 +66,23 @@ class Line:
             end.close()
         self.ends.clear()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self.listener = socket.create_server((HOST, self.port))
         self._accept()
 
 
 @pytest.fixture
-def line(database_url: str) -> Iterator[Line]:
+def proxy(database_url: str) -> Iterator[DatabaseProxy]:
     address = urlsplit(database_url)
     assert address.hostname is not None
-    line = Line(address.hostname, address.port or 5432)
-    yield line
-    line.silent.clear()
-    line.cut()
+    proxy = DatabaseProxy(address.hostname, address.port or 5432)
+    yield proxy
+    proxy.silent.clear()
+    proxy.cut()
 
 
-def through(line: Line, database_url: str) -> str:
-    return urlsplit(database_url)._replace(netloc=f"postgres@{HOST}:{line.port}").geturl()
+def through(proxy: DatabaseProxy, database_url: str) -> str:
+    return urlsplit(database_url)._replace(netloc=f"postgres@{HOST}:{proxy.port}").geturl()
 
 
 def assert_unavailable(response: httpx.Response) -> None:
@@ -94,12 +94,12 @@ def assert_unavailable(response: httpx.Response) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_postgresql_that_stops_is_unavailable_until_it_is_back(
-    database_url: str, make_client: AppMaker, line: Line
+    database_url: str, make_client: AppMaker, proxy: DatabaseProxy
 ) -> None:
-    phone = Phone(make_client(database_url=through(line, database_url)))
+    phone = Phone(make_client(database_url=through(proxy, database_url)))
     phone.enrol()
     body = phone.session()
-    line.cut()
+    proxy.cut()
     for _ in range(3):
         assert_unavailable(phone.post_session(body))
         assert_unavailable(phone.get("/v1/sessions"))
@@ -108,7 +108,7 @@ def test_a_postgresql_that_stops_is_unavailable_until_it_is_back(
     assert phone.client.get("/healthz").status_code == 200
     assert phone.client.get("/v1/routines/daily-15-minutes").status_code == 200
     assert phone.client.post("/v1/triage/evaluations", json={}).status_code == 200
-    line.mend()
+    proxy.restore()
     assert phone.post_session(body).status_code == 201
     assert phone.client.get("/readyz").status_code == 200
     assert len(phone.get("/v1/sessions").json()["items"]) == 1
@@ -116,16 +116,18 @@ def test_a_postgresql_that_stops_is_unavailable_until_it_is_back(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_postgresql_that_does_not_answer_is_unavailable_in_time(
-    database_url: str, make_client: AppMaker, line: Line
+    database_url: str, make_client: AppMaker, proxy: DatabaseProxy
 ) -> None:
-    phone = Phone(make_client(database_url=through(line, database_url), database_timeout_seconds=2))
+    phone = Phone(
+        make_client(database_url=through(proxy, database_url), database_timeout_seconds=2)
+    )
     phone.enrol()
-    line.silent.set()
+    proxy.silent.set()
     started = time.monotonic()
     assert_unavailable(phone.post_session(phone.session()))
     assert time.monotonic() - started < 20
     assert phone.client.get("/v1/exercises").status_code == 200
-    line.silent.clear()
+    proxy.silent.clear()
     assert phone.post_session(phone.session()).status_code == 201
 
 

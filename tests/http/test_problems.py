@@ -69,7 +69,7 @@ def test_every_problem_has_all_its_fields(phone: Phone, name: str) -> None:
         ("/v1/openapi.json", "POST", "GET, HEAD"),
     ],
 )
-def test_a_wrong_method_is_told_which_ones_there_are(
+def test_a_wrong_method_is_refused_with_the_right_ones(
     content_client: TestClient, path: str, method: str, allow: str
 ) -> None:
     response = content_client.request(method, path)
@@ -115,7 +115,7 @@ def test_a_body_is_json_or_is_refused(
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x-any"])
-def test_a_compressed_body_is_refused_and_told_how_to_come(phone: Phone, coding: str) -> None:
+def test_a_compressed_body_is_refused_with_the_accepted_codings(phone: Phone, coding: str) -> None:
     body = gzip.compress(json.dumps(phone.session()).encode())
     headers = {**phone.headers, "Content-Type": "application/json", "Content-Encoding": coding}
     refused = phone.client.post("/v1/sessions", content=body, headers=headers)
@@ -161,7 +161,7 @@ def test_a_body_without_a_length_is_measured_as_it_comes(
         b'{"weeks": ' + b"9" * 10_000 + b"}",
     ],
 )
-def test_what_is_no_json_is_told_so(content_client: TestClient, body: bytes) -> None:
+def test_what_is_no_json_is_refused(content_client: TestClient, body: bytes) -> None:
     response = content_client.post(
         "/v1/triage/evaluations", content=body, headers={"Content-Type": "application/json"}
     )

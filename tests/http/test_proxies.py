@@ -59,7 +59,7 @@ def nginx_before(upstream: str, folder: Path) -> Iterator[str]:
         process.wait(PATIENCE_SECONDS)
 
 
-def test_a_plan_read_through_a_proxy_that_compresses_can_be_changed(
+def test_a_schedule_read_through_a_proxy_that_compresses_can_be_changed(
     database_url: str, tmp_path: Path
 ) -> None:
     with (

@@ -63,7 +63,7 @@ def test_a_parameter_that_a_call_does_not_have_is_named(
     codes = {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]}
     assert codes["/query/equipement"] == "unknown_parameter"
     assert codes["/query/a~1b~0"] == "unknown_parameter"
-    # Whoever may not call at all is told that, and nothing else.
+    # Without access, that is the only error.
     needs_token = {} not in RECORDED["paths"][path][method]["security"]
     assert call().status_code == (401 if needs_token else 422)
 
@@ -105,7 +105,7 @@ def test_a_limit_is_written_in_digits(content_client: TestClient, limit: str) ->
     assert refused.json()["errors"][0]["code"] == "int_parsing"
 
 
-def test_a_limit_out_of_its_bounds_is_told_so(content_client: TestClient) -> None:
+def test_a_limit_out_of_its_bounds_is_refused(content_client: TestClient) -> None:
     for limit, code in (
         ("0", "greater_than_equal"),
         ("-1", "greater_than_equal"),

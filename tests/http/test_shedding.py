@@ -34,7 +34,7 @@ def sessions_held(database_url: str) -> Iterator[None]:
         return
     held, done = threading.Event(), threading.Event()
 
-    async def hold() -> None:
+    async def lock_table() -> None:
         holder = await asyncpg.connect(database_url)
         async with holder.transaction():
             await holder.execute("LOCK TABLE exercise_session IN SHARE MODE")
@@ -42,7 +42,7 @@ def sessions_held(database_url: str) -> Iterator[None]:
             await asyncio.to_thread(done.wait)
         await holder.close()
 
-    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread = threading.Thread(target=lambda: asyncio.run(lock_table()))
     thread.start()
     assert held.wait(PATIENCE_SECONDS)
     try:

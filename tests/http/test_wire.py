@@ -291,7 +291,7 @@ def test_after_413_the_connection_is_closed(dial: Dial, content: bytes, code: st
     assert_refused(everything(line), 413, code)
 
 
-def test_what_is_not_http_is_told_so(dial: Dial) -> None:
+def test_what_is_not_http_is_refused(dial: Dial) -> None:
     line = dial()
     line.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
     assert_refused(everything(line), 400, "malformed_http")

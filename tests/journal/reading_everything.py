@@ -66,7 +66,7 @@ class Everything:
         return {"sessions": sessions, "symptom_reports": reports}
 
     def _agree(self, sessions: list[Json], reports: list[Json], changes: list[Json]) -> None:
-        """Assert that lists, the change feed and reconciling tell of the same records."""
+        """Assert that lists, the change feed and reconciling list the same records."""
         fed = {change["id"]: change["session"] for change in changes if change["session"]}
         assert fed == {session["id"]: session for session in sessions}
         kinds = (("session", sessions), ("symptom_report", reports))

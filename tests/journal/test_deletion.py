@@ -84,7 +84,7 @@ def test_a_deleted_report_posted_again_is_answered_and_not_stored_again(phone: P
     assert phone.get(f"/v1/decisions/{first['decision']['id']}").status_code == 404
     again = phone.post_report(body)
     assert (again.status_code, again.json()["deleted"]) == (200, True)
-    # Whoever sends a red flag is told so, whatever became of the record.
+    # A red flag is always answered, whatever became of the record.
     assert again.json()["decision"]["level"] == first["decision"]["level"] == "emergency"
     assert again.json()["decision"]["id"] is None
     batch = {"symptom_reports": [body]}

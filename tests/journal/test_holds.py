@@ -47,7 +47,7 @@ def test_radiating_pain_pauses_every_activity_until_it_is_cleared(phone: Phone) 
     assert len(plan(phone)["items"]) == 6
 
 
-def test_without_a_token_nothing_of_it_is_told(phone: Phone) -> None:
+def test_without_a_token_nothing_of_it_is_disclosed(phone: Phone) -> None:
     phone.post_report(phone.report({"saddle_numbness": "yes"}))
     assert len(phone.client.post("/v1/plans", json=WISHES).json()["items"]) == 6
 

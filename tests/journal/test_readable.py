@@ -253,14 +253,14 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
         suppress_health_check=list(HealthCheck),
     )
     @given(lives(rule_set))
-    def hold(life: Json) -> None:
+    def check(life: Json) -> None:
         everything = Everything(Phone(client), document)
         stored.append(store(everything, life))
         read = everything.read()
         sent = [*life["sessions"], *life["batch"]["sessions"]]
         assert len(read["sessions"]) == len(sent)
 
-    hold()
+    check()
     kind = database_url.partition(":")[0]
     answers = sum(document.judged.values())
     print(f"{kind}: {len(stored)} lives, {sum(stored)} records, {answers} answers")  # noqa: T201
@@ -313,7 +313,7 @@ def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(histories())
-    def hold(orders: tuple[list[Json], list[Json]]) -> None:
+    def check(orders: tuple[list[Json], list[Json]]) -> None:
         found = []
         for order in orders:
             phone = Phone(client)
@@ -327,7 +327,7 @@ def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
             found.append(phone.get("/v1/me/progress").json())
         assert found[0] == found[1]
 
-    hold()
+    check()
 
 
 # What earlier versions have stored.
@@ -426,7 +426,7 @@ def test_an_instant_is_in_the_same_range_in_a_batch_and_by_itself(phone: Phone) 
         ("2026-11-22T12:00:05Z", 5),
     ],
 )
-def test_a_clock_that_is_far_off_is_told_in_32_bits(
+def test_a_clock_that_is_far_off_is_reported_in_32_bits(
     phone: Phone, device_time: str, skew: int
 ) -> None:
     batch = {"device_time": device_time}

@@ -1,4 +1,4 @@
-"""A report that is not stored is answered all the same: the person is told what to do."""
+"""A report that is not stored is answered with a decision all the same."""
 
 import datetime
 import json
@@ -214,7 +214,7 @@ def test_the_language_of_the_enrolment_is_kept_whatever_the_address_says(
     assert (decision["level"], decision["language"]) == ("emergency", "es")
 
 
-def test_a_fault_of_ours_is_told_in_the_language_of_the_enrolment_as_well(
+def test_a_fault_of_ours_is_explained_in_the_language_of_the_enrolment_as_well(
     database_url: str, make_client: AppMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:

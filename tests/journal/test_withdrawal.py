@@ -208,5 +208,5 @@ def test_uploads_that_began_before_the_withdrawal_are_waited_for(
 
 
 @pytest.mark.usefixtures("withdrawn")
-def test_how_far_it_is_can_be_told(database_url: str) -> None:
+def test_its_progress_can_be_read(database_url: str) -> None:
     assert with_database(database_url, count_people) == PEOPLE

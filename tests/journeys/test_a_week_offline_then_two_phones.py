@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.faults.stored_records import assert_stored
-from tests.support.offline import Entry, OfflinePhone
+from tests.support.offline import OfflinePhone, QueuedRecord
 from tests.support.phone import Json
 from tests.support.server import running_server
 
@@ -50,7 +50,7 @@ def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str)
 
     # A week without a line.
     strange = a_week_away(old, now)
-    everything: list[Entry] = [entry for entry in old.queue if entry[1] is not strange]
+    everything: list[QueuedRecord] = [entry for entry in old.queue if entry[1] is not strange]
 
     # Down in the valley there is a line again: one call, and one receipt for each record.
     receipts = old.upload()

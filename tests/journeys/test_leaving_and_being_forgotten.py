@@ -76,7 +76,7 @@ def test_leaving_and_being_forgotten(database_url: str, tmp_path: Path) -> None:
         assert all(before.values()), before
         of_cleo = cleo.get("/v1/me/export").json() | {"exported_at": None}
 
-        # He leaves, and is told what is gone and what stays.
+        # He leaves, and the receipt lists what is gone and what stays.
         response = one.call("DELETE", "/v1/me")
         assert response.status_code == 200
         receipt = response.json()

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from tests.conftest import AppMaker
 from tests.support.clock import FakeClock
-from tests.support.life import live
+from tests.support.full_history import upload_full_history
 from tests.support.phone import Json, Phone
 
 RECIPE = Path(__file__).parents[2] / "docs" / "app-teams.md"
@@ -72,7 +72,7 @@ def without_server_fields(records: list[Json]) -> list[Json]:
 @pytest.fixture
 def export(phone: Phone, clock: FakeClock) -> Json:
     phone.enrol(time_zone="Pacific/Auckland", conditions=["gout"], age_band="age_60_69")
-    live(phone, clock)
+    upload_full_history(phone, clock)
     found: Json = phone.get("/v1/me/export").json()
     return found
 

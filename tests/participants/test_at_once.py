@@ -82,7 +82,7 @@ def test_changes_of_the_profile_are_numbered_without_gaps(
     assert numbers(database_url, phone) == list(range(1, THREADS + 1))
 
 
-def test_of_many_that_replace_the_same_plan_one_gets_through(client: httpx.Client) -> None:
+def test_of_many_that_replace_the_same_schedule_one_gets_through(client: httpx.Client) -> None:
     phone = enrolled(client)
     tag = phone.put("/v1/me/schedule", phone.schedule()).headers["ETag"]
     answers = at_once(

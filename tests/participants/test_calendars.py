@@ -1,4 +1,4 @@
-"""The calendar of a plan: right on the wall in every zone, silent about health, and revocable."""
+"""A schedule as a calendar: right on the wall in every zone, silent about health, revocable."""
 
 import bisect
 import datetime
@@ -38,7 +38,7 @@ ZONES = [
 ]
 
 
-def plan(**changes: object) -> ScheduleInForce:
+def schedule_of(**changes: object) -> ScheduleInForce:
     body = {
         "routine_id": "daily-15-minutes",
         "weekdays": ["mon", "wed", "fri"],
@@ -58,7 +58,7 @@ def read(data: bytes) -> Calendar:
 
 
 def written(**changes: object) -> Calendar:
-    return read(write_calendar(plan(**changes), "Exercise time", ID))
+    return read(write_calendar(schedule_of(**changes), "Exercise time", ID))
 
 
 def starts(
@@ -156,7 +156,7 @@ def test_a_rule_counts_from_the_year_on_in_which_it_holds() -> None:
 @pytest.mark.parametrize(
     ("offset", "tzid"), [("+05:30", b"UTC+0530"), ("GMT-3", b"UTC-0300"), ("+00:00", b"UTC")]
 )
-def test_a_plan_by_an_offset_reminds_by_it(offset: str, tzid: bytes) -> None:
+def test_a_schedule_by_an_offset_reminds_by_it(offset: str, tzid: bytes) -> None:
     calendar = written(time_zone=offset, weekdays=EVERY_DAY, times=["08:00"])
     (described,) = calendar.timezones
     assert b"TZID:" + tzid + b"\r\n" in described.to_ical()
@@ -230,7 +230,7 @@ def test_where_nothing_is_planned_the_calendar_is_empty_and_valid(changes: Json)
 
 def test_a_moved_reminder_is_the_same_event_in_a_newer_version() -> None:
     first = written(times=["08:00"]).walk("VEVENT")[0]
-    newer = plan(times=["09:00"])
+    newer = schedule_of(times=["09:00"])
     moved = read(
         write_calendar(
             ScheduleInForce(newer.in_force_from, 4, newer.schedule, newer.changed_at),
@@ -244,7 +244,9 @@ def test_a_moved_reminder_is_the_same_event_in_a_newer_version() -> None:
 
 
 def test_every_line_fits_and_no_two_events_share_an_id() -> None:
-    data = write_calendar(plan(times=[f"{hour:02}:00" for hour in range(8, 16)]), "Exercise", ID)
+    data = write_calendar(
+        schedule_of(times=[f"{hour:02}:00" for hour in range(8, 16)]), "Exercise", ID
+    )
     assert all(len(line) <= 75 for line in data.split(b"\r\n"))
     assert data.count(b"\n") == data.count(b"\r\n")
     ids = [event["UID"] for event in read(data).walk("VEVENT")]
@@ -283,7 +285,7 @@ def test_the_calendar_needs_no_token_and_says_nothing_about_anybody(
     assert events(client, response.request.url.path) == ["Exercise time"] * 2
 
 
-def test_it_follows_the_plan_and_the_language(client: TestClient, phone: Phone) -> None:
+def test_it_follows_the_schedule_and_the_language(client: TestClient, phone: Phone) -> None:
     path = address(phone)
     assert events(client, path) == []
     phone.put("/v1/me/schedule", phone.schedule(times=["08:00"]))
@@ -296,7 +298,7 @@ def test_it_follows_the_plan_and_the_language(client: TestClient, phone: Phone) 
     assert events(client, path) == []
 
 
-def test_a_program_that_has_it_is_told_so_until_it_changes(
+def test_a_program_that_has_it_gets_304_until_it_changes(
     client: TestClient, phone: Phone, clock: FakeClock
 ) -> None:
     phone.put("/v1/me/schedule", phone.schedule())

@@ -97,7 +97,7 @@ def test_a_bad_choice_is_named_and_changes_nothing(
     assert len(rows(database_url, ConsentRecord)) == 1
 
 
-def test_an_unknown_version_is_told_which_there_are(phone: Phone) -> None:
+def test_an_unknown_version_is_refused_with_the_known_ones(phone: Phone) -> None:
     problem = phone.put("/v1/me/consent", choice(version="1999-01-01")).json()
     for text in phone.client.get("/v1/consents").json()["items"]:
         assert text["version"] in problem["errors"][0]["message"]

@@ -45,7 +45,7 @@ def test_a_renewed_code_ends_the_one_before(client: TestClient) -> None:
     assert link(client, new).status_code == 201
 
 
-def test_a_typing_error_is_told_from_a_wrong_code(client: TestClient) -> None:
+def test_a_typing_error_is_distinguished_from_a_wrong_code(client: TestClient) -> None:
     code = Phone(client).enrol()["recovery_code"]
     mistyped = ("A" if code[0] != "A" else "B") + code[1:]
     response = link(client, mistyped)

@@ -1,4 +1,4 @@
-"""A person's plan: replaced whole, never overwritten unseen, and counted from its own day on."""
+"""A schedule: replaced whole, never overwritten unseen, and counted from its own day on."""
 
 import datetime
 
@@ -13,12 +13,12 @@ from tests.support.phone import Json, Phone
 PATH = "/v1/me/schedule"
 
 
-def test_while_there_is_no_plan_the_answer_is_404(phone: Phone) -> None:
+def test_while_there_is_no_schedule_the_answer_is_404(phone: Phone) -> None:
     response = phone.get(PATH)
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
-def test_a_plan_comes_back_with_all_that_a_phone_needs_to_remind(phone: Phone) -> None:
+def test_a_schedule_comes_back_with_all_that_a_phone_needs_to_remind(phone: Phone) -> None:
     put = phone.put(PATH, phone.schedule())
     assert put.status_code == 200
     assert put.json() == {
@@ -45,7 +45,7 @@ def test_days_and_times_are_put_in_order_each_once(phone: Phone) -> None:
     assert put["times"] == ["06:05", "19:30"]
 
 
-def test_a_plan_can_do_without_reminders_and_what_may_be_left_out_is(phone: Phone) -> None:
+def test_a_schedule_can_do_without_reminders_and_what_may_be_left_out_is(phone: Phone) -> None:
     body = {k: v for k, v in phone.schedule(times=[]).items() if k not in {"ends_on", "paused"}}
     put = phone.put(PATH, body).json()
     assert (put["times"], put["ends_on"], put["paused"]) == ([], None, False)
@@ -59,7 +59,7 @@ def test_the_title_for_locked_screens_is_in_the_persons_language_and_says_nothin
     assert phone.put(PATH, phone.schedule()).json()["reminder_title"] == "Hora de ejercicio"
 
 
-def test_a_plan_is_replaced_whole(phone: Phone) -> None:
+def test_a_schedule_is_replaced_whole(phone: Phone) -> None:
     phone.put(PATH, phone.schedule(ends_on="2026-12-24"))
     body = phone.schedule(weekdays=["sun"], times=[], routine_id="exercises-only")
     phone.put(PATH, body)
@@ -107,7 +107,7 @@ def test_an_answer_that_was_lost_can_be_asked_for_again(
     assert len(rows(database_url, RecordedChange)) == 2
 
 
-def test_a_deleted_plan_is_gone_and_a_new_one_has_another_etag(phone: Phone) -> None:
+def test_a_deleted_schedule_is_gone_and_a_new_one_has_another_etag(phone: Phone) -> None:
     tag = phone.put(PATH, phone.schedule()).headers["ETag"]
     assert phone.delete(PATH, **{"If-Match": tag}).status_code == 204
     assert phone.delete(PATH, **{"If-Match": tag}).status_code == 204
@@ -122,7 +122,9 @@ def test_deleting_what_never_was_is_no_change(phone: Phone, database_url: str) -
     assert rows(database_url, StoredSchedule) == rows(database_url, RecordedChange) == []
 
 
-def test_each_change_is_numbered_and_a_deletion_is_told(phone: Phone, database_url: str) -> None:
+def test_each_change_is_numbered_and_a_deletion_is_a_change(
+    phone: Phone, database_url: str
+) -> None:
     phone.put(PATH, phone.schedule())
     phone.put(PATH, phone.schedule())
     phone.put(PATH, phone.schedule(paused=True))
@@ -136,7 +138,7 @@ def test_each_change_is_numbered_and_a_deletion_is_told(phone: Phone, database_u
     assert {str(row["record_id"]) for row in found} == {phone.participant_id}
 
 
-def test_what_was_planned_on_a_past_day_stays_known_one_plan_a_day(
+def test_what_was_planned_on_a_past_day_stays_known_one_schedule_a_day(
     phone: Phone, clock: FakeClock, database_url: str
 ) -> None:
     for times in (["08:00"], ["09:00"]):
@@ -150,7 +152,7 @@ def test_what_was_planned_on_a_past_day_stays_known_one_plan_a_day(
     ]
 
 
-def test_travelling_west_over_the_date_line_loses_no_plan(
+def test_travelling_west_over_the_date_line_loses_no_schedule(
     phone: Phone, clock: FakeClock, database_url: str
 ) -> None:
     phone.put(PATH, phone.schedule(time_zone="Pacific/Auckland"))
@@ -202,7 +204,7 @@ BAD_PLANS: list[tuple[Json, str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BAD_PLANS)
-def test_a_bad_field_is_named_and_the_plan_stays(
+def test_a_bad_field_is_named_and_the_schedule_stays(
     phone: Phone, change: Json, pointer: str, code: str
 ) -> None:
     phone.put(PATH, phone.schedule())
@@ -229,7 +231,7 @@ def test_every_routine_can_be_planned(phone: Phone) -> None:
         assert phone.put(PATH, phone.schedule(routine_id=routine["id"])).status_code == 200
 
 
-def test_nobody_sees_anybody_elses_plan(client: TestClient) -> None:
+def test_nobody_sees_anybody_elses_schedule(client: TestClient) -> None:
     one, other = Phone(client), Phone(client)
     one.enrol()
     other.enrol()
@@ -239,7 +241,7 @@ def test_nobody_sees_anybody_elses_plan(client: TestClient) -> None:
     assert one.get(PATH).status_code == 200
 
 
-# What is planned is what adherence is measured against.
+# The planned days are what adherence is measured against.
 
 
 def week(phone: Phone, number: int = 0) -> tuple[int, int, int | None]:
@@ -254,7 +256,7 @@ def log(phone: Phone, *days: int) -> None:
         assert phone.post_session(phone.session()).status_code == 201
 
 
-def test_adherence_is_measured_by_the_days_of_the_plan(phone: Phone, clock: FakeClock) -> None:
+def test_adherence_is_measured_by_the_days_of_the_schedule(phone: Phone, clock: FakeClock) -> None:
     # Monday, the 23rd.
     clock.advance(days=1)
     phone.put(PATH, phone.schedule())
@@ -273,7 +275,7 @@ def test_the_running_week_counts_the_planned_days_so_far(phone: Phone, clock: Fa
     assert week(phone) == (0, 1, 0)
 
 
-def test_before_and_after_every_plan_each_day_counts_as_planned(
+def test_before_and_after_every_schedule_each_day_counts_as_planned(
     phone: Phone, clock: FakeClock
 ) -> None:
     clock.advance(days=1)
@@ -297,7 +299,9 @@ def test_a_pause_plans_nothing_from_its_day_on_and_takes_nothing_back(
     assert week(phone) == (0, 1, 0)
 
 
-def test_a_plan_counts_between_its_first_and_its_last_day(phone: Phone, clock: FakeClock) -> None:
+def test_a_schedule_counts_between_its_first_and_its_last_day(
+    phone: Phone, clock: FakeClock
+) -> None:
     clock.advance(days=1)
     every = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     phone.put(PATH, phone.schedule(weekdays=every, starts_on="2026-11-26", ends_on="2026-12-01"))

@@ -1,4 +1,4 @@
-"""Leaving: everything is gone from every table at once, and the phones are told."""
+"""Leaving: everything is gone from every table at once, and the phones get 410."""
 
 import asyncio
 import uuid
@@ -109,7 +109,7 @@ def test_erasing_takes_everything_and_says_what_stays(
     assert phone.participant_id.replace("-", "") not in everything
 
 
-def test_later_calls_of_any_phone_are_told_that_it_was_erased(client: TestClient) -> None:
+def test_later_calls_of_any_phone_get_410(client: TestClient) -> None:
     phone, second = rich(client)
     client.delete("/v1/me", headers=phone.headers)
     again = client.delete("/v1/me", headers=phone.headers)

@@ -20,7 +20,7 @@ from api.http.deps import open_db, open_read_db
 from api.privacy.exports import Exports
 from tests.core.stored import in_database
 from tests.privacy.test_fhir import FHIR, sessions
-from tests.support.life import NOTE
+from tests.support.full_history import NOTE
 from tests.support.phone import Phone
 from tests.support.server import Server, running_server
 from tests.support.waiting import wait_until

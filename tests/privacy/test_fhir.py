@@ -22,7 +22,7 @@ from api.journal.models import ExerciseSession
 from api.privacy import service
 from api.privacy.schemas import FHIR_EXAMPLE
 from tests.support.clock import FakeClock
-from tests.support.life import NOTE, live
+from tests.support.full_history import NOTE, upload_full_history
 from tests.support.phone import CONSENT_VERSION, Json, Phone
 
 FHIR = "application/fhir+json"
@@ -92,10 +92,10 @@ def in_database(database_url: str, *statements: Any) -> None:
 
 
 @pytest.fixture
-def lived(phone: Phone, clock: FakeClock) -> Phone:
+def phone_with_history(phone: Phone, clock: FakeClock) -> Phone:
     """A phone with everything on the server that can be there."""
     phone.enrol(conditions=["diabetes", "gout"], age_band="age_40_49", language="es-MX")
-    live(phone, clock)
+    upload_full_history(phone, clock)
     for research in (True, False):
         clock.advance(minutes=1)
         consent = {"version": CONSENT_VERSION, "storage": True, "research": research}
@@ -103,15 +103,17 @@ def lived(phone: Phone, clock: FakeClock) -> Phone:
     return phone
 
 
-def test_a_rich_life_is_valid_fhir_in_which_every_reference_leads_somewhere(lived: Phone) -> None:
-    bundle = bundle_of(lived)
+def test_a_full_history_is_valid_fhir_in_which_every_reference_leads_somewhere(
+    phone_with_history: Phone,
+) -> None:
+    bundle = bundle_of(phone_with_history)
     Bundle.model_validate(bundle)
     there = [entry["fullUrl"] for entry in bundle["entry"]]
     assert len(set(there)) == len(there)
     assert [f"urn:uuid:{entry['resource']['id']}" for entry in bundle["entry"]] == there
     assert set(references(bundle)) <= set(there)
     assert len(set(references(bundle))) > 10
-    assert (bundle["type"], bundle["timestamp"]) == ("collection", lived_at(lived))
+    assert (bundle["type"], bundle["timestamp"]) == ("collection", lived_at(phone_with_history))
 
 
 def lived_at(phone: Phone) -> str:
@@ -119,14 +121,14 @@ def lived_at(phone: Phone) -> str:
     return exported_at
 
 
-def test_it_is_the_same_document_every_time(lived: Phone) -> None:
-    assert bundle_of(lived) == bundle_of(lived)
+def test_it_is_the_same_document_every_time(phone_with_history: Phone) -> None:
+    assert bundle_of(phone_with_history) == bundle_of(phone_with_history)
 
 
-def test_the_person_is_a_pseudonym_with_what_they_told(lived: Phone) -> None:
-    bundle = bundle_of(lived)
+def test_the_person_is_a_pseudonym_with_the_conditions_they_gave(phone_with_history: Phone) -> None:
+    bundle = bundle_of(phone_with_history)
     (patient,) = resources(bundle, "Patient")
-    assert by_record([patient]).keys() == {lived.participant_id}
+    assert by_record([patient]).keys() == {phone_with_history.participant_id}
     assert not {"name", "telecom", "birthDate", "gender", "address"} & patient.keys()
     assert extension(patient, "age-band") == "age_40_49"
     assert extension(patient, "region") is None
@@ -136,8 +138,10 @@ def test_the_person_is_a_pseudonym_with_what_they_told(lived: Phone) -> None:
     assert {codes(found["verificationStatus"])[0] for found in conditions} == {"unconfirmed"}
 
 
-def test_every_session_is_there_with_the_figures_of_the_json_export(lived: Phone) -> None:
-    bundle, export = bundle_of(lived), lived.get("/v1/me/export").json()
+def test_every_session_is_there_with_the_figures_of_the_json_export(
+    phone_with_history: Phone,
+) -> None:
+    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
     procedures = by_record(resources(bundle, "Procedure"))
     assert procedures.keys() == {session["id"] for session in export["sessions"]}
     assert len(procedures) == 9
@@ -209,13 +213,13 @@ def activities(parts: list[Json]) -> list[Json]:
     return items
 
 
-def test_every_report_is_there_with_every_answer(lived: Phone) -> None:
-    bundle, export = bundle_of(lived), lived.get("/v1/me/export").json()
+def test_every_report_is_there_with_every_answer(phone_with_history: Phone) -> None:
+    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
     responses = by_record(resources(bundle, "QuestionnaireResponse"))
     assert responses.keys() == {report["id"] for report in export["symptom_reports"]}
     assert max(len(report["answers"]) for report in export["symptom_reports"]) > 40
     rule_set_of = {each["id"]: each["rule_set_hash"] for each in export["decisions"]}
-    rule_set = lived.client.get("/v1/triage/rule-set").json()
+    rule_set = phone_with_history.client.get("/v1/triage/rule-set").json()
     # In the person's own language: the practice they take it to speaks it too.
     asked = {question["id"]: question["text"]["es"] for question in rule_set["questions"]}
     for report in export["symptom_reports"]:
@@ -237,8 +241,8 @@ def test_every_report_is_there_with_every_answer(lived: Phone) -> None:
         assert given == expected | report["answers"]
 
 
-def test_every_decision_is_there_and_says_which_one_counts(lived: Phone) -> None:
-    bundle, export = bundle_of(lived), lived.get("/v1/me/export").json()
+def test_every_decision_is_there_and_says_which_one_counts(phone_with_history: Phone) -> None:
+    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
     found = by_record(observations(bundle, "triage-decision"))
     assert found.keys() == {decision["id"] for decision in export["decisions"]}
     current = {report["decision_id"] for report in export["symptom_reports"]}
@@ -269,12 +273,12 @@ def test_every_decision_is_there_and_says_which_one_counts(lived: Phone) -> None
     assert superseded >= 2
 
 
-def test_holds_and_clearances_say_what_is_in_force(lived: Phone) -> None:
-    bundle, export = bundle_of(lived), lived.get("/v1/me/export").json()
+def test_holds_and_clearances_say_what_is_in_force(phone_with_history: Phone) -> None:
+    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
     flags = resources(bundle, "Flag")
     asked = sum(len(hold["rules"]) for hold in export["activity_holds"])
     assert len(flags) == asked > 2
-    in_force = lived.get("/v1/me/progress").json()["activities"]["rule_ids"]
+    in_force = phone_with_history.get("/v1/me/progress").json()["activities"]["rule_ids"]
     active = {
         extension(flag, "rule")["code"]: codes(flag["code"])[0]
         for flag in flags
@@ -286,13 +290,15 @@ def test_holds_and_clearances_say_what_is_in_force(lived: Phone) -> None:
     assert clearance["effectiveDateTime"] == export["clearances"][0]["cleared_at"]
 
 
-def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(lived: Phone) -> None:
-    export = lived.get("/v1/me/export").json()
+def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(phone_with_history: Phone) -> None:
+    export = phone_with_history.get("/v1/me/export").json()
     for name, path in (("sessions", "sessions"), ("symptom_reports", "symptom-reports")):
         for record in export[name]:
             url = f"/v1/{path}/{record['id']}"
-            assert lived.client.delete(url, headers=lived.headers).is_success
-    bundle = bundle_of(lived)
+            assert phone_with_history.client.delete(
+                url, headers=phone_with_history.headers
+            ).is_success
+    bundle = bundle_of(phone_with_history)
     Bundle.model_validate(bundle)
     there = {entry["fullUrl"] for entry in bundle["entry"]}
     assert set(references(bundle)) <= there
@@ -300,13 +306,15 @@ def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(lived: Phone) ->
     kinds = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
     assert not {"Procedure", "QuestionnaireResponse"} & kinds
     flags = resources(bundle, "Flag")
-    held = lived.get("/v1/me/export").json()["activity_holds"]
+    held = phone_with_history.get("/v1/me/export").json()["activity_holds"]
     assert len(flags) == sum(len(hold["rules"]) for hold in held) > 0
     assert "flag-detail" not in json.dumps(flags)
 
 
-def test_storage_and_research_are_consents_of_their_own_with_their_history(lived: Phone) -> None:
-    bundle, export = bundle_of(lived), lived.get("/v1/me/export").json()
+def test_storage_and_research_are_consents_of_their_own_with_their_history(
+    phone_with_history: Phone,
+) -> None:
+    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
     consents = resources(bundle, "Consent")
     assert len(consents) == 2 * len(export["consents"]) == 6
     seen = {
@@ -324,12 +332,12 @@ def test_storage_and_research_are_consents_of_their_own_with_their_history(lived
             assert seen[consent["version"], consent["given_at"], scope] == expected
 
 
-def test_nothing_secret_is_in_it(lived: Phone, client: httpx.Client) -> None:
+def test_nothing_secret_is_in_it(phone_with_history: Phone, client: httpx.Client) -> None:
     other = Phone(client)
     code = other.enrol()["recovery_code"]
-    text = json.dumps(bundle_of(lived)) + json.dumps(bundle_of(other))
+    text = json.dumps(bundle_of(phone_with_history)) + json.dumps(bundle_of(other))
     assert NOTE in text
-    for phone in (lived, other):
+    for phone in (phone_with_history, other):
         device, secret = phone.token.split("_")[-2:]
         assert device not in text.replace("-", "")
         assert secret not in text

@@ -83,7 +83,7 @@ CALLS: dict[str, Callable[[Phone, Json], object]] = {
     "logs a session": lambda phone, _: phone.post_session(phone.session()),
     "changes the profile": lambda phone, _: phone.patch("/v1/me", {"language": "es"}),
     "changes nothing": lambda phone, _: phone.patch("/v1/me", {}),
-    "makes a plan": lambda phone, _: phone.put("/v1/me/schedule", phone.schedule()),
+    "makes a schedule": lambda phone, _: phone.put("/v1/me/schedule", phone.schedule()),
     "rotates the token": lambda phone, _: phone.post("/v1/devices/current/rotate"),
     "links a second phone": lambda phone, answer: phone.client.post(
         "/v1/devices", json={"recovery_code": answer["recovery_code"]}

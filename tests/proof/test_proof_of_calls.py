@@ -1,4 +1,4 @@
-"""The clinicians' calls, over HTTP, through the whole battery."""
+"""All tests of the clinicians' endpoints, over HTTP."""
 
 import math
 from collections import Counter
@@ -15,10 +15,10 @@ from api.publications.noise import OpenDpNoise
 from tests.aggregates.attacked_service import AttackedService, attacked_service
 from tests.aggregates.attacks import ATTACKS, accuracy, naive_for
 from tests.aggregates.forms import ask, forms_that_agree
+from tests.aggregates.neighbouring_servers import neighbouring_servers
 from tests.aggregates.published import DAY, person, real_keys
 from tests.aggregates.surface import differences, surface
 from tests.aggregates.test_attacks import BOUND, coins
-from tests.aggregates.twins import twins
 from tests.proof.table import ProofTable
 from tests.publications.population import MONDAY
 from tests.publications.test_publishing import practising, publish, settle
@@ -71,7 +71,7 @@ def test_suppression_is_the_same_in_every_form(
 def test_two_servers_that_differ_by_a_participant(
     kind: str, templates: Path, tmp_path: Path, proof: ProofTable
 ) -> None:
-    with twins(kind, templates, tmp_path) as servers:
+    with neighbouring_servers(kind, templates, tmp_path) as servers:
         one = surface(servers.without, servers.key)
         other = surface(servers.having, servers.key)
     differing = differences(one, other)

@@ -1,4 +1,4 @@
-"""The whole battery for the anonymised figures: `make proof` runs it and prints its table.
+"""All tests of the anonymised figures: `make proof` runs them and prints their table.
 
 It takes minutes, and its statistics are left out of the ordinary run. What can be proved without
 statistics is proved there and again here, with more cases.
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.aggregates.estimates import PainBounds, Quantity, estimates, noisy
+from api.aggregates.estimates import PainEstimateRange, Quantity, estimates, noisy
 from api.publications.accounting import Accountant
 from api.publications.budget import best_guess_percent
 from api.publications.measures import Measure, Statistic
 from api.publications.noise import OpenDpNoise
-from api.publications.policy import Plan
+from api.publications.policy import PublicationPolicy
 from tests.proof.table import ProofTable
 from tests.publications.population import PILOT, STANDARD
 from tests.publications.privacy_tests import Weaker, audit, distance, fit, mutants, worst_shifts
@@ -48,23 +48,23 @@ def test_sensitivity_on_neighbouring_databases(database_url: str, proof: ProofTa
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", list(mutants()))
 def test_sensitivity_of_mutants(database_url: str, name: str, proof: ProofTable) -> None:
-    found = broken(worst_distances(database_url, trials=0, plans=[mutants()[name]]))
+    found = broken(worst_distances(database_url, trials=0, policies=[mutants()[name]]))
     proof.add("T1", f"mutant: {name}", f"caught by {', '.join(sorted(found))}", "caught")
     assert found
 
 
-@pytest.mark.parametrize("plan", [STANDARD, PILOT], ids=lambda plan: plan.profile)
-def test_budget(plan: Plan, proof: ProofTable) -> None:
-    Accountant().check(plan)
-    for period in plan.periods:
+@pytest.mark.parametrize("policy", [STANDARD, PILOT], ids=lambda policy: policy.profile)
+def test_budget(policy: PublicationPolicy, proof: ProofTable) -> None:
+    Accountant().check(policy)
+    for period in policy.periods:
         guess = best_guess_percent(period.rho)
         row = f"rho {period.rho:.4f}, epsilon {period.epsilon:.2f}, best guess {guess:.1f} %"
-        proof.add("T2", f"{plan.profile} {period.kind}", row, "OpenDP's map")
+        proof.add("T2", f"{policy.profile} {period.kind}", row, "OpenDP's map")
     proof.add(
         "T2",
-        f"{plan.profile}: any 365 days with a re-run",
-        f"rho {plan.year.rho:.4f}, epsilon {plan.year.epsilon:.2f}",
-        f"rho ≤ {plan.year.ceiling_rho}",
+        f"{policy.profile}: any 365 days with a re-run",
+        f"rho {policy.year.rho:.4f}, epsilon {policy.year.epsilon:.2f}",
+        f"rho ≤ {policy.year.ceiling_rho}",
     )
 
 
@@ -89,8 +89,8 @@ def test_audit(database_url: str, noise: OpenDpNoise, proof: ProofTable) -> None
         measured = f"mu {found.mu:.4f} (at least {found.lower:.4f})"
         proof.add("T3", f"mutant: noise × {percent / 100}", measured, "caught")
         assert not found.passed
-    for name, plan in mutants().items():
-        found = audit(noise, worst_shifts(database_url, plan), claim, RUNS, Z)
+    for name, policy in mutants().items():
+        found = audit(noise, worst_shifts(database_url, policy), claim, RUNS, Z)
         measured = f"mu {found.mu:.4f} (at least {found.lower:.4f})"
         proof.add("T3", f"mutant: {name}", measured, "caught")
         assert not found.passed
@@ -98,11 +98,11 @@ def test_audit(database_url: str, noise: OpenDpNoise, proof: ProofTable) -> None
 
 
 def every_scale() -> Iterator[tuple[str, int]]:
-    for plan in (STANDARD, PILOT):
-        for period in plan.periods:
+    for policy in (STANDARD, PILOT):
+        for period in policy.periods:
             for measure in period.measures:
                 if measure.measure is not Measure.PAIN_SQUARES:
-                    yield f"{plan.profile} {period.kind} {measure.measure}", measure.scale
+                    yield f"{policy.profile} {period.kind} {measure.measure}", measure.scale
 
 
 def test_goodness_of_fit(noise: OpenDpNoise, proof: ProofTable) -> None:
@@ -120,17 +120,22 @@ def test_goodness_of_fit(noise: OpenDpNoise, proof: ProofTable) -> None:
 
 @pytest.mark.parametrize("people", CELLS)
 @pytest.mark.parametrize(
-    ("plan", "kind", "place"),
+    ("policy", "kind", "place"),
     [(STANDARD, "week", 0), (STANDARD, "cycle", 0), (PILOT, "quarter", 0)],
     ids=["week", "cycle", "quarter"],
 )
 def test_accuracy(
-    noise: OpenDpNoise, proof: ProofTable, people: int, plan: Plan, kind: str, place: int
+    noise: OpenDpNoise,
+    proof: ProofTable,
+    people: int,
+    policy: PublicationPolicy,
+    kind: str,
+    place: int,
 ) -> None:
     """What a reader of a cell of so many people gets, drawn through OpenDP."""
-    scales = {m.measure: m.scale for m in plan.period(kind).tables[place].measures}
+    scales = {m.measure: m.scale for m in policy.period(kind).tables[place].measures}
     met, scored = round(TRUE_SHARE * people), people
-    per_head = 4 * plan.period(kind).days // 7
+    per_head = 4 * policy.period(kind).days // 7
     exact = {
         Statistic.PRACTISED: (7 * people, Measure.PEOPLE),
         Statistic.DOSE_MET: (5 * (2 * met - people), Measure.PEOPLE),
@@ -150,10 +155,10 @@ def test_accuracy(
     }
     errors: dict[Quantity, list[float]] = {name: [] for name in truth}
     inside: dict[Quantity, int] = dict.fromkeys(truth, 0)
-    bounds = PainBounds(-5.0, 3.0)
+    pain_range = PainEstimateRange(-5.0, 3.0)
     for run in range(REPEATS):
         cell = {name: noisy(name, drawn[name][run], scales[m]) for name, (_, m) in exact.items()}
-        for name, said in estimates(cell, bounds).items():
+        for name, said in estimates(cell, pain_range).items():
             if said.value is None or said.lower is None or said.upper is None:
                 continue
             errors[name].append(said.value - truth[name])
@@ -165,7 +170,7 @@ def test_accuracy(
     shown = {name: len(each) / REPEATS for name, each in errors.items()}
     proof.add(
         "accuracy",
-        f"{plan.profile} {kind}, {people:,} people",
+        f"{policy.profile} {kind}, {people:,} people",
         f"people ± {100 * rmse(Quantity.PEOPLE) / people:.1f} %, "
         f"sessions ± {100 * rmse(Quantity.SESSIONS) / (per_head * people):.1f} %, "
         f"adherence ± {100 * rmse(Quantity.ADHERENCE):.1f} points, "

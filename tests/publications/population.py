@@ -13,16 +13,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.core.config import SEED_FOLDER
 from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from api.participants.models import ConsentRecord, Participant
-from api.publications.keys import Keys
+from api.publications.cell_keys import CellKeys
 from api.publications.models import Installation
 from api.publications.periods import Period
-from api.publications.policy import Plan, read_plan
+from api.publications.policy import PublicationPolicy, read_policy
 
 Row = dict[str, Any]
 MONDAY = datetime.date(2026, 9, 7)
-STANDARD = read_plan(SEED_FOLDER, "standard")
-PILOT = read_plan(SEED_FOLDER, "pilot")
-KEYS = Keys(
+STANDARD = read_policy(SEED_FOLDER, "standard")
+PILOT = read_policy(SEED_FOLDER, "pilot")
+KEYS = CellKeys(
     routines=("daily", "exercises", "massage"),
     regions=("north", "south"),
     red_flag_rules=("E01", "U01"),
@@ -44,8 +44,8 @@ def at(day: datetime.date, hour: int = 12) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time(hour, tzinfo=datetime.UTC))
 
 
-def period_of(plan: Plan, kind: str, starts_on: datetime.date = MONDAY) -> Period:
-    return Period(starts_on, plan.period(kind).days, kind)
+def period_of(policy: PublicationPolicy, kind: str, starts_on: datetime.date = MONDAY) -> Period:
+    return Period(starts_on, policy.period(kind).days, kind)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.publications.noise import Noise
-from api.publications.policy import Plan
+from api.publications.policy import PublicationPolicy
 from tests.core.stored import in_database
 from tests.publications.population import STANDARD, extremes
 from tests.publications.sensitivity import cubes
@@ -17,24 +17,26 @@ Shifts = list[tuple[list[int], int]]
 MEASURES = ("people", "pain", "sessions")
 
 
-def worst_shifts(url: str, plan: Plan = STANDARD, planned: Plan = STANDARD) -> Shifts:
-    """Take the person who moves a week furthest, by the real statements, with the planned noise."""
+def worst_shifts(
+    url: str, policy: PublicationPolicy = STANDARD, noise_policy: PublicationPolicy = STANDARD
+) -> Shifts:
+    """Take the person who moves a week furthest, in units of the noise of `noise_policy`."""
     scales = {
         measure.measure.value: measure.scale
-        for measure in planned.period("week").tables[0].measures
+        for measure in noise_policy.period("week").tables[0].measures
     }
 
     async def work(db: AsyncSession) -> list[Shifts]:
         found = []
         for victim in extremes():
-            with_nobody = await cubes(db, [plan])
+            with_nobody = await cubes(db, [policy])
             added = await db.begin_nested()
             await victim.store(db)
-            with_one = await cubes(db, [plan])
+            with_one = await cubes(db, [policy])
             await added.rollback()
             shifts = []
             for measure in MEASURES:
-                place = (f"{plan.profile} week", "routine", measure)
+                place = (f"{policy.profile} week", "routine", measure)
                 one, other = with_one[place][0], with_nobody[place][0]
                 moved = [one[key] - other[key] for key in one if one[key] != other[key]]
                 shifts.append((moved, scales[measure]))
@@ -45,7 +47,7 @@ def worst_shifts(url: str, plan: Plan = STANDARD, planned: Plan = STANDARD) -> S
 
 
 def distance(shifts: Shifts) -> float:
-    """Return how far apart the two worlds lie, in noise: mu of Gaussian differential privacy."""
+    """Return how far apart neighbouring databases lie, in noise: mu of Gaussian privacy."""
     return math.sqrt(sum(n * n / scale**2 for moved, scale in shifts for n in moved))
 
 
@@ -64,23 +66,25 @@ class Audit:
 
 
 def audit(noise: Noise, shifts: Shifts, claim: float, runs: int, z: float) -> Audit:
-    """Publish both worlds many times; tell them apart by the likelihood ratio.
+    """Publish two neighbouring databases many times; distinguish them by the likelihood ratio.
 
-    The attacker knows the planned scales; the noise may be something else.
+    The attacker knows the scales of the policy; the noise may be something else.
     """
     score = {0: [0.0] * runs, 1: [0.0] * runs}
-    for world, scores in score.items():
+    for database, scores in score.items():
         for moved, scale in shifts:
             for shift in moved:
-                for run, value in enumerate(noise.draw([world * shift] * runs, scale)):
+                for run, value in enumerate(noise.draw([database * shift] * runs, scale)):
                     scores[run] += value * shift / scale**2
-    means = {world: math.fsum(scores) / runs for world, scores in score.items()}
+    means = {database: math.fsum(scores) / runs for database, scores in score.items()}
     variance = math.fsum(
-        (value - means[world]) ** 2 for world, scores in score.items() for value in scores
+        (value - means[database]) ** 2 for database, scores in score.items() for value in scores
     ) / (2 * runs)
     mu = (means[1] - means[0]) / math.sqrt(variance)
     middle = (means[0] + means[1]) / 2
-    right = sum((value > middle) == world for world, scores in score.items() for value in scores)
+    right = sum(
+        (value > middle) == database for database, scores in score.items() for value in scores
+    )
     # The standard error of a difference of means, in units of the spread.
     lower = mu - z * math.sqrt(2 / runs + mu * mu / (4 * runs))
     return Audit(mu, lower, claim, right / (2 * runs))
@@ -131,8 +135,8 @@ def fit(draw: Callable[[Sequence[int], int], list[int]], scale: int, runs: int) 
     )
 
 
-def mutants() -> Mapping[str, Plan]:
-    """Return plans with a bound taken away."""
+def mutants() -> Mapping[str, PublicationPolicy]:
+    """Return policies with a bound taken away."""
     uncapped = [each.model_copy(update={"session_cap": 10**6}) for each in STANDARD.periods]
     wide = STANDARD.pain.model_copy(update={"lowest_tenths": -100, "highest_tenths": 80})
     return {

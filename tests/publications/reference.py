@@ -7,11 +7,11 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
+from api.publications.cell_keys import CellKeys
 from api.publications.cube import Exact
-from api.publications.keys import Keys
 from api.publications.measures import STATISTICS, Statistic, TableName
 from api.publications.periods import Period
-from api.publications.policy import Plan, TablePlan
+from api.publications.policy import PublicationPolicy, TablePolicy
 from tests.publications.population import Person
 
 Row = dict[str, Any]
@@ -29,12 +29,12 @@ def start_of(day: datetime.date, period: Period) -> datetime.date:
     )
 
 
-def counts_in(row: Row, period: Period, plan: Plan) -> bool:
+def counts_in(row: Row, period: Period, policy: PublicationPolicy) -> bool:
     own = start_of(row["local_date"], period)
     arrived = row["received_at"].date()
-    if arrived < own + datetime.timedelta(days=period.days + plan.grace_days):
+    if arrived < own + datetime.timedelta(days=period.days + policy.grace_days):
         return own == period.starts_on
-    too_old = (arrived - row["local_date"]).days > plan.late_days
+    too_old = (arrived - row["local_date"]).days > policy.late_days
     correction = row.get("replaces") is not None
     return not too_old and not correction and start_of(arrived, period) == period.starts_on
 
@@ -55,12 +55,12 @@ def standing(person: Person, closing: datetime.date) -> set[uuid.UUID]:
     return stand | set(last.values())
 
 
-def sessions_of(person: Person, period: Period, plan: Plan) -> list[Row]:
-    stand = standing(person, period.closes_on(plan.grace_days))
+def sessions_of(person: Person, period: Period, policy: PublicationPolicy) -> list[Row]:
+    stand = standing(person, period.closes_on(policy.grace_days))
     return [
         row
         for row in person.sessions
-        if counts_in(row, period, plan) and row["status"] != "abandoned" and row["id"] in stand
+        if counts_in(row, period, policy) and row["status"] != "abandoned" and row["id"] in stand
     ]
 
 
@@ -71,7 +71,7 @@ def routine_of(sessions: list[Row], names: tuple[str, ...]) -> str:
     return min(names, key=lambda name: (-by_routine[name], names.index(name)))
 
 
-def pain_of(sessions: list[Row], plan: Plan) -> int | None:
+def pain_of(sessions: list[Row], policy: PublicationPolicy) -> int | None:
     changes = [
         row["pain_after"] - row["pain_before"]
         for row in sessions
@@ -80,24 +80,32 @@ def pain_of(sessions: list[Row], plan: Plan) -> int | None:
     if not changes:
         return None
     tenths = math.floor(Fraction(10 * sum(changes), len(changes)) + Fraction(1, 2))
-    return min(max(tenths, plan.pain.lowest_tenths), plan.pain.highest_tenths)
+    return min(max(tenths, policy.pain.lowest_tenths), policy.pain.highest_tenths)
 
 
-def severity_of(person: Person, period: Period, plan: Plan, rules: tuple[str, ...]) -> str | None:
+def severity_of(
+    person: Person, period: Period, policy: PublicationPolicy, rules: tuple[str, ...]
+) -> str | None:
     found = set()
     for row in person.reports:
-        if counts_in(row, period, plan):
+        if counts_in(row, period, policy):
             known = {rule for rule in row["fired"] if rule in rules[:-1]}
             found |= known
             if len(known) < len(row["fired"]) or not row["fired"]:
-                found |= {rules[-1]} if row["level"] in plan.red_flag_levels else set()
+                found |= {rules[-1]} if row["level"] in policy.red_flag_levels else set()
     return min(found, key=rules.index) if found else None
 
 
-def cube(people: list[Person], period: Period, plan: Plan, table: TablePlan, keys: Keys) -> Exact:
-    names = keys.of(table.table, plan)
-    rules = keys.of(TableName.RED_FLAG_RULE, plan)
-    kind = plan.period(period.kind)
+def cube(
+    people: list[Person],
+    period: Period,
+    policy: PublicationPolicy,
+    table: TablePolicy,
+    keys: CellKeys,
+) -> Exact:
+    names = keys.of(table.table, policy)
+    rules = keys.of(TableName.RED_FLAG_RULE, policy)
+    kind = policy.period(period.kind)
     exact: Exact = {
         (name, statistic): 0
         for name in names
@@ -114,20 +122,20 @@ def cube(people: list[Person], period: Period, plan: Plan, table: TablePlan, key
         if not agrees(person):
             continue
         if table.table in {TableName.RED_FLAG, TableName.RED_FLAG_RULE}:
-            severity = severity_of(person, period, plan, rules)
+            severity = severity_of(person, period, policy, rules)
             if severity is not None:
                 add(severity if table.table is TableName.RED_FLAG_RULE else names[0], red_flags=1)
             continue
-        sessions = sessions_of(person, period, plan)
+        sessions = sessions_of(person, period, policy)
         if not sessions:
             continue
         key = {
-            TableName.ROUTINE: routine_of(sessions, keys.of(TableName.ROUTINE, plan)),
+            TableName.ROUTINE: routine_of(sessions, keys.of(TableName.ROUTINE, policy)),
             TableName.AGE: person.age_band,
             TableName.REGION: person.region,
         }.get(table.table, names[0])
-        pain = pain_of(sessions, plan)
-        apart = 0 if pain is None else pain - plan.pain.middle
+        pain = pain_of(sessions, policy)
+        apart = 0 if pain is None else pain - policy.pain.middle
         add(
             key if key in names else names[-1],
             practised=7,

@@ -11,7 +11,7 @@ from api.core.db import Database
 from api.publications import cube
 from api.publications.cube import Exact
 from api.publications.measures import STATISTICS
-from api.publications.policy import Plan
+from api.publications.policy import PublicationPolicy
 from tests.publications.population import KEYS, PILOT, STANDARD, anybody, extremes, period_of
 
 # Period, table and measure.
@@ -19,17 +19,17 @@ Place = tuple[str, str, str]
 Cubes = dict[Place, tuple[Exact, int]]
 
 
-async def cubes(db: AsyncSession, plans: Iterable[Plan]) -> Cubes:
+async def cubes(db: AsyncSession, policies: Iterable[PublicationPolicy]) -> Cubes:
     """Compute every table of every period, with the bound of each measure."""
     found: Cubes = {}
-    for plan in plans:
-        for kind in plan.periods:
-            period = period_of(plan, kind.kind)
+    for policy in policies:
+        for kind in policy.periods:
+            period = period_of(policy, kind.kind)
             for table in kind.tables:
-                exact = await cube.compute(db, period, plan, table, KEYS)
+                exact = await cube.compute(db, period, policy, table, KEYS)
                 for measure in table.measures:
                     own = {k: v for k, v in exact.items() if k[1] in STATISTICS[measure.measure]}
-                    place = (f"{plan.profile} {kind.kind}", table.table, measure.measure)
+                    place = (f"{policy.profile} {kind.kind}", table.table, measure.measure)
                     found[place] = (own, measure.bound)
     return found
 
@@ -39,18 +39,18 @@ def squared_distance(one: Exact, other: Exact) -> int:
 
 
 async def _worst(
-    db: AsyncSession, trials: int, plans: Iterable[Plan]
+    db: AsyncSession, trials: int, policies: Iterable[PublicationPolicy]
 ) -> dict[Place, tuple[int, int]]:
     chance = random.Random(1)
-    plans = list(plans)
+    policies = list(policies)
     for _ in range(8):
         await anybody(chance).store(db)
-    before = await cubes(db, plans)
+    before = await cubes(db, policies)
     worst = {place: (0, bound) for place, (_, bound) in before.items()}
     for victim in (*extremes(), *(anybody(chance) for _ in range(trials))):
         added = await db.begin_nested()
         await victim.store(db)
-        after = await cubes(db, plans)
+        after = await cubes(db, policies)
         await added.rollback()
         for place, (exact, bound) in after.items():
             distance = squared_distance(exact, before[place][0])
@@ -59,7 +59,7 @@ async def _worst(
 
 
 def worst_distances(
-    url: str, trials: int, plans: Iterable[Plan] = (STANDARD, PILOT)
+    url: str, trials: int, policies: Iterable[PublicationPolicy] = (STANDARD, PILOT)
 ) -> dict[Place, tuple[int, int]]:
     """Return the largest squared distance of every measure, with its bound."""
 
@@ -67,7 +67,7 @@ def worst_distances(
         database = Database(Settings(database_url=url))
         try:
             async with database.write() as db:
-                found = await _worst(db, trials, plans)
+                found = await _worst(db, trials, policies)
                 await db.rollback()
                 return found
         finally:

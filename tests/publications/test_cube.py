@@ -13,7 +13,7 @@ from api.publications import cube
 from api.publications.cube import Exact
 from api.publications.measures import EVERYBODY, PERSONALISED, Statistic, TableName
 from api.publications.periods import Period
-from api.publications.policy import Plan, TablePlan
+from api.publications.policy import PublicationPolicy, TablePolicy
 from tests.core.stored import in_database
 from tests.publications import reference
 from tests.publications.population import (
@@ -35,8 +35,8 @@ DAY = datetime.timedelta(days=1)
 KINDS = [(STANDARD, "week"), (STANDARD, "cycle"), (PILOT, "week"), (PILOT, "quarter")]
 
 
-def tables_of(plan: Plan, kind: str) -> list[TablePlan]:
-    return plan.period(kind).tables
+def tables_of(policy: PublicationPolicy, kind: str) -> list[TablePolicy]:
+    return policy.period(kind).tables
 
 
 async def store(db: AsyncSession, people: list[Person]) -> None:
@@ -45,15 +45,15 @@ async def store(db: AsyncSession, people: list[Person]) -> None:
 
 
 def computed(
-    url: str, people: list[Person], plan: Plan = STANDARD, kind: str = "week"
+    url: str, people: list[Person], policy: PublicationPolicy = STANDARD, kind: str = "week"
 ) -> dict[TableName, Exact]:
     """Store people and compute a period of theirs."""
 
     async def work(db: AsyncSession) -> dict[TableName, Exact]:
         await store(db, people)
         return {
-            table.table: await cube.compute(db, period_of(plan, kind), plan, table, KEYS)
-            for table in tables_of(plan, kind)
+            table.table: await cube.compute(db, period_of(policy, kind), policy, table, KEYS)
+            for table in tables_of(policy, kind)
         }
 
     return in_database(url, work)
@@ -66,16 +66,16 @@ def practised(url: str, *people: Person) -> int:
 
 
 @pytest.mark.parametrize(
-    ("plan", "kind"), KINDS, ids=lambda value: getattr(value, "profile", value)
+    ("policy", "kind"), KINDS, ids=lambda value: getattr(value, "profile", value)
 )
 def test_the_statement_says_what_plain_python_says(
-    database_url: str, plan: Plan, kind: str
+    database_url: str, policy: PublicationPolicy, kind: str
 ) -> None:
-    chance = random.Random(f"{plan.profile} {kind}")
+    chance = random.Random(f"{policy.profile} {kind}")
     people = [*(anybody(chance) for _ in range(150)), *extremes()]
-    found = computed(database_url, people, plan, kind)
-    for table in tables_of(plan, kind):
-        expected = reference.cube(people, period_of(plan, kind), plan, table, KEYS)
+    found = computed(database_url, people, policy, kind)
+    for table in tables_of(policy, kind):
+        expected = reference.cube(people, period_of(policy, kind), policy, table, KEYS)
         assert found[table.table] == expected, table.table
         assert any(expected.values())
 
@@ -106,23 +106,25 @@ def test_nobody_moves_a_table_beyond_the_bound_that_the_noise_is_drawn_for(
     ("mutant", "caught"),
     [("no session cap", {"sessions"}), ("no clamp", {"pain", "pain_squares"})],
 )
-def test_a_plan_without_a_cap_is_caught(database_url: str, mutant: str, caught: set[str]) -> None:
-    assert broken(worst_distances(database_url, trials=0, plans=[mutants()[mutant]])) == caught
+def test_a_policy_without_a_cap_is_caught(database_url: str, mutant: str, caught: set[str]) -> None:
+    assert broken(worst_distances(database_url, trials=0, policies=[mutants()[mutant]])) == caught
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_statement_that_counts_a_person_in_several_routines_is_caught(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def in_every_routine(period: Period, plan: Plan, routines: Sequence[str]) -> CTE:
-        rows = cube._counted_sessions(period, plan, routines)
+    def in_every_routine(period: Period, policy: PublicationPolicy, routines: Sequence[str]) -> CTE:
+        rows = cube._counted_sessions(period, policy, routines)
         best = (rows.c.sessions * 1000 + 999 - rows.c.routine).label("best")
         return select(
             rows.c.participant_id, rows.c.sessions, rows.c.scored, rows.c.change, best
         ).cte("people")
 
     monkeypatch.setattr(cube, "_people", in_every_routine)
-    assert {"people", "pain"} <= broken(worst_distances(database_url, trials=0, plans=[STANDARD]))
+    assert {"people", "pain"} <= broken(
+        worst_distances(database_url, trials=0, policies=[STANDARD])
+    )
 
 
 def test_it_makes_no_difference_to_others_who_else_is_there(database_url: str) -> None:

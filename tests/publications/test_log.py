@@ -62,7 +62,7 @@ def test_what_does_not_fit_on_the_disk_is_refused_and_leaves_nothing(log: Public
     assert log.read(INSTALLATION).erased == expected
 
 
-def test_a_disk_that_takes_nothing_at_all_is_told_as_a_problem() -> None:
+def test_a_disk_that_takes_nothing_at_all_is_reported_as_a_problem() -> None:
     full = PublicationLog(Path("/dev/full"))
     with pytest.raises(Unavailable, match="nothing was erased"):
         erase(full, uuid.uuid4())

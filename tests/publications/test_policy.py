@@ -1,4 +1,4 @@
-"""The plan: below the ceiling over every rolling year, as OpenDP counts; else nothing runs."""
+"""The policy: below the ceiling over every rolling year, as OpenDP counts; else nothing runs."""
 
 import datetime
 import json
@@ -14,20 +14,20 @@ from api.core.config import SEED_FOLDER
 from api.participants.schemas import AgeBand
 from api.publications.accounting import Accountant
 from api.publications.budget import (
-    Spending,
+    PeriodCost,
     best_guess_percent,
     most_in_any_window,
     most_touched,
 )
-from api.publications.keys import keys_of
+from api.publications.cell_keys import cell_keys_of
 from api.publications.measures import STATISTICS, TableName
 from api.publications.periods import due, monday_of
-from api.publications.policy import Plan, PlanInvalid, read_plan
+from api.publications.policy import InvalidPolicy, PublicationPolicy, read_policy
 from tests.publications.population import MONDAY, PILOT, STANDARD
 
 Json = dict[str, Any]
 DAY = datetime.timedelta(days=1)
-PLANS = pytest.mark.parametrize("plan", [STANDARD, PILOT], ids=lambda plan: plan.profile)
+POLICIES = pytest.mark.parametrize("policy", [STANDARD, PILOT], ids=lambda policy: policy.profile)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def seed(tmp_path: Path) -> Path:
 
 
 def changed(seed: Path, *path: str | int, to: Any) -> Path:
-    """Change one figure of the standard plan."""
+    """Change one figure of the standard policy."""
     file = seed / "aggregates" / "standard.json"
     document = json.loads(file.read_text("utf-8"))
     place = document
@@ -48,29 +48,29 @@ def changed(seed: Path, *path: str | int, to: Any) -> Path:
     return seed
 
 
-@PLANS
-def test_every_figure_is_what_opendp_says(plan: Plan) -> None:
-    Accountant().check(plan)
+@POLICIES
+def test_every_figure_is_what_opendp_says(policy: PublicationPolicy) -> None:
+    Accountant().check(policy)
 
 
-@PLANS
-def test_no_365_days_cost_more_than_the_ceiling_with_a_rerun(plan: Plan) -> None:
-    """Counted day by day over four years, and not by the formula that the plan is checked with."""
-    spent = [
-        Spending(period.starts_on, period.after, kind.rho)
-        for kind in plan.periods
+@POLICIES
+def test_no_365_days_cost_more_than_the_ceiling_with_a_rerun(policy: PublicationPolicy) -> None:
+    """Counted day by day over four years, not by the formula that checks the policy."""
+    costs = [
+        PeriodCost(period.starts_on, period.after, kind.rho)
+        for kind in policy.periods
         for period in due(kind.kind, kind.days, MONDAY, 14, MONDAY + 1500 * DAY)
     ]
-    rerun = math.fsum(times * plan.period(kind).rho for kind, times in plan.year.reruns.items())
+    rerun = math.fsum(times * policy.period(kind).rho for kind, times in policy.year.reruns.items())
     by_day = max(
         math.fsum(
-            each.rho for each in spent if each.starts_on < start + 365 * DAY and each.after > start
+            each.rho for each in costs if each.starts_on < start + 365 * DAY and each.after > start
         )
         for start in (MONDAY + number * DAY for number in range(1000))
     )
-    assert most_in_any_window(spent) == pytest.approx(by_day, rel=1e-12)
-    assert by_day + rerun <= plan.year.rho * (1 + 1e-12)
-    assert plan.year.rho <= plan.year.ceiling_rho == 0.5
+    assert most_in_any_window(costs) == pytest.approx(by_day, rel=1e-12)
+    assert by_day + rerun <= policy.year.rho * (1 + 1e-12)
+    assert policy.year.rho <= policy.year.ceiling_rho == 0.5
 
 
 def test_a_year_touches_53_weeks_14_cycles_and_5_quarters() -> None:
@@ -106,11 +106,11 @@ def test_the_guarantee_in_words_is_the_one_of_the_design() -> None:
         (("seed",), 42, "/seed"),
     ],
 )
-def test_a_plan_that_is_wrong_is_refused_in_one_line(
+def test_a_policy_that_is_wrong_is_refused_in_one_line(
     seed: Path, path: tuple[str | int, ...], value: Any, says: str
 ) -> None:
-    with pytest.raises(PlanInvalid) as caught:
-        read_plan(changed(seed, *path, to=value), "standard")
+    with pytest.raises(InvalidPolicy) as caught:
+        read_policy(changed(seed, *path, to=value), "standard")
     message = str(caught.value)
     assert says in message
     assert "standard.json" in message
@@ -121,39 +121,41 @@ def test_a_plan_that_is_wrong_is_refused_in_one_line(
 def test_a_figure_that_only_opendp_can_tell_wrong_is_refused(seed: Path, name: str) -> None:
     right = STANDARD.periods[0].epsilon
     if name == "epsilon":
-        plan = read_plan(changed(seed, "periods", 0, "epsilon", to=right * 0.99), "standard")
+        policy = read_policy(changed(seed, "periods", 0, "epsilon", to=right * 0.99), "standard")
     else:
         # Past the check by formula, which is coarser.
         measure = STANDARD.periods[0].tables[0].measures[0]
         place = ("periods", 0, "tables", 0, "measures", 0, "rho")
-        plan = read_plan(changed(seed, *place, to=measure.rho * (1 - 5e-11)), "standard")
-    with pytest.raises(PlanInvalid, match=r"OpenDP's map says"):
-        Accountant().check(plan)
+        policy = read_policy(changed(seed, *place, to=measure.rho * (1 - 5e-11)), "standard")
+    with pytest.raises(InvalidPolicy, match=r"OpenDP's map says"):
+        Accountant().check(policy)
 
 
-def test_a_missing_plan_and_one_that_is_no_json_are_named(tmp_path: Path) -> None:
-    with pytest.raises(PlanInvalid, match=r"Can't read the plan .*standard\.json"):
-        read_plan(tmp_path, "standard")
+def test_a_missing_policy_and_one_that_is_no_json_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidPolicy, match=r"Can't read the policy .*standard\.json"):
+        read_policy(tmp_path, "standard")
     (tmp_path / "aggregates").mkdir()
     (tmp_path / "aggregates" / "standard.json").write_text("{", "utf-8")
-    with pytest.raises(PlanInvalid, match="is not JSON"):
-        read_plan(tmp_path, "standard")
+    with pytest.raises(InvalidPolicy, match="is not JSON"):
+        read_policy(tmp_path, "standard")
 
 
-@PLANS
-def test_the_hash_names_the_plan_and_changes_with_every_figure(plan: Plan, seed: Path) -> None:
-    assert plan.hash == read_plan(SEED_FOLDER, plan.profile).hash
-    assert plan.hash != read_plan(changed(seed, "grace_days", to=15), "standard").hash
+@POLICIES
+def test_the_hash_names_the_policy_and_changes_with_every_figure(
+    policy: PublicationPolicy, seed: Path
+) -> None:
+    assert policy.hash == read_policy(SEED_FOLDER, policy.profile).hash
+    assert policy.hash != read_policy(changed(seed, "grace_days", to=15), "standard").hash
 
 
-@PLANS
-def test_every_age_band_that_people_can_enrol_with_has_a_key(plan: Plan) -> None:
-    assert plan.age_bands == list(AgeBand)
+@POLICIES
+def test_every_age_band_that_people_can_enrol_with_has_a_key(policy: PublicationPolicy) -> None:
+    assert policy.age_bands == list(AgeBand)
 
 
 def test_the_keys_come_from_catalogue_settings_and_rules() -> None:
     catalogue = load_catalogue(SEED_FOLDER)
-    keys = keys_of(catalogue, ("south", "north"), STANDARD)
+    keys = cell_keys_of(catalogue, ("south", "north"), STANDARD)
     assert keys.of(TableName.ROUTINE, STANDARD) == (
         *sorted(routine.id for routine in catalogue.routines),
         "personalised",

@@ -7,7 +7,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from api.aggregates.estimates import PainBounds, Quantity
+from api.aggregates.estimates import PainEstimateRange, Quantity
 from api.aggregates.reading import cells_of, table_estimates
 from api.core.config import SEED_FOLDER
 from api.participants.models import Participant
@@ -80,14 +80,14 @@ def test_without_opendp_it_says_so_in_one_line(database_url: str, tmp_path: Path
     )
 
 
-def test_a_plan_with_a_wrong_scale_is_refused_and_nothing_is_published(
+def test_a_policy_with_a_wrong_scale_is_refused_and_nothing_is_published(
     database_url: str, tmp_path: Path
 ) -> None:
     in_database(database_url, install)
     seed = tmp_path / "seed"
     shutil.copytree(SEED_FOLDER, seed)
-    plan = seed / "aggregates" / "standard.json"
-    plan.write_text(plan.read_text("utf-8").replace('"scale": 144', '"scale": 72'), "utf-8")
+    policy = seed / "aggregates" / "standard.json"
+    policy.write_text(policy.read_text("utf-8").replace('"scale": 144', '"scale": 72'), "utf-8")
     code, said, error = run(database_url, tmp_path, seed_folder=str(seed))
     assert (code, said) == (1, "")
     assert "rho of people is" in error
@@ -143,7 +143,7 @@ def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
     assert done.stderr.count("\n") == 1
 
 
-def test_without_its_log_an_old_installation_publishes_only_when_told_so_by_name(
+def test_without_its_log_an_old_installation_publishes_only_with_an_explicit_option(
     database_url: str, tmp_path: Path
 ) -> None:
     """As after a restore with another path: each period would be drawn a second time."""
@@ -193,7 +193,7 @@ def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -
     assert all(week.released for week in weeks)
     names = [week.id for week in weeks]
     cells = in_database(database_url, lambda db: cells_of(db, names))
-    said = table_estimates(cells[names[0]], TableName.ROUTINE, PainBounds(-5.0, 3.0))
+    said = table_estimates(cells[names[0]], TableName.ROUTINE, PainEstimateRange(-5.0, 3.0))
     assert said["daily"][Quantity.PEOPLE].value == 80
     assert said["daily"][Quantity.ADHERENCE].value == 1
     assert said["massage"][Quantity.PEOPLE].value is None

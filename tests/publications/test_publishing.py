@@ -23,14 +23,14 @@ from api.core.db import Database
 from api.core.errors import NotReady
 from api.participants.models import Participant
 from api.privacy.restoring import erase_again
-from api.publications.keys import Keys
+from api.publications.cell_keys import CellKeys
 from api.publications.log import PublicationLog, hash_of
 from api.publications.measures import STATISTICS
 from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
-from api.publications.policy import Plan
+from api.publications.policy import PublicationPolicy
 from api.publications.publishing import Publisher
-from api.publications.restoring import Reconciliation, installation_id, reconcile
+from api.publications.restoring import RestoredFromLog, installation_id, restore_from_log
 from tests.core.stored import execute, in_database, rows
 from tests.publications.population import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.support.clock import FakeClock
@@ -58,13 +58,13 @@ def publisher(
     today: datetime.date = CYCLE_CLOSES,
     *,
     noise: Noise | None = None,
-    plan: Plan = STANDARD,
-    keys: Keys = KEYS,
+    policy: PublicationPolicy = STANDARD,
+    keys: CellKeys = KEYS,
 ) -> Publisher:
     clock = FakeClock()
     clock.instant = at(today)
     log = PublicationLog(folder / "publications.log")
-    return Publisher(database, plan, keys, noise or OpenDpNoise(), log, clock)
+    return Publisher(database, policy, keys, noise or OpenDpNoise(), log, clock)
 
 
 def publish(url: str, folder: Path, today: datetime.date = CYCLE_CLOSES, **how: Any) -> list[str]:
@@ -101,10 +101,10 @@ def everything(url: str) -> list[str]:
     return sorted(str(row) for table in (Publication, PublicationCell) for row in rows(url, table))
 
 
-def cells_planned(plan: Plan, keys: Keys, kind: str) -> int:
+def expected_cells(policy: PublicationPolicy, keys: CellKeys, kind: str) -> int:
     return sum(
-        len(keys.of(table.table, plan)) * len(STATISTICS[measure.measure])
-        for table in plan.period(kind).tables
+        len(keys.of(table.table, policy)) * len(STATISTICS[measure.measure])
+        for table in policy.period(kind).tables
         for measure in table.measures
     )
 
@@ -136,16 +136,16 @@ def test_a_publication_holds_every_cell_and_says_what_it_costs(url: str, tmp_pat
     publish(url, tmp_path)
     published = {row["id"]: row for row in rows(url, Publication)}
     week = published["week-2026-09-07"]
-    plan = STANDARD.period("week")
-    assert (week["rho"], week["epsilon"], week["delta"]) == (plan.rho, plan.epsilon, 1e-6)
+    policy = STANDARD.period("week")
+    assert (week["rho"], week["epsilon"], week["delta"]) == (policy.rho, policy.epsilon, 1e-6)
     assert week["plan_hash"] == STANDARD.hash
     assert week["ends_on"] == datetime.date(2026, 9, 13)
     for name, row in published.items():
         mine = [cell for cell in rows(url, PublicationCell) if cell["publication_id"] == name]
-        assert len(mine) == cells_planned(STANDARD, KEYS, row["kind"])
+        assert len(mine) == expected_cells(STANDARD, KEYS, row["kind"])
 
 
-def test_what_is_stored_is_what_was_measured_with_noise_of_the_plan(
+def test_what_is_stored_is_what_was_measured_with_noise_of_the_policy(
     url: str, tmp_path: Path
 ) -> None:
     publish(url, tmp_path, noise=NoNoise())
@@ -227,7 +227,7 @@ def test_of_publishers_at_the_same_moment_one_closes_each_period(url: str, tmp_p
     closed = [name for names in asyncio.run(together()) for name in names]
     assert len(closed) == len(set(closed)) == 5
     assert len(rows(url, Publication)) == 5
-    expected = 4 * cells_planned(STANDARD, KEYS, "week") + cells_planned(STANDARD, KEYS, "cycle")
+    expected = 4 * expected_cells(STANDARD, KEYS, "week") + expected_cells(STANDARD, KEYS, "cycle")
     assert len(rows(url, PublicationCell)) == expected
     log = (tmp_path / "publications.log").read_text("utf-8").splitlines()
     assert len(log) == 5
@@ -373,14 +373,14 @@ def test_the_documented_roles_read_cells_and_change_none(url: str, tmp_path: Pat
 # After a restore.
 
 
-def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Reconciliation:
+def restore(url: str, log: Path, today: datetime.date = MONDAY) -> RestoredFromLog:
     """Bring database and log in line, as every start does; on the day of the installation."""
 
-    async def run() -> Reconciliation:
+    async def run() -> RestoredFromLog:
         database = Database(Settings(database_url=url))
         try:
             grace = STANDARD.grace_days
-            return await reconcile(database, PublicationLog(log), erase_again, today, grace)
+            return await restore_from_log(database, PublicationLog(log), erase_again, today, grace)
         finally:
             await database.close()
 
@@ -388,7 +388,7 @@ def put_in_line(url: str, log: Path, today: datetime.date = MONDAY) -> Reconcili
 
 
 def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
-    found = put_in_line(url, log)
+    found = restore(url, log)
     return found.not_released, found.erased_again
 
 
@@ -439,14 +439,14 @@ def test_a_log_begins_with_an_installation_and_is_missed_when_it_is_older(
     """A lost log looks like a new one; by then, something may have been published."""
     log = tmp_path / "publications.log"
     grace = datetime.timedelta(days=STANDARD.grace_days)
-    assert put_in_line(url, log, MONDAY + grace).log_is_not_ours is None
+    assert restore(url, log, MONDAY + grace).log_is_not_ours is None
     assert log.read_text("utf-8").count("\n") == 1
     late = MONDAY + grace + datetime.timedelta(days=1)
-    assert put_in_line(url, log, late).log_is_not_ours is None
+    assert restore(url, log, late).log_is_not_ours is None
     publish(url, tmp_path, MONDAY + 3 * WEEK)
     log.unlink()
     for _ in range(2):
-        missed = put_in_line(url, log, late).log_is_not_ours
+        missed = restore(url, log, late).log_is_not_ours
         assert missed is not None
         assert missed.startswith(f"The publication log {log} has no entry for this installation")
         # What else is missing in it is not known: it is not made to look complete.
@@ -456,7 +456,7 @@ def test_a_log_begins_with_an_installation_and_is_missed_when_it_is_older(
 def test_erasures_alone_do_not_make_a_log_known(url: str, tmp_path: Path) -> None:
     log = tmp_path / "publications.log"
     asyncio.run(PublicationLog(log).erased(Person().id, MONDAY))
-    assert put_in_line(url, log, CYCLE_CLOSES).log_is_not_ours is not None
+    assert restore(url, log, CYCLE_CLOSES).log_is_not_ours is not None
     assert log.read_text("utf-8").count("\n") == 1
 
 
@@ -492,11 +492,11 @@ def test_a_closed_period_is_recorded_with_the_instant_at_which_it_was_due(
 
 
 def test_a_change_of_profile_that_costs_too_much_waits(database_url: str, tmp_path: Path) -> None:
-    """A plan is below the ceiling by itself; two of them within a year need not be."""
+    """A policy is below the ceiling by itself; two of them within a year need not be."""
     settle(database_url)
     year = MONDAY + 54 * WEEK
     publish(database_url, tmp_path, year)
     before = everything(database_url)
     with pytest.raises(NotReady, match=r"above the ceiling of 0\.5; nothing was published"):
-        publish(database_url, tmp_path, year + 13 * WEEK, plan=PILOT)
+        publish(database_url, tmp_path, year + 13 * WEEK, policy=PILOT)
     assert set(before) <= set(everything(database_url))

@@ -15,16 +15,16 @@ PATHS = {
     "clearance": "/v1/me/clearances",
 }
 DELETABLE = ("session", "symptom_report")
-Key = tuple[str, str]
-Entry = tuple[str, Json]
+RecordKey = tuple[str, str]
+QueuedRecord = tuple[str, Json]
 
 
-def key_of(entry: Entry) -> Key:
+def key_of(entry: QueuedRecord) -> RecordKey:
     kind, body = entry
     return kind, body["id"]
 
 
-def batch_of(entries: Sequence[Entry]) -> Json:
+def batch_of(entries: Sequence[QueuedRecord]) -> Json:
     """Put records into a batch, each kind in the order given."""
     return {
         name: [body for kind, body in entries if kind == wanted] for wanted, name in LISTS.items()
@@ -36,8 +36,8 @@ class OfflinePhone(Phone):
 
     def __init__(self, client: httpx.Client) -> None:
         super().__init__(client)
-        self.queue: list[Entry] = []
-        self.held: dict[Key, Json] = {}
+        self.queue: list[QueuedRecord] = []
+        self.held: dict[RecordKey, Json] = {}
         self.cursor: str | None = None
         self.last_number = 0
 
@@ -52,7 +52,7 @@ class OfflinePhone(Phone):
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         return self.client.request(method, path, json=body, headers={**self.headers, **headers})
 
-    def post_batch(self, entries: Sequence[Entry], **headers: str) -> list[Json]:
+    def post_batch(self, entries: Sequence[QueuedRecord], **headers: str) -> list[Json]:
         """Post records together; return their receipts."""
         response = self.call("POST", "/v1/batches", batch_of(entries), **headers)
         assert response.status_code == 200, response.text
@@ -60,7 +60,7 @@ class OfflinePhone(Phone):
         assert len(receipts) == len(entries)
         return receipts
 
-    def upload(self, entries: Sequence[Entry] | None = None) -> list[Json]:
+    def upload(self, entries: Sequence[QueuedRecord] | None = None) -> list[Json]:
         """Post the queue, or some of it, and take off what the receipts say is settled."""
         receipts = self.post_batch(self.queue if entries is None else entries)
         settled = {
@@ -86,7 +86,7 @@ class OfflinePhone(Phone):
             self.last_number += 1
             assert change["number"] == self.last_number
             if change["kind"] not in LISTS:
-                continue  # a plan or a profile: there is one of each, which is fetched anew
+                continue  # a schedule or a profile: there is one of each, which is fetched anew
             key = (change["kind"], change["id"])
             if change["deleted"]:
                 self.held.pop(key, None)
@@ -100,7 +100,7 @@ class OfflinePhone(Phone):
         while self.fetch(200):
             pass
 
-    def reconcile(self) -> dict[Key, str]:
+    def reconcile(self) -> dict[RecordKey, str]:
         """Ask what became of the records held and of those that still wait."""
         items = [
             {"kind": kind, "id": record_id, "content_hash": record["content_hash"]}

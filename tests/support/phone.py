@@ -65,7 +65,7 @@ class Phone:
         } | changes
 
     def schedule(self, **changes: Any) -> Json:
-        """Make a plan as the app would send it."""
+        """Make a schedule as the app would send it."""
         return {
             "routine_id": "daily-15-minutes",
             "weekdays": ["mon", "wed", "fri"],

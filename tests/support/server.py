@@ -21,7 +21,7 @@ from typing import Protocol
 import httpx
 
 from api.commands.app import COMMANDS
-from tests.support import travel
+from tests.support import time_travel
 from tests.support.postgres import free_port
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -67,7 +67,7 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
-    travel.arrive()
+    time_travel.inherit_time()
     sys.argv = [str(FOOTING), *arguments]
     from api.commands.app import app  # noqa: PLC0415  # in the forked process, which has it already
 

@@ -109,7 +109,7 @@ def test_an_unreadable_cursor_is_refused(phone: Phone, cursor: str) -> None:
     assert refused.json()["errors"][0]["pointer"] == "/query/cursor"
 
 
-def test_a_cursor_ahead_of_a_restored_backup_is_told_so(phone: Phone, database_url: str) -> None:
+def test_a_cursor_ahead_of_a_restored_backup_is_refused(phone: Phone, database_url: str) -> None:
     phone.post_session(phone.session())
     phone.post_session(phone.session())
     _, ahead = changes(phone)
@@ -123,7 +123,7 @@ def test_a_cursor_ahead_of_a_restored_backup_is_told_so(phone: Phone, database_u
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "cursor_ahead")
 
 
-def test_a_restored_server_that_has_gone_on_since_is_told_from_the_old_one(
+def test_a_restored_server_that_has_gone_on_since_is_distinguished_from_the_old_one(
     phone: Phone, database_url: str
 ) -> None:
     for _ in range(2):

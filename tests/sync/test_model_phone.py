@@ -33,7 +33,7 @@ from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
 from tests.support.budget import budget
 from tests.support.clock import START, FakeClock
-from tests.support.offline import DELETABLE, PATHS, Entry, Key, OfflinePhone, key_of
+from tests.support.offline import DELETABLE, PATHS, OfflinePhone, QueuedRecord, RecordKey, key_of
 
 Json = dict[str, Any]
 STATUSES = ("continue", "caution", "pause", "stop")
@@ -48,7 +48,7 @@ WHICH = st.integers(0, 1)
 PICK = st.integers(0, 1000)
 LOST = st.sampled_from((False, False, True))
 LANGUAGES = st.sampled_from(("en", "es"))
-# Whole days meet the six weeks of a history exactly; equal moments are told apart by their ids.
+# Whole days meet the six weeks of a history exactly; equal moments are distinguished by their ids.
 AGES = st.builds(
     datetime.timedelta,
     days=st.sampled_from((0, 1, 2, 3, 20, 41, 42, 43, 60, 85, 100)),
@@ -101,8 +101,8 @@ def hurts(session: Json) -> bool:
     return after is not None and (after >= 7 or (before is not None and after - before >= 2))
 
 
-class World:
-    """The app on one database, which can be started anew as often as it takes."""
+class RestartableServer:
+    """The app on one database, which can be restarted any number of times."""
 
     def __init__(self, database_url: str) -> None:
         self.database_url = database_url
@@ -126,11 +126,11 @@ class Model:
     """What the server promises, in few words."""
 
     def __init__(self) -> None:
-        self.stored: dict[Key, Json] = {}
-        self.language: dict[Key, str] = {}
-        self.gone: set[Key] = set()
+        self.stored: dict[RecordKey, Json] = {}
+        self.language: dict[RecordKey, str] = {}
+        self.gone: set[RecordKey] = set()
 
-    def post(self, entry: Entry, language: str) -> str:
+    def post(self, entry: QueuedRecord, language: str) -> str:
         key, (_, body) = key_of(entry), entry
         if key in self.gone:
             if body.get("replaces"):
@@ -141,7 +141,7 @@ class Model:
         self.stored[key], self.language[key] = body, language
         return "created"
 
-    def delete(self, key: Key | None) -> None:
+    def delete(self, key: RecordKey | None) -> None:
         """Delete a record, and whatever it corrects."""
         while key is not None and key not in self.gone:
             replaces = self.stored.pop(key, {}).get("replaces")
@@ -150,14 +150,14 @@ class Model:
 
 
 class TwoPhones(RuleBasedStateMachine):
-    def __init__(self, world: World) -> None:
+    def __init__(self, server: RestartableServer) -> None:
         super().__init__()
-        self.world = world
-        world.people += 1
+        self.server = server
+        server.people += 1
         self.model = Model()
-        self.made: list[Entry] = []
-        self.acknowledged: set[Key] = set()
-        self.phones = [OfflinePhone(world.client) for _ in range(2)]
+        self.made: list[QueuedRecord] = []
+        self.acknowledged: set[RecordKey] = set()
+        self.phones = [OfflinePhone(server.client) for _ in range(2)]
         self.code = self.phones[0].enrol()["recovery_code"]
         self.phones[1].link(self.code)
 
@@ -232,7 +232,7 @@ class TwoPhones(RuleBasedStateMachine):
 
     # What the phones do.
 
-    def check_receipt(self, entry: Entry, receipt: Json, expected: str) -> None:
+    def check_receipt(self, entry: QueuedRecord, receipt: Json, expected: str) -> None:
         assert (receipt["status"], receipt["action"], receipt["code"]) == BATCHED[expected]
         assert (receipt["kind"], receipt["id"]) == key_of(entry)
         assert (receipt["content_hash"] is None) == (expected == "conflict")
@@ -243,11 +243,11 @@ class TwoPhones(RuleBasedStateMachine):
         assert (receipt["decision_headline"] is None) == (receipt["decision_level"] is None)
         self.acknowledge(entry, expected)
 
-    def acknowledge(self, entry: Entry, expected: str) -> None:
+    def acknowledge(self, entry: QueuedRecord, expected: str) -> None:
         if expected != "conflict":
             self.acknowledged.add(key_of(entry))
 
-    def post(self, which: int, entry: Entry, language: str) -> None:
+    def post(self, which: int, entry: QueuedRecord, language: str) -> None:
         expected = self.model.post(entry, language)
         kind, body = entry
         headers = {"Accept-Language": language}
@@ -258,7 +258,7 @@ class TwoPhones(RuleBasedStateMachine):
             assert answer["id"] == body["id"]
             assert answer.get("deleted", False) == (expected == "deleted")
 
-    def post_batch(self, which: int, entries: list[Entry], language: str) -> list[str]:
+    def post_batch(self, which: int, entries: list[QueuedRecord], language: str) -> list[str]:
         in_order = [entry for kind in PATHS for entry in entries if entry[0] == kind]
         expected = [self.model.post(entry, language) for entry in in_order]
         headers = {"Accept-Language": language}
@@ -369,8 +369,8 @@ class TwoPhones(RuleBasedStateMachine):
     def replace_the_phone(self, which: int, lost: bool) -> None:  # noqa: FBT001
         """Lose a phone with all that it holds, and link a new one by the recovery code."""
         if lost:
-            OfflinePhone(self.world.client).link(self.code)
-        new = OfflinePhone(self.world.client)
+            OfflinePhone(self.server.client).link(self.code)
+        new = OfflinePhone(self.server.client)
         new.link(self.code)
         device = self.phones[which].token.split("_")[2]
         assert new.call("DELETE", f"/v1/devices/{uuid.UUID(device)}").status_code == 204
@@ -380,15 +380,15 @@ class TwoPhones(RuleBasedStateMachine):
     @precondition(lambda self: len(self.made) % 6 == 5)
     @rule()
     def restart_the_server(self) -> None:
-        self.world.start()
+        self.server.start()
         for phone in self.phones:
-            phone.client = self.world.client
+            phone.client = self.server.client
 
     # What always holds.
 
     @invariant()
     def count(self) -> None:
-        self.world.steps += 1
+        self.server.steps += 1
         assert self.acknowledged <= set(self.model.stored) | self.model.gone
 
     def teardown(self) -> None:
@@ -399,7 +399,7 @@ class TwoPhones(RuleBasedStateMachine):
         for phone in self.phones:
             phone.fetch_all()
             assert phone.held.keys() == self.model.stored.keys()
-        self.world.records += len(self.model.stored)
+        self.server.records += len(self.model.stored)
         self.check_content()
         self.check_tables()
         self.check_reconciled()
@@ -436,7 +436,7 @@ class TwoPhones(RuleBasedStateMachine):
                 for table in map(table_of, CHECKED)
             }
 
-        rows = in_database(self.world.database_url, read)
+        rows = in_database(self.server.database_url, read)
         for kind, name in zip(
             PATHS, ("exercise_session", "symptom_report", "clearance"), strict=True
         ):
@@ -461,7 +461,7 @@ class TwoPhones(RuleBasedStateMachine):
 
     def check_against_an_upload_in_order(self) -> None:
         """Whatever the line did, it all reads as if it had been uploaded at once and in order."""
-        phone, fresh = self.phones[0], OfflinePhone(self.world.client)
+        phone, fresh = self.phones[0], OfflinePhone(self.server.client)
         fresh.enrol()
         for key in sorted(self.model.stored, key=self.moment):
             language = self.model.language[key]
@@ -481,22 +481,22 @@ class TwoPhones(RuleBasedStateMachine):
             assert STATUSES.index(kept["status"]) >= STATUSES.index(anew["status"])
         assert ours == theirs
 
-    def moment(self, key: Key) -> tuple[str, str]:
+    def moment(self, key: RecordKey) -> tuple[str, str]:
         body = self.model.stored[key]
         instants = (body.get(name) for name in ("started_at", "reported_at", "cleared_at"))
         return next(instant for instant in instants if instant), key[1]
 
 
 @pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    world = World(database_url)
-    yield world
-    world.open.close()
+def server(database_url: str) -> Iterator[RestartableServer]:
+    server = RestartableServer(database_url)
+    yield server
+    server.open.close()
 
 
 @pytest.mark.fuzz
 def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
-    world: World, record_property: Callable[[str, object], None]
+    server: RestartableServer, record_property: Callable[[str, object], None]
 ) -> None:
     chosen = settings(
         max_examples=budget(quick=4, full=60),
@@ -507,8 +507,8 @@ def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
         # A failing run is long to make shorter; to explain it would take several times longer.
         phases=set(Phase) - {Phase.explain},
     )
-    run_state_machine_as_test(lambda: TwoPhones(world), settings=chosen)  # type: ignore[arg-type]  # anything that makes one will do
-    told = f"{world.steps} steps of {world.people} people with {world.records} records"
-    record_property("steps", told)
-    print(f"\n{told}: no violation")  # noqa: T201  # what -s and a report show
-    assert world.steps > 100
+    run_state_machine_as_test(lambda: TwoPhones(server), settings=chosen)  # type: ignore[arg-type]  # anything that makes one will do
+    summary = f"{server.steps} steps of {server.people} people with {server.records} records"
+    record_property("steps", summary)
+    print(f"\n{summary}: no violation")  # noqa: T201  # what -s and a report show
+    assert server.steps > 100

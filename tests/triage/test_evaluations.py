@@ -427,7 +427,7 @@ def test_a_bad_country_and_unknown_metadata_change_no_level(
     )
 
 
-def test_what_is_ignored_hides_nothing_that_was_told(content_client: TestClient) -> None:
+def test_what_is_ignored_hides_no_answer(content_client: TestClient) -> None:
     report = {"pain_score": 3.5, "answers": {"saddle_numbness": "yes", "headache": "yes"}, "x": 1}
     decision = evaluate(content_client, report)
     assert decision["level"] == "emergency"
@@ -469,9 +469,9 @@ def test_a_whole_report_can_be_evaluated_as_it_is(
 
 
 def test_null_is_no_answer_whatever_it_is_the_answer_to(content_client: TestClient) -> None:
-    told = {"answers": {"saddle_numbness": "yes", "headache": None, "weeks": None}}
+    with_nulls = {"answers": {"saddle_numbness": "yes", "headache": None, "weeks": None}}
     without = {"answers": {"saddle_numbness": "yes"}}
-    assert evaluate(content_client, told) == evaluate(content_client, without)
+    assert evaluate(content_client, with_nulls) == evaluate(content_client, without)
 
 
 def test_a_number_beyond_all_bounds_is_taken_for_no_answer(content_client: TestClient) -> None:

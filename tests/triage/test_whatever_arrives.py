@@ -82,7 +82,7 @@ def taken_away(decision: Json, questions: Any) -> bool:
     return any(name.startswith("answers") or name in {*FIELDS, *questions} for name in names)
 
 
-def test_what_is_ignored_never_leaves_an_all_clear_and_never_hides_what_was_told(
+def test_what_is_ignored_never_leaves_an_all_clear_and_never_hides_an_answer(
     rule_set: RuleSet,
 ) -> None:
     @QUICK
@@ -115,8 +115,8 @@ def test_what_is_usable_counts_wherever_the_unusable_stands(rule_set: RuleSet) -
     @given(odd=reports(rule_set))
     def judged(odd: Json) -> None:
         answers = odd.get("answers")
-        told = {**answers, "saddle_numbness": "yes"} if isinstance(answers, dict) else None
-        sent = {**odd, "answers": told or {"saddle_numbness": "yes"}}
+        usable = {**answers, "saddle_numbness": "yes"} if isinstance(answers, dict) else None
+        sent = {**odd, "answers": usable or {"saddle_numbness": "yes"}}
         assert decide(rule_set, case_of_sent(rule_set, sent, "en", NOW))[0]["level"] == "emergency"
 
     judged()

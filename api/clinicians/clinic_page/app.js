@@ -30,7 +30,7 @@ let series = null;
 // An answer that comes after the choice has changed is not shown.
 let turn = 0;
 
-// Told to screen readers; what can be seen anyway is told to them alone.
+// Announced to screen readers; what is visible anyway is announced to them alone.
 function say(text, { seen = true } = {}) {
   byId("busy").className = seen ? "quiet" : "hidden";
   byId("busy").textContent = text;

@@ -1,4 +1,4 @@
-"""A bad line between a phone and a server: requests that break off, answers that never arrive."""
+"""A bad network between a phone and a server: broken requests, responses that never arrive."""
 
 import contextlib
 import socket
@@ -11,8 +11,8 @@ import pytest
 CHUNK = 65_536
 
 
-class BadLine:
-    """Passes bytes on both ways, until it is told to lose some."""
+class BadNetwork:
+    """Passes bytes on both ways, until a test makes it lose some."""
 
     def __init__(self, server: str) -> None:
         address = httpx.URL(server)

@@ -24,7 +24,7 @@ from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Phone
 
 TODAY = MONDAY + 25 * DAY
-Change = Callable[[FastAPI], None]
+AppEdit = Callable[[FastAPI], None]
 
 
 def unchanged(_: FastAPI) -> None:
@@ -32,7 +32,7 @@ def unchanged(_: FastAPI) -> None:
 
 
 @dataclass(frozen=True)
-class Twins:
+class NeighbouringServers:
     """The two servers, and a key that opens both."""
 
     without: TestClient
@@ -40,7 +40,7 @@ class Twins:
     key: str
 
 
-def somebody_lives(client: TestClient, clock: FakeClock) -> None:
+def use_every_endpoint(client: TestClient, clock: FakeClock) -> None:
     """Do all that a participant can do, in weeks that are not closed yet."""
     phone = Phone(client)
     phone.enrol(
@@ -59,8 +59,10 @@ def somebody_lives(client: TestClient, clock: FakeClock) -> None:
 
 
 @contextlib.contextmanager
-def twins(kind: str, templates: Path, folder: Path, change: Change = unchanged) -> Iterator[Twins]:
-    """Publish once, copy, let somebody live on one side, and erase there who was published."""
+def neighbouring_servers(
+    kind: str, templates: Path, folder: Path, edit: AppEdit = unchanged
+) -> Iterator[NeighbouringServers]:
+    """Publish once, copy, add a participant on one side, and erase there who was published."""
     gone: list[Person] = [practising(), person()]
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(databases.fresh_database(kind, templates, folder))
@@ -77,17 +79,17 @@ def twins(kind: str, templates: Path, folder: Path, change: Change = unchanged) 
                 rate_limit_clinician="1000000/minute",
             )
             app = create_app(settings, clock)
-            change(app)
+            edit(app)
             client = TestClient(app, raise_server_exceptions=False)
             return stack.enter_context(client), clock
 
         without, _ = serve(url)
         having, clock = serve(copy)
-        somebody_lives(having, clock)
+        use_every_endpoint(having, clock)
 
         async def erase(db: AsyncSession) -> None:
             for each in gone:
                 await erase_again(db, each.id)
 
         in_database(copy, erase)
-        yield Twins(without, having, key)
+        yield NeighbouringServers(without, having, key)

@@ -53,7 +53,7 @@ SELDOM_SECONDS = 3600
 Fingerprint = tuple[tuple[object, ...], ...]
 
 
-class Bench(ABC):
+class SharedDatabase(ABC):
     """A database of one kind that the tests of one worker take turns on."""
 
     url: str
@@ -108,7 +108,7 @@ class Bench(ABC):
         self.drop()
 
 
-class SqliteBench(Bench):
+class SharedSqlite(SharedDatabase):
     """A file, which is replaced: nothing of what was in it can stay."""
 
     def __init__(self, templates: Path, folder: Path) -> None:
@@ -146,7 +146,7 @@ class SqliteBench(Bench):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
 
-class PostgresBench(Bench):
+class SharedPostgres(SharedDatabase):
     """A database whose rows are deleted: to copy one again takes longer than most tests."""
 
     def __init__(self) -> None:
@@ -208,34 +208,34 @@ class PostgresBench(Bench):
         asyncio.run(postgres.execute(databases.postgres_url(), drop))
 
 
-class Benches:
+class SharedDatabases:
     """One worker's databases, by kind; each is made when it is first needed."""
 
     def __init__(self, templates: Path, folder: Path) -> None:
         self.clock = FakeClock()
         self.release: Release | None = None
-        self.makers: dict[str, Callable[[], Bench]] = {
-            "sqlite": lambda: SqliteBench(templates, folder),
-            "postgresql": PostgresBench,
+        self.makers: dict[str, Callable[[], SharedDatabase]] = {
+            "sqlite": lambda: SharedSqlite(templates, folder),
+            "postgresql": SharedPostgres,
         }
-        self.made: dict[str, Bench] = {}
+        self.made: dict[str, SharedDatabase] = {}
 
-    def restored(self, kind: str) -> Bench:
+    def restored(self, kind: str) -> SharedDatabase:
         """Return the database of a kind as it was when it was made."""
         if kind not in self.made:
             self.made[kind] = self.makers[kind]()
-        bench = self.made[kind]
-        bench.restore()
-        return bench
+        shared = self.made[kind]
+        shared.restore()
+        return shared
 
     def client(self, url: str, clock: FakeClock) -> TestClient:
         """Return a client of the app on a database."""
-        (bench,) = (bench for bench in self.made.values() if bench.url == url)
-        return bench.client(clock)
+        (shared,) = (shared for shared in self.made.values() if shared.url == url)
+        return shared.client(clock)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for bench in self.made.values():
-            bench.close()
+        for shared in self.made.values():
+            shared.close()

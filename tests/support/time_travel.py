@@ -13,15 +13,15 @@ NOW = "TEST_NOW"
 OFFSET = "TEST_TIME_OFFSET"
 
 
-def depart() -> None:
+def set_time() -> None:
     """Let this process live at the time that was asked for; those it starts find how far away."""
     if OFFSET not in os.environ:
         asked = datetime.datetime.fromisoformat(os.environ[NOW])
         os.environ[OFFSET] = str(asked.timestamp() - time.time())
-    arrive()
+    inherit_time()
 
 
-def arrive() -> None:
+def inherit_time() -> None:
     """Let this process live at the time of the one that started it."""
     if OFFSET in os.environ:
         time_machine.travel(time.time() + float(os.environ[OFFSET]), tick=True).start()

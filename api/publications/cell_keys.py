@@ -5,22 +5,22 @@ from dataclasses import dataclass
 
 from api.content.catalogue import Catalogue
 from api.publications.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNOWN, TableName
-from api.publications.policy import MOST_KEYS, Plan, PlanInvalid
+from api.publications.policy import MOST_KEYS, InvalidPolicy, PublicationPolicy
 
 
 @dataclass(frozen=True)
-class Keys:
+class CellKeys:
     """What the tables are divided by."""
 
     routines: Sequence[str]
     regions: Sequence[str]
     red_flag_rules: Sequence[str]
 
-    def of(self, table: TableName, plan: Plan) -> tuple[str, ...]:
+    def of(self, table: TableName, policy: PublicationPolicy) -> tuple[str, ...]:
         """Return a table's keys in order; the last one takes what none of the others does."""
         keys = {
             TableName.ROUTINE: (*sorted(self.routines), PERSONALISED),
-            TableName.AGE: (*(band for band in plan.age_bands if band != UNKNOWN), UNKNOWN),
+            TableName.AGE: (*(band for band in policy.age_bands if band != UNKNOWN), UNKNOWN),
             TableName.REGION: (*sorted(set(self.regions) - {UNKNOWN}), UNKNOWN),
             TableName.ALL: (EVERYBODY,),
             TableName.RED_FLAG: (EVERYBODY,),
@@ -29,17 +29,19 @@ class Keys:
         }[table]
         if len(keys) > MOST_KEYS or len(set(keys)) < len(keys):
             message = f"The table {table} would have {len(keys)} keys, or one of them twice."
-            raise PlanInvalid(message)
+            raise InvalidPolicy(message)
         return keys
 
 
-def keys_of(catalogue: Catalogue, regions: Sequence[str], plan: Plan) -> Keys:
+def cell_keys_of(
+    catalogue: Catalogue, regions: Sequence[str], policy: PublicationPolicy
+) -> CellKeys:
     """Take the keys from what is public: the catalogue, the settings and the rule set."""
     by_severity = sorted(
-        (rule for rule in catalogue.rules if rule.level in plan.red_flag_levels),
-        key=lambda rule: plan.red_flag_levels.index(rule.level),
+        (rule for rule in catalogue.rules if rule.level in policy.red_flag_levels),
+        key=lambda rule: policy.red_flag_levels.index(rule.level),
     )
-    return Keys(
+    return CellKeys(
         routines=[routine.id for routine in catalogue.routines],
         regions=regions,
         red_flag_rules=[rule.id for rule in by_severity],

@@ -1,4 +1,4 @@
-"""A life worth exporting: every kind of record, corrections, and decisions made anew."""
+"""A participant with every kind of record, corrections, and decisions that were made again."""
 
 import datetime
 import uuid
@@ -17,8 +17,8 @@ def _post(phone: Phone, clock: FakeClock, path: str, body: dict[str, object]) ->
     return str(body["id"])
 
 
-def live(phone: Phone, clock: FakeClock) -> None:
-    """Upload some weeks of somebody's life, partly late and out of order."""
+def upload_full_history(phone: Phone, clock: FakeClock) -> None:
+    """Upload some weeks of records, partly late and out of order."""
     today = datetime.datetime(2026, 11, 22, 7, 30, tzinfo=datetime.UTC)
 
     def session(days_ago: int, **changes: object) -> str:
