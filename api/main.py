@@ -17,7 +17,7 @@ from api.aggregates.router import router as aggregates_router
 from api.clinicians import page as clinic_page
 from api.clinicians.oidc import AccessTokens
 from api.clinicians.router import router as clinicians_router
-from api.content.release import Release
+from api.content.release import ServedRelease
 from api.content.router import router as content_router
 from api.content.service import active_hash, load_release
 from api.core.clock import Clock, SystemClock
@@ -28,8 +28,10 @@ from api.core.writable import WriteCheck
 from api.http import compatibility, docs_page, openapi, problems
 from api.http.compatibility import DeprecationMiddleware
 from api.http.compatibility import router as compatibility_router
-from api.http.limits import Limiter
-from api.http.middleware import BodyLimits, RequestMiddleware
+from api.http.context import AppContext
+from api.http.json_limits import BodyLimits
+from api.http.limiter import Limiter
+from api.http.middleware import RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
 from api.journal.plans import router as plans_router
@@ -70,10 +72,11 @@ TAGS = [
 log = structlog.get_logger(__name__)
 
 
-async def take_up(app: FastAPI, database: Database) -> None:
+async def take_up(context: AppContext) -> None:
     """Serve the active release, if another one became active, and what was withdrawn."""
-    serving: Release | None = getattr(app.state, "release", None)
-    async with database.read() as db:
+    served, rule_sets = context.part(ServedRelease), context.part(RuleSets)
+    before = served.release
+    async with context.database.read() as db:
         # In this order: a rule set is withdrawn only once another one is active, so whoever sees
         # it withdrawn sees its successor too.
         withdrawn = await withdrawn_rule_sets(db)
@@ -81,49 +84,74 @@ async def take_up(app: FastAPI, database: Database) -> None:
         if active is None:
             message = "There is no content in the database yet. Run: footing seed"
             raise NotReady(message)
-        release = serving
+        release = before
         if release is None or release.hash != active:
             release = await load_release(db, active)
     # Compiled before it is served: a rule set that can't be compiled is not taken up.
-    app.state.rule_sets.of(release)
-    app.state.rule_sets.take_up(withdrawn)
-    app.state.release = release
-    if release is not serving:
+    rule_sets.of(release)
+    rule_sets.take_up(withdrawn)
+    served.release = release
+    if release is not before:
         log.info("release taken up", release=release.hash, rule_set=release.rule_set_hash)
 
 
-async def watch_releases(app: FastAPI, database: Database, seconds: float) -> None:
+async def watch_releases(context: AppContext) -> None:
     """Look for a new release every few seconds, for as long as the app runs."""
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(context.settings.release_poll_seconds)
         try:
-            await take_up(app, database)
+            await take_up(context)
         except Exception as error:  # what is being served stays, and we try again
             log.warning("can't look for a new release", exc_info=error)
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """Make the app, or raise NotReady. Nothing is opened before its lifespan starts."""
+def make_context(settings: Settings, clock: Clock, version: str) -> AppContext:
+    """Make what all requests share. No connection is opened yet."""
+    database, served = Database(settings), ServedRelease()
+    parts: list[object] = [
+        served,
+        RuleSets(),
+        read_policies(settings.seed_folder, settings.aggregates_profile),
+        Exports(settings.max_exports),
+    ]
+    if settings.oidc_issuer:
+        parts.append(AccessTokens(settings.oidc_issuer, settings, clock))
+    return AppContext(
+        settings=settings,
+        clock=clock,
+        database=database,
+        write_check=WriteCheck(database),
+        limiter=Limiter(settings),
+        body_limits={
+            "": BodyLimits(settings.max_body_bytes),
+            BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),
+        },
+        compatibility=compatibility.describe(settings, version),
+        served_release=lambda: served.release.hash if served.release else None,
+        last_resort=last_resort({EVALUATIONS: lambda _problem: True, REPORTS: wants_decision}),
+        parts={type(part): part for part in parts},
+    )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        database = Database(settings)
-        app.state.database = database
-        app.state.write_check = WriteCheck(database)
-        try:
-            await require_head(database)
-            await take_up(app, database)
-            watcher = asyncio.create_task(
-                watch_releases(app, database, settings.release_poll_seconds)
-            )
-            # The connections know nothing of the app but this.
-            yield {"settings": settings}
-            watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
-        finally:
-            await database.close()
 
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    """Check the database, load the active release and follow it until the app stops."""
+    context: AppContext = app.state.context
+    try:
+        await require_head(context.database)
+        await take_up(context)
+        watcher = asyncio.create_task(watch_releases(context))
+        # The settings are all that the connections know of the app.
+        yield {"settings": context.settings}
+        watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
+    finally:
+        await context.database.close()
+
+
+def middleware_for(settings: Settings) -> list[Middleware]:
+    """Return the middleware, outermost first."""
     middleware = [Middleware(RequestMiddleware)]
     if settings.cors_origins:
         middleware.append(
@@ -142,6 +170,11 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         )
     if settings.deprecations:
         middleware.append(Middleware(DeprecationMiddleware, calls=settings.deprecations))
+    return middleware
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """Make the app, or raise NotReady. Nothing is opened before its lifespan starts."""
     app = FastAPI(
         title="Footing",
         version=version("footing"),
@@ -155,28 +188,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         redoc_url=None,
         servers=[{"url": "/", "description": "This server."}],
         redirect_slashes=False,
-        middleware=middleware,
-        lifespan=lifespan,
+        middleware=middleware_for(settings),
+        lifespan=serving,
     )
-    app.state.settings = settings
-    app.state.clock = clock or SystemClock()
-    app.state.limiter = Limiter(settings)
-    app.state.exports = Exports(settings.max_exports)
-    app.state.compatibility = compatibility.describe(settings, app.version)
-    app.state.policies = read_policies(settings.seed_folder, settings.aggregates_profile)
-    app.state.rule_sets = RuleSets()
-    app.state.last_resort = last_resort(
-        {EVALUATIONS: lambda _problem: True, REPORTS: wants_decision}
-    )
-    app.state.body_limits = {
-        "": BodyLimits(settings.max_body_bytes),
-        BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),
-    }
-    app.state.access_tokens = (
-        AccessTokens(settings.oidc_issuer, settings, app.state.clock)
-        if settings.oidc_issuer
-        else None
-    )
+    app.state.context = make_context(settings, clock or SystemClock(), app.version)
     problems.install(app)
     openapi.install(app)
     docs_page.install(app)

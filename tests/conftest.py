@@ -18,6 +18,7 @@ from filelock import FileLock
 from hypothesis import settings
 from starlette.testclient import TestClient
 
+from api.content.release import ServedRelease
 from api.core.config import Settings
 from api.core.logging import describe_exception
 from api.main import create_app
@@ -185,9 +186,10 @@ def make_client(shared_databases: SharedDatabases, clock: FakeClock) -> Iterator
         def make(**settings: Any) -> TestClient:
             app = create_app(Settings(**settings), clock)
             # Releases never change: one that is still active need not be loaded again.
-            app.state.release = shared_databases.release
+            served = app.state.context.part(ServedRelease)
+            served.release = shared_databases.release
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
-            shared_databases.release = app.state.release
+            shared_databases.release = served.release
             return client
 
         yield make

@@ -11,10 +11,9 @@ from api.aggregates.egress import CSV, JSON, Form
 from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
 from api.aggregates.service import AvailableFigures
 from api.aggregates.texts import Texts
-from api.clinicians.deps import ClinicianCaller
 from api.content.deps import CurrentLanguage, CurrentRelease
 from api.core.errors import NotAcceptable
-from api.http.deps import CurrentClock, CurrentSettings, ReadDb
+from api.http.deps import Context, CurrentClock, CurrentSettings, ReadDb
 from api.http.media_types import choose_media_type
 from api.publications.policy import PublicationPolicies
 
@@ -40,16 +39,15 @@ def fhir_version(accept: str) -> Version:
     return VERSIONS[0]
 
 
-async def get_policies(request: Request) -> PublicationPolicies:
+async def get_policies(context: Context) -> PublicationPolicies:
     """Return the policies the app was made with."""
-    policies: PublicationPolicies = request.app.state.policies
-    return policies
+    return context.part(PublicationPolicies)
 
 
 CurrentPolicies = Annotated[PublicationPolicies, Depends(get_policies)]
 
 
-async def choose_form(request: Request, _: ClinicianCaller) -> Form:
+async def choose_form(request: Request) -> Form:
     """Pick the form to answer in."""
     media_type = choose_media_type(request, FORMS)
     if media_type != MEDIA_TYPE:
@@ -57,13 +55,12 @@ async def choose_form(request: Request, _: ClinicianCaller) -> Form:
     return Form(media_type, fhir_version(request.headers.get("accept", "")))
 
 
-async def require_json(request: Request, _: ClinicianCaller) -> None:
+async def require_json(request: Request) -> None:
     """Refuse other forms: a list of what there is holds no figures."""
     choose_media_type(request, (JSON,))
 
 
 async def find_available(
-    _: ClinicianCaller,
     db: ReadDb,
     policies: CurrentPolicies,
     release: CurrentRelease,
@@ -76,7 +73,7 @@ async def find_available(
     return await service.find_available(db, policies, texts, settings.regions, clock.now().date())
 
 
-# After the caller is known: whoever may not read learns nothing, not even what is well formed.
+# The router authenticates first: without access, not even the form of a request is checked.
 WantedForm = Annotated[Form, Depends(choose_form)]
-JsonOnly = Annotated[None, Depends(require_json)]
+JsonOnly = Depends(require_json)
 CurrentlyAvailable = Annotated[AvailableFigures, Depends(find_available, scope="function")]

@@ -20,13 +20,15 @@ from api.aggregates.schemas import (
     AggregateTable,
     Json,
 )
-from api.clinicians.deps import AuditedRoute, ClinicianCaller
+from api.clinicians.deps import AuditedRoute, ClinicianOnly
 from api.http.conditional import make_body, respond
 from api.http.deps import ReadDb
 from api.http.fields import LocalDate
 from api.http.openapi import content_responses
 
-router = APIRouter(prefix="/v1", tags=["aggregates"], route_class=AuditedRoute)
+router = APIRouter(
+    prefix="/v1", tags=["aggregates"], route_class=AuditedRoute, dependencies=[ClinicianOnly]
+)
 
 NAME = r"^[a-z][a-z0-9_]*$"
 TableInPath = Annotated[str, Path(max_length=32, pattern=NAME, examples=["routine"])]
@@ -93,11 +95,10 @@ def answer(
 @router.get(
     "/aggregates",
     response_model=None,
+    dependencies=[JsonOnly],
     responses=content_responses(AggregateIndex) | {406: {}},
 )
-async def list_aggregates(
-    request: Request, _: ClinicianCaller, __: JsonOnly, available: CurrentlyAvailable
-) -> Response:
+async def list_aggregates(request: Request, available: CurrentlyAvailable) -> Response:
     """List the tables, keys, figures and periods there are, and what is promised."""
     return answer(request, service.index(available), available.texts.language)
 
@@ -109,7 +110,6 @@ async def list_aggregates(
 )
 async def get_aggregate_table(
     request: Request,
-    _: ClinicianCaller,
     form: WantedForm,
     db: ReadDb,
     available: CurrentlyAvailable,
@@ -133,7 +133,6 @@ async def get_aggregate_table(
 )
 async def get_aggregate_series(
     request: Request,
-    _: ClinicianCaller,
     form: WantedForm,
     db: ReadDb,
     available: CurrentlyAvailable,

@@ -16,11 +16,12 @@ from api.clinicians.identity import READ_AGGREGATES, Clinician
 from api.clinicians.keys import read_key
 from api.clinicians.oidc import AccessTokens
 from api.clinicians.service import verify_key
-from api.core.db import Database, is_outage
+from api.core.db import is_outage
 from api.core.errors import NotAuthenticated, Problem, Unavailable, WrongTokenKind
 from api.core.tokens import token_kind
-from api.http.deps import CurrentClock, CurrentSettings
-from api.http.limits import Limiter, counting_failures
+from api.http.context import AppContext, context_of
+from api.http.deps import Context
+from api.http.limits import counting_failures
 from api.http.openapi import operation_id
 from api.http.problems import RETRY_AFTER_SECONDS, problem_response
 from api.http.queries import refuse_unknown_parameters
@@ -66,11 +67,11 @@ async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | N
     clinician: Clinician | None = scope.get("state", {}).get("clinician")
     if clinician is None:
         return None
-    app = scope["app"]
+    context = context_of(scope)
     try:
         await record_query(
-            app.state.database,
-            app.state.clock,
+            context.database,
+            context.clock,
             clinician,
             operation=operation_id(route),
             parameters=parameters_of(route, scope, status),
@@ -116,8 +117,8 @@ class AuditedRoute(APIRoute):
             raise
 
 
-async def identify(request: Request, text: str, clock: CurrentClock) -> Clinician:
-    """Tell whose token it is: by its looks, and by its look-up."""
+async def identify(context: AppContext, text: str) -> Clinician:
+    """Return whose credentials these are, by their format and their look-up."""
     match token_kind(text):
         case "participant":
             raise WrongTokenKind("A participant's token never opens a clinician's call.")
@@ -125,14 +126,12 @@ async def identify(request: Request, text: str, clock: CurrentClock) -> Clinicia
             key = read_key(text)
             if key is None:
                 raise refused("The key is not valid.")
-            database: Database = request.app.state.database
-            async with database.read() as db:
-                return await verify_key(db, key, clock)
+            async with context.database.read() as db:
+                return await verify_key(db, key, context.clock)
         case "access_token":
-            access_tokens: AccessTokens | None = request.app.state.access_tokens
-            if access_tokens is None:
+            if AccessTokens not in context.parts:
                 raise refused("This server takes no access tokens.")
-            return await access_tokens.verify(text)
+            return await context.part(AccessTokens).verify(text)
         case _:
             raise refused("This is neither a key nor an access token.")
 
@@ -141,8 +140,7 @@ async def authenticate(
     request: Request,
     response: Response,
     credentials: Credentials,
-    settings: CurrentSettings,
-    clock: CurrentClock,
+    context: Context,
 ) -> Clinician:
     """Tell who is calling, and whether they may."""
     if not isinstance(request.scope["route"], AuditedRoute):
@@ -151,19 +149,21 @@ async def authenticate(
     if credentials is None:
         message = "Send the key or the access token as Authorization: Bearer …"
         raise NotAuthenticated(message, headers={"WWW-Authenticate": BEARER})
-    limiter: Limiter = request.app.state.limiter
+    limiter = context.limiter
     async with counting_failures(request, limiter.clinician, "clinician"):
-        clinician = await identify(request, credentials.credentials, clock)
+        clinician = await identify(context, credentials.credentials)
     caller = f"{clinician.kind} {clinician.who}"
     response.headers.update(await limiter.hit(limiter.clinician, "clinician", caller))
     # From here on it is known who asks, and the audit log will show it, whatever the answer is.
     request.state.clinician = clinician
     if READ_AGGREGATES not in clinician.scopes:
         by_key = clinician.kind == "key"
-        raise scope_missing(READ_AGGREGATES if by_key else settings.oidc_required_scope)
+        raise scope_missing(READ_AGGREGATES if by_key else context.settings.oidc_required_scope)
     refuse_unknown_parameters(request)
     return clinician
 
 
 # Keys are not cached: revoking one takes effect at once.
-ClinicianCaller = Annotated[Clinician, Depends(authenticate, scope="function")]
+# For the `dependencies` of a router whose route_class is AuditedRoute.
+ClinicianOnly = Depends(authenticate, scope="function")
+ClinicianCaller = Annotated[Clinician, ClinicianOnly]

@@ -2,16 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Query
 
-from api.content.release import Release
+from api.content.release import Release, ServedRelease
+from api.http.deps import Context
 from api.http.languages import choose_language
 
 
-async def get_release(request: Request) -> Release:
+async def get_release(context: Context) -> Release:
     """Return the release this node serves."""
-    release: Release = request.app.state.release
-    return release
+    return context.part(ServedRelease).now
 
 
 CurrentRelease = Annotated[Release, Depends(get_release)]

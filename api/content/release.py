@@ -12,6 +12,7 @@ from api.content.catalogue import ENTRY_FILES, Catalogue
 from api.content.rendering import SVG, Renderer
 from api.content.seed import RuleSetHead
 from api.core.canonical import canonical, content_hash, sha256
+from api.core.errors import Unavailable
 from api.http.conditional import JSON, Body, make_body
 
 # The lists that are served, with the renderer of their items and the field of the bundle.
@@ -49,6 +50,20 @@ class Release:
     def languages(self) -> tuple[str, ...]:
         """The languages of this release."""
         return self.catalogue.language_codes
+
+
+@dataclass(slots=True)
+class ServedRelease:
+    """The release that a node serves; another one replaces it when it becomes active."""
+
+    release: Release | None = None
+
+    @property
+    def now(self) -> Release:
+        """The release, or raise Unavailable: apps serve nothing before one is loaded."""
+        if self.release is None:
+            raise Unavailable("No release is loaded yet.")
+        return self.release
 
 
 def dump(model: BaseModel) -> bytes:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.core.config import AppVersions, Deprecated, Platform, Settings
 from api.core.errors import NotReady
 from api.http.conditional import Body, make_body, respond
+from api.http.deps import Context
 from api.http.fields import Instant, ResponseModel
 from api.http.openapi import content_responses
 
@@ -103,14 +104,13 @@ def describe(settings: Settings, server_version: str) -> Body:
 
 
 @router.get("/compatibility", response_model=None, responses=content_responses(Compatibility))
-async def get_compatibility(request: Request) -> Response:
+async def get_compatibility(request: Request, context: Context) -> Response:
     """Get the supported app versions and the deprecated endpoints.
 
     No request is refused because of an app's version. An app below the minimum asks for an update
     and continues uploading and triaging.
     """
-    body: Body = request.app.state.compatibility
-    return respond(request, body, max_age=MAX_AGE)
+    return respond(request, context.compatibility, max_age=MAX_AGE)
 
 
 def headers_of(call: Deprecated) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What handlers ask for: settings, clock and a transaction."""
+"""Dependencies of handlers: the app's context, settings, clock and a transaction."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -8,38 +8,42 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.clock import Clock
 from api.core.config import Settings
-from api.core.db import Database
+from api.http.context import AppContext, context_of
 
 
-async def get_settings(request: Request) -> Settings:
+async def get_context(request: Request) -> AppContext:
+    """Return what all requests of the app share."""
+    return context_of(request.scope)
+
+
+Context = Annotated[AppContext, Depends(get_context)]
+
+
+async def get_settings(context: Context) -> Settings:
     """Return the settings the app was made with."""
-    settings: Settings = request.app.state.settings
-    return settings
+    return context.settings
 
 
-async def get_clock(request: Request) -> Clock:
+async def get_clock(context: Context) -> Clock:
     """Return the clock the app was made with."""
-    clock: Clock = request.app.state.clock
-    return clock
+    return context.clock
 
 
-async def open_db(request: Request) -> AsyncIterator[AsyncSession]:
-    """Open the request's one transaction; it is committed before the reply leaves."""
-    database: Database = request.app.state.database
-    async with database.write() as db:
+async def open_db(context: Context) -> AsyncIterator[AsyncSession]:
+    """Open the request's one transaction; it is committed before the response is sent."""
+    async with context.database.write() as db:
         yield db
 
 
-async def open_read_db(request: Request) -> AsyncIterator[AsyncSession]:
+async def open_read_db(context: Context) -> AsyncIterator[AsyncSession]:
     """Open a transaction for a request that only reads."""
-    database: Database = request.app.state.database
-    async with database.read() as db:
+    async with context.database.read() as db:
         yield db
 
 
 CurrentSettings = Annotated[Settings, Depends(get_settings)]
 CurrentClock = Annotated[Clock, Depends(get_clock)]
-# scope="function": with FastAPI's default scope the reply leaves before the commit, and a commit
-# that fails would still have been answered with 200.
+# scope="function": with FastAPI's default scope the response is sent before the commit, and a
+# commit that fails would still have been answered with 200.
 Db = Annotated[AsyncSession, Depends(open_db, scope="function")]
 ReadDb = Annotated[AsyncSession, Depends(open_read_db, scope="function")]

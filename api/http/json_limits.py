@@ -4,6 +4,8 @@ A parser builds an object for every value, and a validator a message for every f
 few megabytes can cost seconds and a gigabyte. Counting brackets and commas costs milliseconds.
 """
 
+from dataclasses import dataclass
+
 from api.core.errors import BodyTooComplex, MalformedJson
 
 # `answers` of a symptom report takes 200 keys, and nothing takes more.
@@ -19,6 +21,14 @@ NOT_STRUCTURE = bytes(set(range(256)) - set(STRUCTURE))
 COMMA, OPEN_LIST, OPEN_OBJECT = b",[{"
 # An array counts its commas from far below the limit of keys, so that it never reaches it.
 ARRAY = -(2**40)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How many bytes and JSON values a body may have."""
+
+    max_bytes: int
+    max_values: int = MAX_VALUES
 
 
 class JsonMeter:

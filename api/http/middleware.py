@@ -3,7 +3,6 @@
 import re
 import time
 import uuid
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.errors import BodyTooLarge, Problem, UnsupportedMediaType
-from api.http.json_limits import MAX_VALUES, JsonMeter
+from api.http.context import context_of
+from api.http.json_limits import BodyLimits, JsonMeter
 from api.http.problems import BodyRefused, from_exception, problem_response
 
 WELL_FORMED_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
@@ -27,14 +27,6 @@ SECURITY_HEADERS = (
 )
 
 log = structlog.get_logger("footing.access")
-
-
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """How many bytes and JSON values a body may have."""
-
-    max_bytes: int
-    max_values: int = MAX_VALUES
 
 
 def has_foreign_body(method: str, headers: Headers) -> bool:
@@ -131,8 +123,8 @@ class RequestMiddleware:
         inner["state"] = {**scope.get("state", {}), "request_id": request_id}
         if method == "HEAD":
             inner["method"] = "GET"
-        state = scope["app"].state
-        limits: BodyLimits = state.body_limits.get(scope["path"], state.body_limits[""])
+        body_limits = context_of(scope).body_limits
+        limits = body_limits.get(scope["path"], body_limits[""])
         status = 0
 
         async def send_with_headers(message: Message) -> None:

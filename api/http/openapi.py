@@ -283,7 +283,7 @@ def build_document(app: FastAPI) -> Json:
     _tidy_schemas(document)
     _add_examples(document)
     components["headers"] = HEADERS
-    _mark_deprecated(document, app.state.settings.deprecations)
+    _mark_deprecated(document, app.state.context.settings.deprecations)
     components["parameters"] = {"IfNoneMatch": IF_NONE_MATCH}
     for kind, parts in components.items():
         components[kind] = dict(sorted(parts.items()))

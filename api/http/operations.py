@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import Field
 
 from api.core.errors import Unavailable
-from api.core.writable import WriteCheck
+from api.http.deps import Context
 from api.http.fields import ResponseModel
 from api.http.problems import RETRY_SOON
 from api.http.queries import with_any_query
@@ -36,12 +36,11 @@ async def get_health() -> Health:
 
 @router.get("/readyz")
 @with_any_query
-async def get_readiness(request: Request) -> Readiness:
+async def get_readiness(context: Context) -> Readiness:
     """Tell that the database can be read and written, and that a release is loaded."""
-    check: WriteCheck = request.app.state.write_check
-    release = getattr(request.app.state, "release", None)
+    release = context.served_release()
     if release is None:
         raise Unavailable("No release is loaded yet.", headers=RETRY_SOON)
-    if await check.reason() is not None:
+    if await context.write_check.reason() is not None:
         raise Unavailable("The database can't be written to just now.", headers=RETRY_SOON)
-    return Readiness(status="ok", release=release.hash)
+    return Readiness(status="ok", release=release)

@@ -19,6 +19,7 @@ from starlette.routing import Match
 from api.core import errors
 from api.core.db import QueueFull, is_outage
 from api.core.errors import MAX_FAULTS, Fault, Problem
+from api.http.context import context_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:footing:problem:"
@@ -76,7 +77,7 @@ def _decision(scope: Mapping[str, Any], problem: Problem) -> Mapping[str, Any] |
     if problem.decision is not None or "app" not in scope:
         return problem.decision
     try:
-        decision: Mapping[str, Any] | None = scope["app"].state.last_resort(scope, problem)
+        decision = context_of(scope).last_resort(scope, problem)
     except Exception:  # the problem itself must be sent in any case
         log.exception("no last resort")
         return None

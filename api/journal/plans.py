@@ -12,7 +12,7 @@ from api.http.deps import ReadDb
 from api.http.limits import PublicLimit
 from api.http.queries import refuse_unknown_parameters
 from api.journal import reading
-from api.participants.deps import Credentials, admit_reader, read_credentials
+from api.participants.deps import Credentials, admit, read_credentials
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 
@@ -25,22 +25,24 @@ async def get_own_limits(
         refuse_unknown_parameters(request)
         return reading.OwnLimits()
     token = await read_credentials(request, credentials)
-    await admit_reader(request, db, token)
-    refuse_unknown_parameters(request)
+    await admit(request, db, token)
     return await reading.own_limits(db, token.participant_id, release.catalogue)
 
 
 OwnLimits = Annotated[reading.OwnLimits, Depends(get_own_limits, scope="function")]
 
 
-@router.post("/plans", openapi_extra={"security": [{}, {"deviceToken": []}]})
+@router.post(
+    "/plans",
+    dependencies=[PublicLimit],
+    openapi_extra={"security": [{}, {"deviceToken": []}]},
+)
 async def compose_plan(
     wishes: PlanRequest,
     own: OwnLimits,
     release: CurrentRelease,
     language: CurrentLanguage,
     response: Response,
-    _: PublicLimit,
 ) -> Plan:
     """Compose a routine for the time, the things and the conditions of one person.
 

@@ -2,18 +2,21 @@
 
 import contextlib
 import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.core.db import Database, is_outage
+from api.core.db import is_outage
 from api.core.errors import CHALLENGE, NotAuthenticated, WrongTokenKind
 from api.core.tokens import token_kind
-from api.http.deps import Db, ReadDb
-from api.http.limits import Limiter, counting_failures
+from api.http.context import AppContext, context_of
+from api.http.deps import Context, open_db, open_read_db
+from api.http.limits import counting_failures
 from api.http.queries import refuse_unknown_parameters
 from api.participants import service
 from api.participants.errors import StorageConsentWithdrawn
@@ -38,9 +41,30 @@ class Caller:
     language: str
 
 
+class Access(Enum):
+    """What a request does with the data of the participant who sends it."""
+
+    READ = "read"
+    # Reads in transactions of its own, while the response is sent.
+    STREAM = "stream"
+    WRITE = "write"
+    # Writes something new about the participant, which needs their consent to storage.
+    STORE = "store"
+    ERASE = "erase"
+
+
+LOCKS: Mapping[Access, service.RowLock | None] = {
+    Access.READ: None,
+    Access.STREAM: None,
+    Access.WRITE: service.WRITING,
+    Access.STORE: service.WRITING,
+    Access.ERASE: service.ERASING,
+}
+
+
 def failures_counted(request: Request) -> contextlib.AbstractAsyncContextManager[None]:
-    """Count it by address where a token or a recovery code turns out to be none."""
-    limiter: Limiter = request.app.state.limiter
+    """Count invalid tokens and recovery codes by network address."""
+    limiter = context_of(request.scope).limiter
     return counting_failures(request, limiter.participant, "participant")
 
 
@@ -63,43 +87,8 @@ async def read_credentials(request: Request, credentials: Credentials) -> Device
 Token = Annotated[DeviceToken, Depends(read_credentials)]
 
 
-async def count_call(request: Request, response: Response, token: DeviceToken) -> None:
-    """Count a call of a participant who has proved to be one, and look at what it asks for.
-
-    One phone in a loop must not slow down the others.
-    """
-    limiter: Limiter = request.app.state.limiter
-    caller = token.participant_id.hex
-    headers = await limiter.hit(limiter.participant, "participant", caller)
-    response.headers.update(headers)
-    refuse_unknown_parameters(request)
-
-
-async def authenticate_for_writing(
-    request: Request, response: Response, db: Db, token: Token
-) -> Caller:
-    """Look the token up in the transaction that will write."""
-    async with failures_counted(request):
-        found = await service.verify(db, token, service.WRITING)
-    # For what is refused from here on: the person is told what to do in their own language.
-    request.state.own_language = found.language
-    await count_call(request, response, token)
-    await service.note_use(db, token, found)
-    return Caller(token.participant_id, token.device_id, found.language)
-
-
-async def authenticate_for_erasing(
-    request: Request, response: Response, db: Db, token: Token
-) -> Caller:
-    """Look the token up once nobody else is writing, in the transaction that will erase."""
-    async with failures_counted(request):
-        found = await service.verify(db, token, service.ERASING)
-    await count_call(request, response, token)
-    return Caller(token.participant_id, token.device_id, found.language)
-
-
 def require_storage_consent(*, given: bool) -> None:
-    """Refuse to store anything new about somebody who no longer agrees to that."""
+    """Refuse to store anything new about a participant who has withdrawn their consent."""
     if not given:
         message = (
             "The consent to storage was withdrawn, so nothing new is stored. Reading, "
@@ -109,55 +98,77 @@ def require_storage_consent(*, given: bool) -> None:
         raise StorageConsentWithdrawn(message)
 
 
-async def admit_reader(request: Request, db: AsyncSession, token: DeviceToken) -> Caller:
-    """Look a token up in a transaction that reads, and note the first use of it."""
-    async with failures_counted(request):
-        found = await service.verify(db, token)
-    if found.pending or found.first_call:
-        database: Database = request.app.state.database
-        try:
-            async with database.write_beside(db) as writing:
-                await service.note_use(writing, token, found)
-        except Exception as error:
-            # Who reads does not wait for who writes: the next call notes it.
-            if not is_outage(error):
-                raise
-    return Caller(token.participant_id, token.device_id, found.language)
+async def _note_use(
+    context: AppContext, db: AsyncSession, token: DeviceToken, found: service.Verified
+) -> None:
+    """Record the first use of a token in a request that only reads."""
+    if not (found.pending or found.first_call):
+        return
+    try:
+        async with context.database.write_beside(db) as writing:
+            await service.note_use(writing, token, found)
+    except Exception as error:
+        # Reading must not fail because writing does: the next request records the use.
+        if not is_outage(error):
+            raise
 
 
-async def authenticate_for_reading(
-    request: Request, response: Response, db: ReadDb, token: Token
-) -> Caller:
-    """Look the token up in the transaction that will read."""
-    caller = await admit_reader(request, db, token)
-    await count_call(request, response, token)
-    return caller
+async def admit(
+    request: Request, db: AsyncSession, token: DeviceToken, access: Access = Access.READ
+) -> tuple[Caller, Mapping[str, str]]:
+    """Look the token up; count the request; return the caller and the rate-limit headers.
 
-
-async def authenticate_for_streaming(request: Request, response: Response, token: Token) -> Caller:
-    """Look the token up in a transaction of its own.
-
-    An answer that is streamed opens one later, and must not wait for it while it holds another.
+    Each participant has a limit of their own, so that a client in a loop slows down no other.
     """
-    database: Database = request.app.state.database
-    async with database.read() as db:
-        caller = await admit_reader(request, db, token)
-    await count_call(request, response, token)
-    return caller
+    context = context_of(request.scope)
+    async with failures_counted(request):
+        found = await service.verify(db, token, LOCKS[access])
+    # Refusals from here on are in the participant's own language.
+    request.state.own_language = found.language
+    limiter = context.limiter
+    headers = await limiter.hit(limiter.participant, "participant", token.participant_id.hex)
+    refuse_unknown_parameters(request)
+    match access:
+        case Access.READ | Access.STREAM:
+            await _note_use(context, db, token, found)
+        case Access.WRITE | Access.STORE:
+            await service.note_use(db, token, found)
+    if access is Access.STORE:
+        # Locked: it is stored before a consent is withdrawn, or not at all.
+        given = await service.lock_participant(db, token.participant_id)
+        require_storage_consent(given=given)
+    return Caller(token.participant_id, token.device_id, found.language), headers
 
 
-# There is no cache of tokens: revoking one takes effect at once.
-WritingCaller = Annotated[Caller, Depends(authenticate_for_writing, scope="function")]
-ErasingCaller = Annotated[Caller, Depends(authenticate_for_erasing, scope="function")]
-StreamingCaller = Annotated[Caller, Depends(authenticate_for_streaming, scope="function")]
-ReadingCaller = Annotated[Caller, Depends(authenticate_for_reading, scope="function")]
+def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
+    """Make the dependency that authenticates a participant in the request's transaction."""
+    transaction = open_read_db if access is Access.READ else open_db
+
+    async def authenticate(
+        request: Request,
+        response: Response,
+        token: Token,
+        db: Annotated[AsyncSession, Depends(transaction, scope="function")],
+    ) -> Caller:
+        caller, headers = await admit(request, db, token, access)
+        response.headers.update(headers)
+        return caller
+
+    async def authenticate_apart(
+        request: Request, response: Response, token: Token, context: Context
+    ) -> Caller:
+        # A streamed response must not wait for a connection while its request holds another.
+        async with context.database.read() as db:
+            caller, headers = await admit(request, db, token, access)
+        response.headers.update(headers)
+        return caller
+
+    return authenticate_apart if access is Access.STREAM else authenticate
 
 
-async def authenticate_for_storing(db: Db, caller: WritingCaller) -> Caller:
-    """Lock the participant: what is stored comes before a withdrawn consent, or not at all."""
-    require_storage_consent(given=await service.lock_participant(db, caller.participant_id))
-    return caller
-
-
-# For calls that store something new about the person.
-StoringCaller = Annotated[Caller, Depends(authenticate_for_storing, scope="function")]
+# Tokens are not cached: revoking one takes effect at once.
+ReadingCaller = Annotated[Caller, Depends(participant(Access.READ), scope="function")]
+StreamingCaller = Annotated[Caller, Depends(participant(Access.STREAM), scope="function")]
+WritingCaller = Annotated[Caller, Depends(participant(Access.WRITE), scope="function")]
+StoringCaller = Annotated[Caller, Depends(participant(Access.STORE), scope="function")]
+ErasingCaller = Annotated[Caller, Depends(participant(Access.ERASE), scope="function")]

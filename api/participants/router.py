@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from api.content.deps import CurrentRelease
-from api.core.db import Database
 from api.core.errors import refuse
-from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
+from api.http.deps import Context, CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.fields import RecordId
 from api.http.limits import EnrolmentLimit
 from api.participants import consents, devices, service
@@ -34,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["participants"])
 OwnDeviceId = Annotated[RecordId, Path(description="One of your devices.")]
 
 
-@router.post("/participants", status_code=201)
+@router.post("/participants", status_code=201, dependencies=[EnrolmentLimit])
 async def enrol_participant(
     enrolment: Enrolment,
     release: CurrentRelease,
@@ -42,7 +41,6 @@ async def enrol_participant(
     clock: CurrentClock,
     db: Db,
     response: Response,
-    _: EnrolmentLimit,
 ) -> Enrolled:
     """Enrol. The participant is a random id; the token is shown only once."""
     service.check_enrolment(settings, release.catalogue, enrolment)
@@ -50,14 +48,11 @@ async def enrol_participant(
     return await service.enrol(db, enrolment, clock)
 
 
-@router.post("/devices", status_code=201, responses={401: {}})
-async def link_device(
-    link: DeviceLink, request: Request, clock: CurrentClock, _: EnrolmentLimit
-) -> LinkedDevice:
+@router.post("/devices", status_code=201, responses={401: {}}, dependencies=[EnrolmentLimit])
+async def link_device(link: DeviceLink, request: Request, context: Context) -> LinkedDevice:
     """Link another device by the recovery code, also to replace a lost one."""
-    database: Database = request.app.state.database
     async with failures_counted(request):
-        return await devices.link_device(database, link.recovery_code, clock)
+        return await devices.link_device(context.database, link.recovery_code, context.clock)
 
 
 @router.get("/devices")

@@ -132,13 +132,14 @@ async def end_calendar_feed(caller: WritingCaller, db: Db) -> None:
 
 @router.get(
     "/calendars/{address}.ics",
+    dependencies=[PublicLimit],
     responses=content_responses(
         {"type": "string", "maxLength": 100_000}, MEDIA_TYPE, example=EXAMPLE_CALENDAR
     ),
 )
 @with_any_query
 async def get_calendar(
-    request: Request, release: CurrentRelease, db: ReadDb, address: FeedToken, _: PublicLimit
+    request: Request, release: CurrentRelease, db: ReadDb, address: FeedToken
 ) -> Response:
     """Get the calendar of a URL. It needs no token: the URL is the secret."""
     calendar = await feeds.read_feed(db, address, release.catalogue)

@@ -9,9 +9,8 @@ from api.aggregates import ledger
 from api.aggregates.deps import CurrentPolicies
 from api.aggregates.texts import Texts
 from api.content.deps import CurrentLanguage, CurrentRelease
-from api.core.db import Database
 from api.http.conditional import JSON
-from api.http.deps import CurrentClock, CurrentSettings, Db, ReadDb
+from api.http.deps import Context, CurrentClock, CurrentSettings, Db, ReadDb
 from api.http.media_types import choose_media_type
 from api.http.spooled import SpooledResponse, spool
 from api.participants.deps import ErasingCaller, ReadingCaller, StreamingCaller
@@ -64,7 +63,7 @@ async def read_privacy_ledger(
     },
 )
 async def export_everything(
-    request: Request, caller: StreamingCaller, clock: CurrentClock
+    request: Request, caller: StreamingCaller, context: Context
 ) -> SpooledResponse:
     """Get everything that is stored about oneself, as one JSON document.
 
@@ -72,15 +71,15 @@ async def export_everything(
     participant can have one export sent at a time (429).
     """
     media_type = choose_media_type(request, (JSON, fhir.MEDIA_TYPE))
-    database: Database = request.app.state.database
-    exports: Exports = request.app.state.exports
+    clock, exports = context.clock, context.part(Exports)
+    participant_id = caller.participant_id
     write = service.export if media_type == JSON else service.export_fhir
-    with exports.prepare(caller.participant_id):
+    with exports.prepare(participant_id):
         # However slowly it is taken: by then the database is done with it.
-        async with contextlib.aclosing(write(database, caller.participant_id, clock)) as pieces:
+        async with contextlib.aclosing(write(context.database, participant_id, clock)) as pieces:
             file = await spool(pieces)
     suffix = "json" if media_type == JSON else "fhir.json"
     name = f"footing-export-{clock.now().date()}.{suffix}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
-    finished = partial(exports.sent, caller.participant_id)
+    finished = partial(exports.sent, participant_id)
     return SpooledResponse(file, media_type=media_type, headers=headers, finished=finished)

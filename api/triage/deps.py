@@ -15,8 +15,10 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, QueryParams
 
 from api.content.deps import CurrentRelease
-from api.content.release import Release
+from api.content.release import ServedRelease
 from api.core.errors import InvalidRequest, Problem
+from api.http.context import context_of
+from api.http.deps import Context
 from api.http.languages import choose_language
 from api.http.limits import count_public
 from api.http.problems import from_validation
@@ -30,10 +32,9 @@ from api.triage.service import RuleSets
 MAX_ACCEPT_LANGUAGE = 500
 
 
-async def get_rule_sets(request: Request) -> RuleSets:
+async def get_rule_sets(context: Context) -> RuleSets:
     """Return the rule sets of this process."""
-    rule_sets: RuleSets = request.app.state.rule_sets
-    return rule_sets
+    return context.part(RuleSets)
 
 
 KnownRuleSets = Annotated[RuleSets, Depends(get_rule_sets)]
@@ -73,10 +74,11 @@ def last_resort(
         wanted = calls.get(scope["path"])
         if scope["method"] != "POST" or wanted is None or not wanted(problem):
             return None
-        state = scope["app"].state
-        release: Release = state.release
+        context = context_of(scope)
+        release = context.part(ServedRelease).now
         language = language_asked_for(scope, release.languages)
-        return cautious_outcome(state.rule_sets.of(release), language, state.clock.now())
+        rule_set = context.part(RuleSets).of(release)
+        return cautious_outcome(rule_set, language, context.clock.now())
 
     return decide
 
@@ -125,12 +127,13 @@ class AnsweringRoute(APIRoute):
         sent = None
         with contextlib.suppress(ValueError):  # there may be no body at all
             sent = await request.json()
-        state = request.app.state
+        context = context_of(request.scope)
+        release = context.part(ServedRelease).now
         problem.decision = self.decide(
-            state.rule_sets.of(state.release),
+            context.part(RuleSets).of(release),
             sent,
-            language_asked_for(request.scope, state.release.languages),
-            state.clock.now(),
+            language_asked_for(request.scope, release.languages),
+            context.clock.now(),
         )
 
 

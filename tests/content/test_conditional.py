@@ -8,6 +8,8 @@ import pytest
 import zstandard
 from starlette.testclient import TestClient
 
+from api.content.release import ServedRelease
+
 DECODE: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.decompress,
     "br": brotli.decompress,
@@ -69,7 +71,7 @@ def test_a_drawing_is_packed_too(content_client: TestClient, coding: str) -> Non
 
 
 def test_every_body_of_a_release_decodes_to_itself(content_client: TestClient) -> None:
-    bodies = content_client.app.state.release.bodies  # type: ignore[attr-defined]
+    bodies = content_client.app.state.context.part(ServedRelease).now.bodies  # type: ignore[attr-defined]
     assert len(bodies) > 300
     for body in bodies.values():
         plain = body.codings["identity"]

@@ -8,6 +8,7 @@ import pytest
 import rfc8785
 from starlette.testclient import TestClient
 
+from api.content.release import ServedRelease
 from api.content.router import MAX_ASSEMBLED
 
 Json = dict[str, Any]
@@ -198,7 +199,7 @@ def test_asking_for_every_possible_page_does_not_fill_the_memory(
         for limit in range(1, 41):
             pages += -(-len(walk(content_client, "/v1/sources", limit, lang=lang)) // limit)
     assert pages > MAX_ASSEMBLED
-    kept = content_client.app.state.release.assembled  # type: ignore[attr-defined]
+    kept = content_client.app.state.context.part(ServedRelease).now.assembled  # type: ignore[attr-defined]
     assert len(kept) == MAX_ASSEMBLED
 
 

@@ -398,7 +398,7 @@ def test_every_body_has_one_example_and_it_fits_its_schema(document: Json) -> No
 def test_examples_are_what_the_app_answers(
     client: TestClient, make_client: AppMaker, clock: FakeClock, tmp_path: Path
 ) -> None:
-    url = client.app.state.settings.database_url  # type: ignore[attr-defined]
+    url = client.app.state.context.settings.database_url  # type: ignore[attr-defined]
     publish_a_week(url, tmp_path)
     limited = make_client(database_url=url, rate_limit_public="1/minute")
     recorded = record(client, limited, give_key(url, clock))

@@ -37,7 +37,7 @@ def test_a_request_takes_so_many_statements_and_no_more(client: TestClient, name
     # Before the one that may follow, which is no late one whatever its id is.
     earlier = {"reported_at": "2026-11-20T10:00:00Z", "local_date": "2026-11-20"}
     assert phone.post_report(phone.report({"fever": "no"}, **earlier)).status_code == 201
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    database: Database = client.app.state.context.database  # type: ignore[attr-defined]
     with listening(database.reader, database.writer) as sent:
         assert send(phone).status_code in {200, 201}
     statements = [statement for statement, _ in sent if not statement.startswith("BEGIN")]

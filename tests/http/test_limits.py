@@ -15,7 +15,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from api.http.limits import AWAY_SECONDS
+from api.http.limiter import AWAY_SECONDS
 from api.participants.recovery import make_recovery_code
 from api.participants.tokens import make_token
 from tests.conftest import AppMaker

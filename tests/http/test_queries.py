@@ -40,7 +40,7 @@ def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def key(phone: Phone) -> str:
-    url: str = phone.client.app.state.settings.database_url  # type: ignore[attr-defined]
+    url: str = phone.client.app.state.context.settings.database_url  # type: ignore[attr-defined]
     return give_key(url, FakeClock())
 
 

@@ -113,7 +113,7 @@ def test_however_often_it_is_asked_next_to_nothing_is_written(
     assert 0 < one_page < 20_000
     assert written_by(50) == 0
     monkeypatch.setattr(writable, "VALID_SECONDS", 0.0)
-    client.app.state.write_check.valid_until = 0.0  # type: ignore[attr-defined]
+    client.app.state.context.write_check.valid_until = 0.0  # type: ignore[attr-defined]
     assert written_by(1) > 0
 
 

@@ -69,7 +69,7 @@ def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
     with ThreadPoolExecutor(3) as pool:
         with sessions_held(database_url):
             answers = [pool.submit(phone.post_session, body) for body in waiting]
-            wait_until(lambda: app.state.database.writes.taken == 3)
+            wait_until(lambda: app.state.context.database.writes.taken == 3)
             capsys.readouterr()
             started = time.monotonic()
             response = phone.post_session(refused)
@@ -83,7 +83,7 @@ def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
             assert client.post("/v1/triage/evaluations", json={}).status_code == 200
         assert [answer.result().status_code for answer in answers] == [201, 201, 201]
     assert phone.post_session(refused).status_code == 201
-    assert app.state.database.writes.taken == 0
+    assert app.state.context.database.writes.taken == 0
 
 
 def test_on_sqlite_readers_do_not_queue_behind_writers(
@@ -92,7 +92,7 @@ def test_on_sqlite_readers_do_not_queue_behind_writers(
     client = make_client(database_url=database_url, database_max_waiting=1)
     phone = Phone(client)
     phone.enrol()
-    database = client.app.state.database  # type: ignore[attr-defined]
+    database = client.app.state.context.database  # type: ignore[attr-defined]
     with database.writes.place(), database.writes.place():
         assert phone.post_session(phone.session()).status_code == 503
         assert phone.get("/v1/sessions").status_code == 200

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from api.content.release import ServedRelease
 from api.core.canonical import canonical
 from api.core.config import Settings
 from api.core.db import Database
+from api.http.context import AppContext
 from api.journal.withdrawal import redo_decisions
 from api.triage.schemas import Decision
+from api.triage.service import RuleSets
 from tests.support import first_engine
 from tests.support.clock import FakeClock
 from tests.support.phone import Json, Phone
@@ -152,8 +155,8 @@ def test_what_a_phone_decided_with_it_is_compared_with_the_engine_of_then(
 def test_decided_again_it_rests_on_the_rule_set_in_force_and_the_old_one_stays(
     old_phone: Phone, database_url: str, clock: FakeClock
 ) -> None:
-    rule_sets = old_phone.client.app.state.rule_sets  # type: ignore[attr-defined]
-    release = old_phone.client.app.state.release  # type: ignore[attr-defined]
+    context: AppContext = old_phone.client.app.state.context  # type: ignore[attr-defined]
+    rule_sets, release = context.part(RuleSets), context.part(ServedRelease).now
 
     async def redo() -> int:
         database = Database(Settings(database_url=database_url))

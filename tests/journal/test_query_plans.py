@@ -19,7 +19,7 @@ TABLES = ("exercise_session", "symptom_report")
 
 def plans(client: TestClient, phone: Phone, path: str, **params: Any) -> dict[str, str]:
     """Read something, and have the database explain each of the statements it was asked."""
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    database: Database = client.app.state.context.database  # type: ignore[attr-defined]
     explain = "EXPLAIN QUERY PLAN" if database.dialect == "sqlite" else "EXPLAIN"
     with listening(database.reader) as sent:
         assert phone.get(path, **params).status_code == 200
@@ -85,7 +85,7 @@ def test_progress_looks_each_correction_up_and_never_reads_all_sessions_for_one(
 
 def test_a_late_report_finds_its_place_by_the_index(phone: Phone, client: TestClient) -> None:
     live(phone)
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    database: Database = client.app.state.context.database  # type: ignore[attr-defined]
     with listening(database.writer) as asked:
         phone.now = datetime.datetime(2026, 11, 15, 9, tzinfo=datetime.UTC)
         assert phone.post_report(phone.report(pain_score=2)).status_code == 201

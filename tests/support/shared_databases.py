@@ -7,6 +7,7 @@ again.
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import shutil
 import sqlite3
@@ -22,7 +23,8 @@ from starlette.testclient import TestClient
 
 from api.content.release import Release
 from api.core.config import Settings
-from api.http.limits import Limiter
+from api.http.context import AppContext
+from api.http.limiter import Limiter
 from api.main import create_app
 from api.tables import ALL_TABLES
 from tests.support import databases, postgres
@@ -83,7 +85,9 @@ class SharedDatabase(ABC):
             self.stop()
             self.make()
         if self.app is not None:
-            self.app.state.limiter = Limiter(self.app.state.settings)
+            context: AppContext = self.app.state.context
+            fresh = Limiter(context.settings)
+            self.app.state.context = dataclasses.replace(context, limiter=fresh)
 
     def client(self, clock: FakeClock) -> TestClient:
         """Return a client of the app, which is started when it is first asked for."""
@@ -131,7 +135,7 @@ class SharedSqlite(SharedDatabase):
         if self.app is not None:
             # A file can be replaced only while nobody has it open.
             assert self.portal is not None
-            self.portal.call(self.app.state.database.close)
+            self.portal.call(self.app.state.context.database.close)
         try:
             if self.fingerprint() != self.expected:
                 return False

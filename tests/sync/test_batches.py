@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from api.journal.models import StoredDecision
 from api.triage.rules import compile_rule_set
+from api.triage.service import RuleSets
 from tests.conftest import AppMaker
 from tests.core.stored import in_database
 from tests.support.phone import Phone
@@ -280,7 +281,7 @@ def test_a_red_flag_is_answered_whatever_rule_set_the_phone_went_by(
     shown = {"level": "emergency", "rule_set_hash": "e" * 64}
     english = {**without_spanish(document), "hash": "e" * 64}
     app: Any = client.app
-    app.state.rule_sets._compiled["e" * 64] = compile_rule_set(english)
+    app.state.context.part(RuleSets)._compiled["e" * 64] = compile_rule_set(english)
     report = phone.report({"saddle_numbness": "yes"}, device_decision=shown)
     stored = phone.post_report(report, **{"Accept-Language": "es"})
     assert stored.status_code == 201
