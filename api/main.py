@@ -77,8 +77,8 @@ async def take_up(context: AppContext) -> None:
     served, rule_sets = context.part(ServedRelease), context.part(RuleSets)
     before = served.release
     async with context.database.read() as db:
-        # In this order: a rule set is withdrawn only once another one is active, so whoever sees
-        # it withdrawn sees its successor too.
+        # In this order: a rule set is withdrawn only once another one is active, so a reader
+        # that sees it withdrawn also sees its successor.
         withdrawn = await withdrawn_rule_sets(db)
         active = await active_hash(db)
         if active is None:

@@ -68,7 +68,7 @@ async def migrate(
     """Bring the database to the newest migration, each in a transaction of its own.
 
     A migration takes as long as it takes. It waits only shortly for a table that is in use, since
-    whoever comes after it would wait behind it; then it lets them pass and tries again. Raises Busy
+    every later query would queue behind it; then it lets them pass and tries again. Raises Busy
     when that goes on for too long.
     """
     waiting = Waiting(patience, say)

@@ -79,7 +79,7 @@ def forms(model: Any, fhir: Json, fhir_example: Json) -> dict[int | str, Json]:
 def answer(
     request: Request, found: AggregateIndex | Answer, language: str, form: Form | None = None
 ) -> Response:
-    """Send an answer, unless the client has it: kept by nobody in between, asked anew each time."""
+    """Send a response, or 304. Shared caches never store it, and clients revalidate each time."""
     headers = {}
     if form is None or isinstance(found, AggregateIndex):
         body = make_body(found.model_dump_json().encode(), language=language, quick=True)

@@ -99,7 +99,7 @@ def granted(claims: dict[str, Any]) -> set[str]:
 
 
 def display_name(claims: dict[str, Any]) -> str | None:
-    """Return what the issuer calls somebody, if it says so."""
+    """Return the name the issuer gives the user, if any."""
     for claim in NAME_CLAIMS:
         value = claims.get(claim)
         if isinstance(value, str) and (name := UNPRINTABLE.sub("", value).strip()):
@@ -183,7 +183,7 @@ class AccessTokens:
     async def _key(self, header: dict[str, Any]) -> Any:
         """Find the key that a token names, and read the issuer's keys again where that can help."""
         known = self._pick(header)
-        # Whoever has a key doesn't wait for a call to the issuer that another one has begun.
+        # Requests whose key is known do not wait for a fetch that another request has started.
         if known is None or (self._age() > FRESH and not self.reading.locked()):
             await self._read()
         if self.keys is None or self._age() > USABLE:

@@ -58,7 +58,7 @@ def policy_of(settings: Settings) -> str:
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    """Add the page and its assets; asked for anew each time, so that they fit together."""
+    """Add the page and its assets; revalidated each time, so that their versions match."""
     sign_in = make_body(json.dumps(sign_in_of(settings)).encode(), quick=True)
 
     @app.get("/clinic/sign-in.json", include_in_schema=False)

@@ -124,7 +124,7 @@ Open http://127.0.0.1:8000/clinic and sign in with this key, which is shown once
 
   {key}
 
-To see one of the people as their phone does:
+To see one of the people as their app does:
 
   curl http://127.0.0.1:8000/v1/me/progress -H "Authorization: Bearer {filled.sample}"
 """

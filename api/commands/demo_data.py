@@ -59,7 +59,7 @@ TABLES: tuple[type[SQLModel], ...] = (
 )
 MINUTE = datetime.timedelta(minutes=1)
 DAY = datetime.timedelta(days=1)
-# Nobody practises for longer than the routine says, and a report takes a few minutes.
+# No session is longer than its routine, and a report takes a few minutes.
 ITEM_SECONDS = 150
 REPORT_EVERY_DAYS = 28
 HOMES = (("Europe/Madrid", "es", 5), ("Europe/London", "en", 3), ("America/Bogota", "es", 2))
@@ -190,7 +190,7 @@ class Person:
         return self.people.waking(day, self.zone)
 
     def _arrive(self, made_at: datetime.datetime) -> datetime.datetime:
-        """Say when a phone brings something: mostly at once, sometimes after days offline."""
+        """Return when a device uploads a record: mostly at once, sometimes after days offline."""
         chance = self.people.chance
         days = chance.choices((range(1), range(1, 4), range(4, 31)), (85, 12, 3))[0]
         return made_at + MINUTE + DAY * chance.choice(days)

@@ -117,7 +117,7 @@ def withdraw_rule_set(
     rule_set_hash: Annotated[str, typer.Argument(help="The hash of the rule set.")],
     reason: Annotated[str, typer.Option(help="Why; sent to devices.", max=500)],
 ) -> None:
-    """Never use a rule set again, and make the decisions that rest on it anew."""
+    """Never use a rule set again, and decide again where it was used."""
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = read_settings().model_copy(update=patient)
     set_up_logging(settings)

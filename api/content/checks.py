@@ -1,6 +1,6 @@
 """What must hold between the entries of the seed folder, beyond the shape of each.
 
-Every check yields faults with the file and the JSON Pointer of the place to mend.
+Every check yields faults with the file and the JSON Pointer of the value to fix.
 """
 
 import datetime
@@ -184,7 +184,7 @@ REFERENCES = {
 # The same key means something else in these files.
 NO_REFERENCE = {
     ("triage/session-rules.json", "condition"),
-    # These facts are about a session's figures, which nobody is asked for.
+    # These facts come from a session's figures, not from questions.
     ("triage/session-facts.json", "questions"),
     ("triage/rules.json", "condition"),
     ("cautions.json", "action"),

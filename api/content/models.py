@@ -49,7 +49,7 @@ class ActiveRelease(SQLModel, table=True):
 
 
 class KnownActivity(SQLModel, table=True):
-    """An activity that any release ever held: an old phone's session is never refused for it."""
+    """An activity that any release ever held: a session from an old app is never refused for it."""
 
     __tablename__ = "known_activity"
 

@@ -26,11 +26,11 @@ LISTS: Mapping[str, Callable[[Renderer], Callable[[Any], BaseModel]]] = {
     "sources": lambda renderer: renderer.source,
     "consents": lambda renderer: renderer.consent,
 }
-# What a phone forgets when a later release no longer holds it.
+# Content that a device deletes when a later release no longer contains it.
 FORGETTABLE = ("exercises", "massages", "warnings", "routines", "tips", "benefits", "sources")
 
 BodyName = tuple[str, str]
-# Prepares further answers from the rule set, by their paths; triage stands above and passes it in.
+# Prepares further responses from the rule set, by path; passed in by triage, a room above.
 RuleSetAnswers = Callable[[Mapping[str, Any]], Mapping[str, bytes]]
 
 
@@ -161,8 +161,8 @@ def build(
 ) -> Release:
     """Make a release, named by the hash of the seed's state, its answers and its deletion log.
 
-    The deletion log grows from the release before it, so that a phone that skipped some releases
-    still learns what to forget.
+    The deletion log grows from the release before it, so that a device that skipped releases
+    still learns what to delete.
     """
     answers = _prepare(catalogue, more, sign)
     deleted = _deleted(catalogue, previous)

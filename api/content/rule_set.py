@@ -14,7 +14,7 @@ Signer = Callable[[bytes], dict[str, str]]
 ENGINE = "footing-triage/2"
 # What stored decisions may rest on besides: never decided with again, only replayed.
 REPLAYED_ENGINES = frozenset({"footing-triage/1"})
-# What stands in the document without being part of what the hash names.
+# Keys of the document that its hash does not cover.
 UNHASHED = frozenset({"hash", "review", "signature", "withdrawn"})
 
 

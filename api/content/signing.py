@@ -1,4 +1,4 @@
-"""Signs rule sets, so that a phone can tell whose they are, whoever delivered them."""
+"""Signs rule sets, so that a device can verify their origin, however they were delivered."""
 
 import base64
 

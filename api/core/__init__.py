@@ -1,1 +1,1 @@
-"""What every floor stands on: settings, clock, errors, database and logs."""
+"""The base of every layer: settings, clock, errors, database and logs."""

@@ -7,7 +7,7 @@ import rfc8785
 
 
 def canonical(value: Any) -> bytes:
-    """Return the one byte string that stands for a JSON value."""
+    """Return the canonical bytes of a JSON value."""
     return rfc8785.dumps(value)
 
 

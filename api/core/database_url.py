@@ -89,7 +89,7 @@ def _given(url: URL) -> dict[str, str]:
 
 
 def _moved(url: URL) -> dict[str, Any]:
-    """Return what the query says instead of what stands before it."""
+    """Return the parts of the query that override the URL's own."""
     given = _given(url)
     return {
         place: given[name]

@@ -20,7 +20,7 @@ class Fault:
     message: str
 
     def below(self, place: str) -> "Fault":
-        """Return the same fault of something that stands at another place."""
+        """Return the same fault at another place."""
         return replace(self, pointer=place + self.pointer)
 
 
@@ -94,7 +94,7 @@ class WrongTokenKind(Problem):
 
 
 class NotFound(Problem):
-    """There is no such resource, or it is somebody else's."""
+    """There is no such resource, or it belongs to another participant."""
 
     status = 404
     code = "not_found"

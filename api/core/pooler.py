@@ -1,8 +1,8 @@
 """Poolers between us and PostgreSQL, such as PgBouncer: found out, and got along with.
 
 In transaction mode, the next transaction may run on another connection of the database than the
-last. Statements that were prepared on one are then unknown on it, or are somebody else's. So behind
-a pooler nothing is kept prepared: each statement is parsed and planned again, about 0.1 ms.
+last. Statements that were prepared on one are then unknown on it, or belong to another client.
+So behind a pooler nothing is kept prepared: each statement is parsed and planned again, about 0.1 ms.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ NOTHING_PREPARED = {
 
 
 async def is_pooled(connection: Connection) -> bool:
-    """Tell whether somebody else answers for the server: a pooler makes up its process id."""
+    """Tell whether a pooler is in between: it makes up the server's process id."""
     async with connection.transaction():
         process = await connection.fetchval("SELECT pg_backend_pid()")
     return bool(process != connection.get_server_pid())
@@ -42,7 +42,7 @@ def get_along_with_poolers(engine: AsyncEngine) -> None:
             try:
                 pooled = connection.run_async(is_pooled)
             except BaseException:
-                # Cancelled, for one: nobody else would know of the connection.
+                # Cancelled, for example: nothing else refers to the connection.
                 dialect.do_terminate(connection)
                 raise
             if not pooled:

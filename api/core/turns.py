@@ -48,7 +48,7 @@ class Waiting:
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:
-    """Tell whether a statement failed because somebody else holds what it needs."""
+    """Tell whether a statement failed because another transaction holds the lock."""
     # Lock not available, and a deadlock.
     if getattr(error.orig, "sqlstate", None) in {"55P03", "40P01"}:
         return True
@@ -56,7 +56,7 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 
 
 class _TakenError(Exception):
-    """Somebody else has the turn."""
+    """Another process has the turn."""
 
 
 async def _take(db: AsyncSession, job: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether the database can be written to: asked by whoever decides where requests are sent."""
+"""Whether the database can be written to; load balancers ask through /readyz."""
 
 import sqlite3
 import time

@@ -1,7 +1,7 @@
 """Time zones: one spelling for each, and the only place that looks one up.
 
 A zone is an IANA name, or a fixed offset where a device knows no more: `+05:30`. Offsets come in
-many spellings; they mean what ISO 8601 and phones mean, so that `UTC+2` and `GMT+2` are two hours
+many spellings; they mean what ISO 8601 and devices mean, so that `UTC+2` and `GMT+2` are two hours
 ahead of UTC. `Etc/GMT+2` alone is an IANA name, and two hours behind.
 """
 
@@ -14,7 +14,7 @@ OFFSET = re.compile(
     r"^(?:UTC|GMT|UT)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d)(?::?00)?)?$",
     re.ASCII | re.IGNORECASE,
 )
-# The furthest that ISO 8601 and the platforms of phones know; any real one lies well within it.
+# The furthest that ISO 8601 and mobile platforms know; any real one lies well within it.
 LONGEST_OFFSET = datetime.timedelta(hours=18)
 UTC = "UTC"
 # In the folder of a system's zones, but no place: "whatever this machine is set to", "not set".

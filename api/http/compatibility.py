@@ -147,7 +147,7 @@ class DeprecationMiddleware:
 
 
 def check(app: FastAPI, calls: Iterable[Deprecated]) -> None:
-    """Refuse to deprecate what does not exist: a typing error would tell nobody anything."""
+    """Refuse to deprecate what does not exist: a misspelt endpoint would announce nothing."""
     for call in calls:
         if call.method.lower() not in app.openapi()["paths"].get(call.path, {}):
             message = (

@@ -42,7 +42,7 @@ class Body:
 def compress(data: bytes, *, quick: bool = False) -> dict[str, bytes]:
     """Return the bytes in every coding that makes them smaller, and as they are.
 
-    `quick` is for what is compressed while somebody waits.
+    `quick` is for responses that are compressed during the request.
     """
     packed = {
         "br": brotli.compress(data, quality=5 if quick else 11),

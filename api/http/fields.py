@@ -198,7 +198,7 @@ def _storable(value: str) -> str:
     return value
 
 
-# A bound stands next to its `int`, before this: around a validator JSON Schema can't say it.
+# A bound belongs next to its `int`, before this: around a validator JSON Schema can't say it.
 WHOLE = BeforeValidator(_whole)
 Instant = Annotated[
     datetime.datetime,
@@ -206,7 +206,7 @@ Instant = Annotated[
     BeforeValidator(_instant),
     Field(json_schema_extra={"maxLength": 35}, examples=["2026-11-22T10:00:00Z"]),
 ]
-# What a phone's clock says, however wrong it is.
+# The time of the device's clock, however wrong it is.
 DeviceInstant = Annotated[
     datetime.datetime,
     BeforeValidator(_instant),

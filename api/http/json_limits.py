@@ -34,7 +34,7 @@ class BodyLimits:
 class JsonMeter:
     """Measures one body, in pieces cut anywhere.
 
-    Only what stands outside of strings counts. What is not JSON may be measured as anything; the
+    Only characters outside of strings count. What is not JSON may be measured as anything; the
     parser refuses it afterwards.
     """
 

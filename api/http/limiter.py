@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 class Limiter:
     """Counts calls in memory (one worker) or in Redis (several).
 
-    While Redis is away every worker counts for itself: no one who needs advice to seek help is
-    refused because a counter can't be reached, and a phone in a loop is still slowed down.
+    While Redis is unavailable every worker counts for itself: no one who needs advice to seek help
+    is refused because of it, and a client in a loop is still slowed down.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from limits import RateLimitItem
 from api.core.errors import Problem, WrongTokenKind
 from api.http.context import context_of
 
-# No proof, or that of somebody who was erased.
+# Invalid credentials, or those of an erased participant.
 FAILED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE}
 
 
@@ -23,7 +23,7 @@ def proves_nothing(problem: Problem) -> bool:
 def caller_address(request: Request) -> str:
     """Name the caller of a call without a token by its network address.
 
-    Whoever has one address of IPv6 has 2**64 of them: a network of that size counts as one.
+    An IPv6 subscriber has 2**64 addresses: a network of that size counts as one.
     """
     host = request.client.host if request.client else "unknown"
     try:
@@ -43,8 +43,8 @@ async def counting_failures(
 ) -> AsyncIterator[None]:
     """Count by network address who fails to prove who they are, and slow them down.
 
-    Whoever does prove it is let in, whatever others behind the same address do: a hospital has one.
-    And nobody is charged for a call in whose token their name merely stands.
+    Valid credentials are accepted regardless of failures from the same address: a hospital shares
+    one. Failures never count against the participant whose id the token contains.
     """
     try:
         yield

@@ -168,7 +168,7 @@ def _statuses(operation: Json) -> Iterator[int]:
 def _describe(operation: Json) -> None:
     """Say of an operation what its handler's signature does not."""
     operation["summary"] = operation["summary"].capitalize()
-    # A call that needs no token says so: {} is the requirement that nobody fails.
+    # An operation without a token declares {}, the requirement that every request meets.
     needs = operation.get("security", [{}])
     operation["security"] = [need for at, need in enumerate(needs) if need not in needs[:at]]
     problems = sorted(set(_statuses(operation)))

@@ -184,7 +184,7 @@ def from_http_exception(request: Request, raised: HTTPException) -> Problem:
 def from_exception(raised: Exception) -> Problem:
     """Tell an outage, which a client retries, from a fault of ours, which is logged."""
     if isinstance(raised, NoResultFound):
-        # What was looked up is gone since the call was let in: somebody erased it meanwhile.
+        # The row was deleted during the request.
         log.warning("gone while it was being read", exc_info=raised)
         return errors.NotFound("It was deleted during the request.")
     if is_outage(raised):

@@ -190,7 +190,7 @@ class WireProtocol(HttpToolsProtocol):
         self.in_head, self.waiting_bytes = True, 0
         super().on_message_complete()
 
-    # Answers that nobody takes
+    # Responses that no client reads
 
     def pause_writing(self) -> None:
         """Watch whether the client takes anything of the answer."""

@@ -33,7 +33,7 @@ async def get_own_language(
     lang: Lang = None,
     accept_language: AcceptLanguage = "",
 ) -> str:
-    """Choose the language of an answer to somebody known."""
+    """Choose the language of a response to a participant."""
     return _own_language(caller, release, lang, accept_language)
 
 
@@ -59,7 +59,7 @@ async def get_writing(
     clock: CurrentClock,
 ) -> AsyncIterator[Writing]:
     """Open the caller's journal; what changed in it is numbered when the handler is done."""
-    # Before the first write: two phones that send the same would otherwise wait for each other.
+    # Before the first write: two devices that send the same record would otherwise deadlock.
     storage_consent = await lock_participant(db, caller.participant_id)
     usable = await rule_sets.usable(db, rule_set)
     writing = Writing(

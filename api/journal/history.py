@@ -1,6 +1,6 @@
 """What earlier reports say about a report: the history facts. Pure.
 
-An episode starts with the first report, and anew with the first after a pain-free one (pain 0). A
+An episode starts with the first report, and again with the first after a pain-free one (pain 0). A
 report without a score is not pain-free: silence is not "no". Only the set of reports counts, never
 the order in which they arrived.
 """
@@ -35,7 +35,7 @@ class Episode:
     baseline: int | None = None
 
     def after(self, report: PastReport) -> "Episode":
-        """Return the episode that the next report stands in."""
+        """Return the episode that the next report belongs to."""
         if report.pain_score == 0:
             return Episode()
         return Episode(
@@ -81,7 +81,7 @@ class Timeline:
         return self._episodes[index].after(self._reports[index]) if index >= 0 else Episode()
 
     def episode_before(self, report: PastReport) -> Episode:
-        """Return the episode that a report stands in, whether it is here already or not."""
+        """Return the episode that a report belongs to, whether or not it is stored already."""
         return self._after(bisect.bisect_left(self._reports, _when(report), key=_when) - 1)
 
     def add(self, report: PastReport) -> None:

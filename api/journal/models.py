@@ -11,7 +11,7 @@ from api.core.db import JsonDocument, PersonalTable, UtcDateTime
 
 
 class ExerciseSession(PersonalTable, table=True):
-    """A logged session, as the phone sent it."""
+    """A logged session, as the device sent it."""
 
     __tablename__ = "exercise_session"
     __table_args__ = (
@@ -57,7 +57,7 @@ class ExerciseSession(PersonalTable, table=True):
 
 
 class SymptomReport(PersonalTable, table=True):
-    """A symptom report, as the phone sent it."""
+    """A symptom report, as the device sent it."""
 
     __tablename__ = "symptom_report"
     __table_args__ = (
@@ -80,7 +80,7 @@ class SymptomReport(PersonalTable, table=True):
     country: str | None = Field(max_length=2, nullable=True)
     answers: dict[str, str] = Field(sa_type=JsonDocument)
     note: str | None = Field(max_length=500, nullable=True)
-    # What the phone showed while it was offline, and whether the server says the same.
+    # The decision the device made offline, and whether the server's is the same.
     device_level: str | None = Field(max_length=32, nullable=True)
     device_rule_set_hash: str | None = Field(max_length=64, nullable=True)
     device_agrees: bool | None = Field(nullable=True)

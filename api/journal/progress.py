@@ -18,7 +18,7 @@ ONE_MINUTE = datetime.timedelta(minutes=1)
 ONE_DAY = datetime.timedelta(days=1)
 WEEK = datetime.timedelta(days=7)
 WEEKS_SHOWN = 12
-# Longer than this, somebody forgot the stop button: hours of it must not count as exercise.
+# A longer session was probably never stopped: its hours must not count as exercise.
 LONGEST_SESSION = datetime.timedelta(hours=2)
 # The smallest change that matters for low back pain: 2 points of 10, or 30 % of the baseline
 # (Ostelo 2008). A baseline below 2 can't fall by 2, which is why either will do.

@@ -1,4 +1,4 @@
-"""Session logs and symptom reports: one's own, stored once."""
+"""Session logs and symptom reports of a participant, each stored exactly once."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Recovery codes: how somebody who gave no name gets back to what is theirs. Pure.
+"""Recovery codes: how an anonymous participant regains access to their data. Pure.
 
 Crockford's base32: a locator of 40 bits to look it up by, a secret of 110 bits, and a check symbol
 that catches any single wrong character and any two that changed places. It is read back whatever
@@ -37,7 +37,7 @@ class RecoveryCode:
 
 
 def check_symbol(text: str) -> str:
-    """Return Crockford's check symbol: the number that the text stands for, modulo 37."""
+    """Return Crockford's check symbol: the number that the text encodes, modulo 37."""
     number = 0
     for symbol in text:
         number = number * len(ALPHABET) + ALPHABET.index(symbol)
@@ -57,7 +57,7 @@ def _typed(text: str) -> str:
     """Keep of a text what can be part of a code, in the form that codes are written in.
 
     Letters and digits of full width or of another script's digits become plain ones. Everything
-    else goes: dashes of any kind, spaces, quotes, full stops, and marks that nobody sees.
+    else goes: dashes of any kind, spaces, quotes, full stops, and invisible characters.
     """
     plain = unicodedata.normalize("NFKC", text.translate(LOOKALIKES)).upper()
     digits = (str(unicodedata.decimal(each, each)) for each in plain)
@@ -65,7 +65,7 @@ def _typed(text: str) -> str:
 
 
 def read_recovery_code(text: str) -> RecoveryCode | None:
-    """Read a code as somebody typed it; None where a character is missing or wrong."""
+    """Read a typed code; None if a character is missing or wrong."""
     match = CODE.fullmatch(_typed(text).translate(MISREAD))
     if match is None or check_symbol(match[1] + match[2]) != match[3]:
         return None

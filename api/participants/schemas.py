@@ -90,7 +90,7 @@ class ConsentChoice(RequestModel):
 
 
 def _agreed(value: object) -> object:
-    # To pydantic, 1 is true as well; nobody agrees with a number.
+    # Pydantic takes 1 as true; a number is no consent.
     return value if value is True else None
 
 

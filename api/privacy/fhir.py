@@ -1,4 +1,4 @@
-"""One's own records as FHIR R4B resources. Pure; docs/adr says why which resource stands for what.
+"""A participant's records as FHIR R4B resources. Pure; ADR 0016 gives the reason for each mapping.
 
 Resources are written as FHIR's own JSON and held against its model before they leave. Codes come
 from LOINC, HL7 and ISO where they mean just the same, and from systems of our own everywhere else.
@@ -39,7 +39,7 @@ REPORTED = (
     ("age_years", "valueInteger"),
     ("country", "valueCoding"),
 )
-# What stands in no rule set's questions.
+# Facts that no question of a rule set asks for.
 OTHER_TEXTS = {"country": "Country", "note": "Note"}
 ANSWER_SYSTEMS = {"country": "urn:iso:std:iso:3166"}
 DONE = ("seconds", "sets", "repetitions", "target_seconds", "target_sets", "target_repetitions")
@@ -66,7 +66,7 @@ def _extension(name: str, kind: str, value: Any) -> dict[str, Any]:
 
 
 def _note(*texts: str | None) -> dict[str, Any]:
-    """Keep what somebody wrote; FHIR has no empty text."""
+    """Keep a note unless it is empty: FHIR has no empty text."""
     written = [CONTROL.sub("\ufffd", text) for text in texts if text and text.strip()]
     return {"note": [{"text": text} for text in written]} if written else {}
 

@@ -1,4 +1,4 @@
-"""Erases enrolments that nobody ever used, and what is kept of erased tokens for too long."""
+"""Erases enrolments that were never used, and expired hashes of erased tokens."""
 
 import datetime
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from api.core.turns import Say, in_turn, quiet
 from api.participants.models import ErasedToken, Participant
 from api.participants.service import kept_too_long
 
-# Of one transaction: short enough that nobody waits for it.
+# Per transaction: short enough that no request waits noticeably.
 BATCH = 500
 
 

@@ -52,7 +52,7 @@ class Personal:
         return delete(self.model).where(own).execution_options(**UNSYNCED)
 
 
-OWNER = "the owner; it stands once at the top of the export"
+OWNER = "the owner; given once at the top of the export"
 HASH_OF_SECRET = "a hash that could only serve to guess the secret behind it"  # noqa: S105  # a reason, not a secret
 
 # In the order in which rows can be deleted: what points to others comes first.

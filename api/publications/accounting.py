@@ -22,7 +22,7 @@ class Accountant:
 
     def epsilon(self, rhos: Sequence[float], delta: float) -> float:
         """Return what draws cost together, as epsilon at a delta."""
-        # In this accounting only the sum counts: one draw of the same cost stands for all.
+        # In this accounting only the sum counts: one draw of the same cost represents all.
         scale = 1 / math.sqrt(2 * math.fsum(rhos))
         number = self._opendp.atom_domain(T="i64")
         one = self._opendp.m.make_gaussian(

@@ -39,7 +39,7 @@ RETRY_AFTER_SECONDS = 60
 
 
 def hash_of(participant_id: uuid.UUID) -> str:
-    """Return what stands for an erased participant. Their id is random: it can't be guessed."""
+    """Return the hash that identifies an erased participant: ids are random, not guessable."""
     return hashlib.sha256(b"footing-erased:" + participant_id.bytes).hexdigest()
 
 
@@ -55,7 +55,7 @@ class LoggedPublication(ClosedPeriod):
 
 @dataclass
 class Logged:
-    """What stands in the log, for one installation."""
+    """The contents of the log, for one installation."""
 
     closed: dict[str, LoggedPublication] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
@@ -219,7 +219,7 @@ class PublicationLog:
         self._record({"closed": values.pop("id"), "installation": installation} | values)
 
     async def erased(self, participant_id: uuid.UUID, today: datetime.date) -> None:
-        """Record that somebody is erased; **before** the commit, so that none is ever missed.
+        """Record that a participant is erased; **before** the commit, so that none is ever missed.
 
         Were the commit to fail, the erasure that the person asked for would be made up for later.
         """

@@ -1,4 +1,4 @@
-"""Tables of what was published: numbers with noise, about nobody. Rows are added, never changed."""
+"""Tables of publications: noisy figures about no individual. Rows are added, never changed."""
 
 import datetime
 import uuid

@@ -31,7 +31,7 @@ class Period:
         return f"{self.kind}-{self.starts_on.isoformat()}"
 
     def closes_on(self, grace_days: int) -> datetime.date:
-        """The day from whose first second in UTC on nothing more is taken up."""
+        """The day whose first second (UTC) ends the admission of records."""
         return self.after + datetime.timedelta(days=grace_days)
 
     def closes_at(self, grace_days: int) -> datetime.datetime:

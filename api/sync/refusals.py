@@ -41,5 +41,5 @@ def _each(
     for sent in reports[:MAX_ITEMS]:
         yield decide_on_usable(rule_set, sent, language, now)
     if len(reports) > MAX_ITEMS:
-        # No batch may hold so many, and nobody looks at the rest of them.
+        # More than a batch may hold; the rest is not evaluated.
         yield cautious_outcome(rule_set, language, now)

@@ -1,4 +1,4 @@
-"""Synchronising: what was kept offline goes up, what other phones did comes down."""
+"""Synchronisation: uploads records kept offline, downloads changes of other devices."""
 
 from fastapi import APIRouter, Response
 

@@ -34,7 +34,7 @@ def _figure(name: str, minimum: int) -> Question:
     )
 
 
-# What the rules for sessions read: figures of the log, which nobody is asked for.
+# What the rules for sessions read: figures of the log, not answers.
 SESSION_FIGURES = {"pain_rise": _figure("pain_rise", -10), "pain_after": _figure("pain_after", 0)}
 
 

@@ -1,6 +1,6 @@
 """What triage handlers ask for: the rule set in force, compiled, and any other.
 
-And what is answered where they refuse or can't: nobody goes without an answer.
+And the decision in refusals and failures: a person always gets an answer.
 """
 
 import contextlib

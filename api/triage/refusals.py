@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 def is_decided_on(problem: Problem) -> bool:
     """Tell whether what was sent is decided on beside this refusal, if it can be read."""
-    # A clinician's key, or what looks like one, is nobody's who reports.
+    # Clinician credentials never belong to a person who reports symptoms.
     return problem.status in REFUSED and not isinstance(problem, WrongTokenKind)
 
 

@@ -80,7 +80,7 @@ class _Reader:
             elif name == COUNTRY:
                 self.read_country(value)
             elif name not in PASSED_OVER:
-                # An answer that stands in the wrong place was still meant as one.
+                # A misplaced answer was still meant as one.
                 self.ignore(name, code=UNKNOWN_FIELD, answer=name in self.questions)
 
     def read_answers(self, given: Any) -> None:

@@ -1,4 +1,4 @@
-"""Triage: the rule set for phones, and an evaluation that stores nothing."""
+"""Triage: the rule set for devices, and an evaluation that stores nothing."""
 
 from typing import Annotated
 
@@ -74,5 +74,5 @@ async def evaluate_report(
     """
     case = case_of_sent(rule_set, report.sent, language, clock.now())
     decision, _outcome = decide(rule_set, case)
-    # The canonical bytes: what a phone with the same rule set computes offline.
+    # The canonical bytes: what a device with the same rule set computes offline.
     return Response(canonical(decision), headers={"Content-Language": language}, media_type=JSON)

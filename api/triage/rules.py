@@ -60,7 +60,7 @@ def well_formed(condition: Any) -> bool:
     """Tell whether a rule condition keeps to the grammar of docs/triage-spec.md.
 
     Within it every JsonLogic library gives the same answer; beyond it they differ, so that what is
-    beyond counts as broken here and on every phone.
+    beyond counts as broken here and on every device.
     """
     match condition:
         case {"var": str(name), **others}:

@@ -24,7 +24,7 @@ REPORT_ID = uuid.UUID("01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21")
 MILD_NUMBERS = {"pain_score": 2, "weeks": 1, "age_years": 40}
 MILD_CHOICES = ("no", "none", "better")
 
-# By hand: what differs from a report in which nothing stands out.
+# By hand: differences from an unremarkable report.
 ON_MILD: Mapping[str, Answers] = {
     "all-benign": {},
     "article-severe-pain": {"pain_score": 7},
@@ -114,7 +114,7 @@ SESSIONS = ((None, None), (3, 4), (3, 5), (None, 6), (None, 7), (5, None), (4, 9
 
 
 def mild_answers(rule_set: RuleSet) -> dict[str, int | str | None]:
-    """Answer every question so that nothing stands out."""
+    """Answer every question unremarkably."""
     answers: dict[str, int | str | None] = {}
     for name, question in rule_set.questions.items():
         choices = [choice["id"] for choice in question["choices"]]
