@@ -2,7 +2,7 @@
 
 In transaction mode, the next transaction may run on another connection of the database than the
 last. Statements that were prepared on one are then unknown on it, or belong to another client.
-So behind a pooler nothing is kept prepared: each statement is parsed and planned again, about 0.1 ms.
+So behind a pooler no statement stays prepared: each is parsed and planned again, about 0.1 ms.
 """
 
 from typing import Any
