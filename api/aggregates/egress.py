@@ -106,20 +106,17 @@ def csv_bytes(answer: Answer) -> bytes:
     writer.writerow(COLUMNS)
     for labelled in labelled_figures(answer):
         figure = labelled.figure.model_dump(include=set(FIGURE), mode="json")
+        period = labelled.period
         about = (
-            *(
-                answer.table,
-                labelled.period.period_kind,
-                labelled.period.starts_on,
-                labelled.period.ends_on,
-            ),
-            *(
-                labelled.period.publication_id or "",
-                labelled.key,
-                labelled.title,
-                labelled.stat,
-                labelled.unit,
-            ),
+            answer.table,
+            period.period_kind,
+            period.starts_on,
+            period.ends_on,
+            period.publication_id or "",
+            labelled.key,
+            labelled.title,
+            labelled.stat,
+            labelled.unit,
         )
         # Numbers are ours, and may begin with a minus.
         writer.writerow(

@@ -62,7 +62,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     sign_in = make_body(json.dumps(sign_in_of(settings)).encode(), quick=True)
 
     @app.get("/clinic/sign-in.json", include_in_schema=False)
-    def get_sign_in(request: Request) -> Response:
+    async def get_sign_in(request: Request) -> Response:
         return respond(request, sign_in, max_age=0)
 
     page = BundledPage(FOLDER, MEDIA_TYPES, policy_of(settings), max_age=0)

@@ -43,5 +43,5 @@ class BundledPage:
             return response
 
         @app.get(f"{path}/{{name}}", include_in_schema=False)
-        def get_page_asset(request: Request, name: str) -> Response:
+        async def get_page_asset(request: Request, name: str) -> Response:
             return respond(request, self._body(name), max_age=self.max_age)

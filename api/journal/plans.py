@@ -12,7 +12,7 @@ from api.http.deps import ReadDb
 from api.http.limits import PublicLimit
 from api.http.queries import refuse_unknown_parameters
 from api.journal import reading
-from api.participants.deps import Credentials, admit, read_credentials
+from api.participants.deps import Credentials, identify, read_credentials
 
 router = APIRouter(prefix="/v1", tags=["journal"])
 
@@ -25,7 +25,8 @@ async def get_own_limits(
         refuse_unknown_parameters(request)
         return reading.OwnLimits()
     token = await read_credentials(request, credentials)
-    await admit(request, db, token)
+    await identify(request, db, token)
+    refuse_unknown_parameters(request)
     return await reading.own_limits(db, token.participant_id, release.catalogue)
 
 

@@ -45,8 +45,6 @@ class Access(Enum):
     """What a request does with the data of the participant who sends it."""
 
     READ = "read"
-    # Reads in transactions of its own, while the response is sent.
-    STREAM = "stream"
     WRITE = "write"
     # Writes something new about the participant, which needs their consent to storage.
     STORE = "store"
@@ -55,7 +53,6 @@ class Access(Enum):
 
 LOCKS: Mapping[Access, service.RowLock | None] = {
     Access.READ: None,
-    Access.STREAM: None,
     Access.WRITE: service.WRITING,
     Access.STORE: service.WRITING,
     Access.ERASE: service.ERASING,
@@ -113,31 +110,33 @@ async def _note_use(
             raise
 
 
-async def admit(
+async def identify(
     request: Request, db: AsyncSession, token: DeviceToken, access: Access = Access.READ
-) -> tuple[Caller, Mapping[str, str]]:
-    """Look the token up; count the request; return the caller and the rate-limit headers.
-
-    Each participant has a limit of their own, so that a client in a loop slows down no other.
-    """
-    context = context_of(request.scope)
+) -> Caller:
+    """Look the token up, and record its first use."""
     async with failures_counted(request):
         found = await service.verify(db, token, LOCKS[access])
     # Refusals from here on are in the participant's own language.
     request.state.own_language = found.language
-    limiter = context.limiter
-    headers = await limiter.hit(limiter.participant, "participant", token.participant_id.hex)
-    refuse_unknown_parameters(request)
     match access:
-        case Access.READ | Access.STREAM:
-            await _note_use(context, db, token, found)
+        case Access.READ:
+            await _note_use(context_of(request.scope), db, token, found)
         case Access.WRITE | Access.STORE:
             await service.note_use(db, token, found)
-    if access is Access.STORE:
-        # Locked: it is stored before a consent is withdrawn, or not at all.
-        given = await service.lock_participant(db, token.participant_id)
-        require_storage_consent(given=given)
-    return Caller(token.participant_id, token.device_id, found.language), headers
+        case Access.ERASE:
+            pass  # both hashes of a rotated token have to be remembered as erased
+    return Caller(token.participant_id, token.device_id, found.language)
+
+
+async def count_call(request: Request, response: Response, caller: Caller) -> None:
+    """Count a request of an authenticated participant, and refuse unknown parameters.
+
+    Each participant has a limit of their own, so that a client in a loop slows down no other.
+    """
+    limiter = context_of(request.scope).limiter
+    name = caller.participant_id.hex
+    response.headers.update(await limiter.hit(limiter.participant, "participant", name))
+    refuse_unknown_parameters(request)
 
 
 def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
@@ -150,25 +149,30 @@ def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
         token: Token,
         db: Annotated[AsyncSession, Depends(transaction, scope="function")],
     ) -> Caller:
-        caller, headers = await admit(request, db, token, access)
-        response.headers.update(headers)
+        caller = await identify(request, db, token, access)
+        await count_call(request, response, caller)
+        if access is Access.STORE:
+            # Locked: it is stored before a consent is withdrawn, or not at all.
+            given = await service.lock_participant(db, caller.participant_id)
+            require_storage_consent(given=given)
         return caller
 
-    async def authenticate_apart(
-        request: Request, response: Response, token: Token, context: Context
-    ) -> Caller:
-        # A streamed response must not wait for a connection while its request holds another.
-        async with context.database.read() as db:
-            caller, headers = await admit(request, db, token, access)
-        response.headers.update(headers)
-        return caller
+    return authenticate
 
-    return authenticate_apart if access is Access.STREAM else authenticate
+
+async def authenticate_for_streaming(
+    request: Request, response: Response, token: Token, context: Context
+) -> Caller:
+    """Authenticate in a transaction of its own: a streamed response opens another one later."""
+    async with context.database.read() as db:
+        caller = await identify(request, db, token)
+    await count_call(request, response, caller)
+    return caller
 
 
 # Tokens are not cached: revoking one takes effect at once.
 ReadingCaller = Annotated[Caller, Depends(participant(Access.READ), scope="function")]
-StreamingCaller = Annotated[Caller, Depends(participant(Access.STREAM), scope="function")]
 WritingCaller = Annotated[Caller, Depends(participant(Access.WRITE), scope="function")]
 StoringCaller = Annotated[Caller, Depends(participant(Access.STORE), scope="function")]
 ErasingCaller = Annotated[Caller, Depends(participant(Access.ERASE), scope="function")]
+StreamingCaller = Annotated[Caller, Depends(authenticate_for_streaming, scope="function")]

@@ -44,10 +44,10 @@ class AttackedService:
         people = []
         for many, routine in crowd:
             for _ in range(many):
-                somebody = Person()
+                person = Person()
                 for week in range(len(secrets)):
-                    somebody.session(monday(week), routine=routine)
-                people.append(somebody)
+                    person.session(monday(week), routine=routine)
+                people.append(person)
         settle(self.url, *people)
         for week, secret in enumerate(secrets):
             self.clock.instant = at(monday(week) + 6 * DAY)
@@ -81,12 +81,12 @@ class AttackedService:
         return estimate
 
     def add_sybil(self, week: int) -> None:
-        """Enrol somebody after the fact, who says to have practised in that week."""
-        somebody = Person(id=uuid.uuid4())
-        somebody.session(monday(week), routine=VICTIMS, received=self.clock.now())
+        """Enrol a person after the fact, who says to have practised in that week."""
+        person = Person(id=uuid.uuid4())
+        person.session(monday(week), routine=VICTIMS, received=self.clock.now())
 
         async def store(db: AsyncSession) -> None:
-            await somebody.store(db)
+            await person.store(db)
 
         in_database(self.url, store)
 

@@ -212,14 +212,14 @@ def test_it_tells_nobody_about_anybody_else(
 def test_years_of_weeks_are_asked_for_in_pages(database_url: str) -> None:
     """Databases take only so many columns in one statement."""
     weeks = [Period(MONDAY + 7 * number * DAY, 7, "week") for number in range(260)]
-    somebody = Person()
+    person = Person()
     for week in (weeks[0], weeks[130], weeks[-1]):
-        somebody.session(week.starts_on)
+        person.session(week.starts_on)
 
     async def work(db: AsyncSession) -> list[str]:
         await db.execute(insert(Publication), [publication(week) for week in weeks])
-        await somebody.store(db)
-        found = await ledger_entries(db, PublicationPolicies(STANDARD, {}), somebody.id)
+        await person.store(db)
+        found = await ledger_entries(db, PublicationPolicies(STANDARD, {}), person.id)
         return [entry.publication.id for entry in found]
 
     found = in_database(database_url, work)

@@ -52,7 +52,7 @@ def dependencies(dependant: Dependant) -> Iterator[Any]:
         yield from dependencies(below)
 
 
-def test_no_dependency_of_a_request_takes_a_thread() -> None:
+def test_no_handler_or_dependency_of_a_request_takes_a_thread() -> None:
     """FastAPI runs each synchronous one in a thread of its pool."""
     routes = list(iter_route_contexts(create_app(Settings()).routes))
     assert len(routes) > 50
@@ -60,7 +60,7 @@ def test_no_dependency_of_a_request_takes_a_thread() -> None:
         call
         for route in routes
         if isinstance(route.original_route, APIRoute)
-        for call in dependencies(route.dependant)
+        for call in [route.endpoint, *dependencies(route.dependant)]
     }
     assert {open_db, open_read_db} <= calls
     assert not [

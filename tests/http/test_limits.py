@@ -19,6 +19,7 @@ from api.http.limiter import AWAY_SECONDS
 from api.participants.recovery import make_recovery_code
 from api.participants.tokens import make_token
 from tests.conftest import AppMaker
+from tests.journal.test_holds import WISHES
 from tests.support.phone import CONSENT_VERSION, Json, Phone
 from tests.support.postgres import free_port
 from tests.support.server import running_server
@@ -88,6 +89,19 @@ def forged(participant_id: str | None = None) -> dict[str, str]:
     """Make a token that nobody was given, of somebody or of nobody."""
     of = uuid.UUID(participant_id) if participant_id else uuid.uuid4()
     return {"Authorization": f"Bearer {make_token(of, uuid.uuid4())}"}
+
+
+def test_composing_a_plan_takes_nothing_from_the_limit_of_uploads(
+    database_url: str, make_client: AppMaker
+) -> None:
+    """It is computed and not stored: with or without a token, it counts by address."""
+    phone = Phone(make_client(database_url=database_url, rate_limit_participant="1/hour"))
+    phone.enrol()
+    for _ in range(2):
+        composed = phone.client.post("/v1/plans", json=WISHES, headers=phone.headers)
+        assert composed.status_code == 200
+        assert composed.headers["RateLimit-Policy"].startswith('"public"')
+    assert phone.post_session(phone.session()).status_code == 201
 
 
 def test_tokens_forged_in_somebodys_name_cost_them_nothing(
@@ -221,7 +235,7 @@ def test_a_token_of_another_kind_counts_as_one_that_proves_wrong(
         answers = [client.get(path, headers=headers) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [403, 403, 429]
         assert "RateLimit" not in answers[0].headers
-    # Whoever proves who they are is let in all the same.
+    # Valid credentials are still accepted.
     assert phone.get("/v1/symptom-reports").status_code == 200
 
 

@@ -199,7 +199,7 @@ def test_an_answer_that_is_never_taken_ends_with_its_connection(dial: Dial, serv
     vectors = b"GET /v1/triage/vectors HTTP/1.1\r\nHost: footing\r\n\r\n"
     line.sendall(vectors * 20)
     wait_until(lambda: connections_of(server) == 1)
-    # Nothing is read here, and the server lets go all the same.
+    # Nothing is read here, and the server still lets go.
     wait_until(lambda: connections_of(server) == 0)
 
 

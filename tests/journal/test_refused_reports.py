@@ -1,4 +1,4 @@
-"""A report that is not stored is answered with a decision all the same."""
+"""A report that is not stored still gets a decision."""
 
 import datetime
 import json

@@ -86,7 +86,7 @@ class OfflinePhone(Phone):
             self.last_number += 1
             assert change["number"] == self.last_number
             if change["kind"] not in LISTS:
-                continue  # a schedule or a profile: there is one of each, which is fetched anew
+                continue  # a schedule or a profile: there is one of each, which is fetched again
             key = (change["kind"], change["id"])
             if change["deleted"]:
                 self.held.pop(key, None)
