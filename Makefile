@@ -56,7 +56,7 @@ chaos: $(STAMP) ## Kill processes, cut connections and race devices for longer
 proof: $(STAMP) ## Run all tests of the anonymised figures, and print what they measured
 	$(BIN)/python -m pytest -m proof -n 0 -q
 
-lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Dockerfile
+lint: $(STAMP) ## Check style, types, imports, dependencies, the seed, the Dockerfile and the OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -64,6 +64,7 @@ lint: $(STAMP) ## Check style, types, imports, dependencies, the seed and the Do
 	$(BIN)/deptry .
 	$(BIN)/footing check
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/python -m pytest -m lint -n 2 -q
 
 # Everything is resolved at once, so that the image runs what was tested; then it is sorted into
 # three parts, so that the image can leave the last one out.

@@ -74,8 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has no quick form."""
-    left_out = [] if FULL else [item for item in items if item.get_closest_marker("full_only")]
+    """Leave out what has no quick form, and what `make lint` runs."""
+    elsewhere = [] if FULL else ["full_only"]
+    if config.option.markexpr != "lint":
+        elsewhere.append("lint")
+    left_out = [item for item in items if any(map(item.get_closest_marker, elsewhere))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

@@ -28,6 +28,7 @@ wrong = select(ExerciseSession).where(col(ExerciseSession.started_on).is_not(Non
 """
 
 
+@pytest.mark.lint
 def test_a_misspelt_column_is_found_by_the_type_checker(tmp_path: Path) -> None:
     file = tmp_path / "query.py"
     file.write_text(QUERY, "utf-8")

@@ -35,7 +35,7 @@ from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
 from tests.support.document import RECORDED
 from tests.support.phone import CONSENT_VERSION, Phone
-from tests.support.server import Server, environment, running_server
+from tests.support.server import FOOTING, Server, environment, launcher, running_server
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -108,13 +108,20 @@ def server(served: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path) -> Iterator[Path]:
     """A copy of the project for commands to write into, on the interpreter that runs the tests."""
     folder = tmp_path / "clone"
     ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "*.db*")
     shutil.copytree(ROOT, folder, ignore=ignored)
-    (folder / ".venv").symlink_to(sys.prefix)
-    return folder
+    # The environment of the tests, in which `footing` starts without importing everything again.
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for found in [*Path(sys.prefix).iterdir(), *Path(sys.prefix, "bin").iterdir()]:
+        place = folder / ".venv" / found.relative_to(sys.prefix)
+        if found.name not in {"bin", FOOTING.name}:
+            place.symlink_to(found)
+    with launcher(programs / FOOTING.name):
+        yield folder
 
 
 def run_blocks(
@@ -135,7 +142,7 @@ def run_blocks(
     del env["FOOTING_DATABASE_URL"]
     del env["FOOTING_PATH"]
     env |= {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{folder}/.venv/bin:{os.environ['PATH']}",
         # `make` says what it would do: doing it would run these tests in themselves.
         "MAKEFLAGS": "n",
         **variables,

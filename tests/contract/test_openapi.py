@@ -431,6 +431,7 @@ def node_tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.lint
 def test_spectral_finds_nothing_by_its_own_rules_nor_by_those_of_owasp() -> None:
     run = node_tool(
         "spectral", "lint", RECORDED_FILE, "--ruleset", ".spectral.yaml", "--fail-severity=hint"
@@ -438,6 +439,7 @@ def test_spectral_finds_nothing_by_its_own_rules_nor_by_those_of_owasp() -> None
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.lint
 def test_redocly_finds_nothing() -> None:
     run = node_tool("redocly", "lint", RECORDED_FILE, "--config", "redocly.yaml", "--format=json")
     assert json.loads(run.stdout)["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}, (
@@ -455,6 +457,7 @@ def test_the_lock_file_of_the_npm_tools_names_no_registry() -> None:
         assert not [name for name, said in packages.items() if "resolved" in said]
 
 
+@pytest.mark.lint
 def test_types_generated_from_it_hold_a_client_to_the_contract(tmp_path: Path) -> None:
     for name in ("client.ts", "tsconfig.json"):
         shutil.copy(NODE_FOLDER / name, tmp_path)

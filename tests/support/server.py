@@ -6,9 +6,11 @@ environment, folder and output, which can be killed like any other.
 """
 
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
+import socketserver
 import subprocess
 import sys
 import tempfile
@@ -122,6 +124,51 @@ class Forked:
     def terminate(self) -> None:
         """Ask it to end."""
         self._process.terminate()
+
+
+# A shell starts this in place of `footing`: it passes its arguments, environment, folder and output
+# to the process of the tests, and ends with the exit code of the command.
+LAUNCHER = """#!{python} -ISE
+import json, os, socket, sys
+line = json.dumps([os.getpid(), sys.argv[1:], dict(os.environ), os.getcwd()])
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect({address!r})
+    connection.sendall(line.encode() + b"\\n")
+    sys.exit(int(connection.makefile().readline()))
+"""
+
+
+class _Launch(socketserver.StreamRequestHandler):
+    """Runs one command for its launcher."""
+
+    def handle(self) -> None:
+        """Run it to its end, and answer with its exit code."""
+        pid, arguments, env, folder = json.loads(self.rfile.readline())
+        stdout, stderr = (Path(f"/proc/{pid}/fd/{number}") for number in (1, 2))
+        process = Forked(arguments, env, Path(folder), stdout, stderr)
+        try:
+            code = process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+        self.wfile.write(f"{code}\n".encode())
+
+
+@contextlib.contextmanager
+def launcher(path: Path) -> Iterator[None]:
+    """Write a program that a shell can run as `footing`, without importing the product again."""
+    with tempfile.TemporaryDirectory(prefix="footing-launcher-") as folder:
+        address = f"{folder}/socket"
+        server = socketserver.ThreadingUnixStreamServer(address, _Launch)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        path.write_text(LAUNCHER.format(python=sys.executable, address=address), "utf-8")
+        path.chmod(0o755)
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
 
 @dataclass(frozen=True)
