@@ -34,6 +34,7 @@ class AttackedService:
         self.client, self.url, self.clock, self.folder = client, url, clock, folder
         self.known, self.repeats = KNOWN, 3
         self.clinician = Clinician(client, give_key(url, clock))
+        self.keys = real_keys(url)
         self.victims: list[Phone] = []
         self.refused: list[str] = []
         self.answers: dict[str, set[bytes]] = {}
@@ -63,7 +64,7 @@ class AttackedService:
 
     def publish(self) -> list[str]:
         """Run `footing publish`, once more or for the first time."""
-        return publish(self.url, self.folder, self.clock.now().date(), keys=real_keys(self.url))
+        return publish(self.url, self.folder, self.clock.now().date(), keys=self.keys)
 
     def count(self, first: datetime.date, last: datetime.date, routine: str | None) -> float | None:
         params = {"table": "routine", "stat": "people", "from": str(first), "to": str(last)}

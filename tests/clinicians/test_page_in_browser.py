@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Download, Locator, Page, expect
 
 from api.core.clock import SystemClock
@@ -76,13 +78,27 @@ def running_ward(url: str, folder: Path, **settings: str) -> Iterator[Ward]:
 
 
 @pytest.fixture(scope="module")
-def ward(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
+def demo_database(templates: Path) -> str:
+    """The made-up people, created once a run: several workers share the tests of this module."""
+    file = templates / "demo.db"
+    url = f"sqlite:///{file}"
+    with FileLock(templates / "demo.lock"):
+        if not (templates / "demo.done").exists():
+            shutil.copy(templates / "template.db", file)
+            done = footing("demo", *DEMO, database_url=url, folder=templates, regions=REGIONS)
+            assert done.returncode == 0, done.stderr
+            (templates / "demo.done").touch()
+    return url
+
+
+@pytest.fixture(scope="module")
+def ward(demo_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     folder = tmp_path_factory.mktemp("clinic")
-    with databases.fresh_database("sqlite", templates, folder) as url:
-        done = footing("demo", *DEMO, database_url=url, folder=folder, regions=REGIONS)
-        assert done.returncode == 0, done.stderr
-        with running_ward(url, folder) as ward:
-            yield ward
+    with (
+        databases.copied_database(demo_database, folder) as url,
+        running_ward(url, folder) as ward,
+    ):
+        yield ward
 
 
 @pytest.fixture
