@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,8 @@ class Release:
     catalogue: Catalogue
     deleted: Sequence[Mapping[str, str]]
     bodies: Mapping[BodyName, Body]
+    # The activities of this release and of all before it, as far as they are stored.
+    known_activities: AbstractSet[str] = frozenset()
     # Filtered and paged lists, made on first use: filters are closed vocabularies and ids.
     assembled: dict[tuple[str, ...], Body] = field(default_factory=dict)
 

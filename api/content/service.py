@@ -43,6 +43,7 @@ async def load_release(db: AsyncSession, name: str) -> Release:
         catalogue=catalogue_of(json.loads(stored.document)),
         deleted=stored.deleted,
         bodies={(row.path, row.language): _body(row) for row in rows},
+        known_activities=frozenset(await db.exec(select(KnownActivity.activity_id))),
     )
 
 

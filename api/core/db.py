@@ -23,10 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
@@ -69,6 +69,9 @@ SQLITE_PRAGMAS = {
 SWITCH_PAUSE_SECONDS = 0.005
 
 REPEATABLE_READ = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+# The columns of a row that is to be inserted, and such a row with its table.
+Values = Mapping[str, object]
+NewRow = tuple[type[SQLModel], Values]
 # For updates and deletes: loaded instances are neither edited nor kept up to date.
 UNSYNCED = {"synchronize_session": False}
 
@@ -158,13 +161,13 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_timeout_seconds,
-            pool_pre_ping=True,
             connect_args={
                 **arguments,
                 "command_timeout": None if patient else settings.database_timeout_seconds,
             },
         )
         get_along_with_poolers(engine)
+        replace_closed_connections(engine)
         return engine
     # SQLite takes one writer at a time. A pool of one connection queues the writers in the
     # process, where waiting is fair; several would wait in busy_timeout, which is not.
@@ -191,6 +194,20 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine
+
+
+def replace_closed_connections(engine: AsyncEngine) -> None:
+    """Let no request get a connection that the server has closed, for example by a restart.
+
+    The driver has noticed by then. Asking the server each time would cost two round trips a
+    request; a connection that is lost unnoticed is an outage, and the client tries again.
+    """
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def check_out(connection: Any, _: ConnectionPoolEntry, __: PoolProxiedConnection) -> None:
+        if connection.driver_connection.is_closed():
+            # The others of the pool are as old: they are replaced when it is their turn.
+            raise InvalidatePoolError
 
 
 def switch_to_wal(cursor: DBAPICursor | sqlite3.Cursor, timeout_seconds: float) -> None:
@@ -315,9 +332,7 @@ def table_of(model: type[SQLModel]) -> Table:
     return metadata.tables[str(model.__tablename__)]
 
 
-async def insert_once(
-    db: AsyncSession, model: type[SQLModel], values: Mapping[str, object]
-) -> bool:
+async def insert_once(db: AsyncSession, model: type[SQLModel], values: Values) -> bool:
     """Insert a row unless its key is taken; return whether it was inserted.
 
     The database's own uniqueness decides, so that any number of concurrent repeats store one row.
@@ -329,9 +344,7 @@ async def insert_once(
     return (await db.exec(statement)).first() is not None
 
 
-async def insert_new(
-    db: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, object]]
-) -> None:
+async def insert_new(db: AsyncSession, model: type[SQLModel], rows: Sequence[Values]) -> None:
     """Insert those of many rows whose keys are not taken."""
     insert = sqlite.insert if db.get_bind().dialect.name == "sqlite" else postgresql.insert
     if rows:

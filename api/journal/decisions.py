@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
 from api.core.canonical import canonical
-from api.core.db import UNSYNCED, UtcDateTime, insert_once
+from api.core.db import UNSYNCED, NewRow, UtcDateTime, insert_once
 from api.core.errors import NotFound
 from api.journal.history import Episode, PastReport, Timeline
 from api.journal.holds import Hold, StatusInForce, asked_for, in_force
@@ -145,6 +145,15 @@ def decision_rows(
     return decision, hold
 
 
+def rows_of(
+    participant_id: uuid.UUID, rule_set: RuleSet, case: Case, decided: Decided
+) -> list[NewRow]:
+    """Return the rows of the first decision on a report."""
+    decision, hold = decision_rows(participant_id, rule_set, case, decided)
+    rows: list[NewRow] = [(StoredDecision, decision)]
+    return rows if hold is None else [*rows, (ActivityHold, hold)]
+
+
 async def store_decision(
     db: AsyncSession,
     participant_id: uuid.UUID,
@@ -233,7 +242,7 @@ async def reconsider_later(
                     execution_options=UNSYNCED,
                 )
             await decide_again(db, report, decision.language, facts, writing.rule_set, writing.now)
-            writing.created(ChangedKind.SYMPTOM_REPORT, report.id)
+            writing.changed(ChangedKind.SYMPTOM_REPORT, report.id)
         if past.pain_score == 0 and _precedes(until, past):
             return
         episode = episode.after(past)

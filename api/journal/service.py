@@ -2,13 +2,15 @@
 
 import datetime
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import delete, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 
-from api.core.db import UNSYNCED, insert_once
+from api.core.db import UNSYNCED, NewRow
 from api.core.errors import Fault, NotFound, refuse
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
@@ -24,7 +26,7 @@ from api.journal.schemas import (
     StoredSymptomReport,
 )
 from api.journal.writing import KIND_OF, RecordModel, StoredRecord, Writing, find_records
-from api.participants.changes import ChangedKind, deleted_among, was_stored
+from api.participants.changes import ChangedKind
 from api.triage.engines import level_as_then
 from api.triage.evaluation import Case, Json, decide
 from api.triage.reports import read_answers
@@ -39,7 +41,7 @@ class Kept(Generic[Stored_co]):
     status: Literal["created", "duplicate", "deleted"]
     # As stored, or as it would be had it not been deleted.
     row: Stored_co
-    # The decision on a report that is not stored.
+    # The decision on a report, unless it was stored before.
     decision: Json | None = None
 
     @property
@@ -93,26 +95,28 @@ def _dated(
     return {"local_date": own, "sent_local_date": sent if sent != own else None}
 
 
-async def _keep(
-    writing: Writing, model: type[RecordModel], record: Record, more: dict[str, Any] | None = None
+def _keep(
+    writing: Writing,
+    model: type[RecordModel],
+    record: Record,
+    more: Mapping[str, Any] | None = None,
+    rows: Sequence[NewRow] = (),
 ) -> Kept[RecordModel]:
-    """Store a record unless its id is taken; refuse an id that is taken by other content."""
-    kind = KIND_OF[type(record)]
+    """Store a record, with rows that belong to it, unless its id is taken or was deleted."""
+    key = (KIND_OF[type(record)], record.id)
     values = {**row_of(writing.participant_id, record, writing.now), **(more or {})}
     sent = model(**values)
-    if (kind, record.id) in writing.deleted:
+    if key in writing.deleted:
         return Kept("deleted", sent)
-    if await insert_once(writing.db, model, values):
-        writing.created(kind, record.id)
-        return Kept("created", sent)
-    stored = await _find(writing, model, record.id)
-    if not uploads.is_stored_as(stored, record):
+    stored = writing.stored.get(key)
+    if stored is not None:
         message = (
             f"{record.id} is stored with other content (stored {stored.content_hash}, "
             f"sent {sent.content_hash}). Use a new id, and `replaces` to correct a session."
         )
         raise IdConflict(message, faults=[Fault("/id", "id_conflict", message)])
-    return Kept("duplicate", stored)
+    writing.add(key[0], sent, [(model, values), *rows])
+    return Kept("created", sent)
 
 
 async def _find(writing: Writing, model: type[RecordModel], record_id: uuid.UUID) -> RecordModel:
@@ -127,35 +131,36 @@ async def keep_session(writing: Writing, session: NewSession) -> Kept[ExerciseSe
     if repeated := _repeated(writing, ExerciseSession, session):
         return repeated
     refuse(uploads.session_faults(session, writing.known_activities, writing.now))
-    original = await _original_of(writing, session.replaces)
-    kept = await _keep(writing, ExerciseSession, session, {"original": original})
+    original = _original_of(writing, session.replaces)
+    kept = _keep(writing, ExerciseSession, session, {"original": original})
     if kept.created and original is not None:
         await _link_later(writing, session.id, original)
-    if kept.status == "deleted" and session.replaces is not None:
+    key = (ChangedKind.SESSION, session.id)
+    if kept.status == "deleted" and session.replaces is not None and key not in writing.ever_stored:
         # Deleting a correction deletes what it corrects, also if the correction arrives afterwards.
         # If it was stored before, that happened when it was deleted.
-        known = await was_stored(writing.db, writing.participant_id, session.id)
-        if not known:
-            await _delete_sessions(writing, session.replaces)
+        await _delete_sessions(writing, session.replaces)
     return kept
 
 
-async def _original_of(writing: Writing, replaces: uuid.UUID | None) -> uuid.UUID | None:
+def _original_of(writing: Writing, replaces: uuid.UUID | None) -> uuid.UUID | None:
     """Return the first session in the chain that a new one corrects, as far as it has arrived."""
     if replaces is None:
         return None
-    statement = select(ExerciseSession.original).where(
-        ExerciseSession.participant_id == writing.participant_id, ExerciseSession.id == replaces
-    )
-    earlier = (await writing.db.exec(statement)).one_or_none()
-    return earlier or replaces
+    earlier = writing.stored.get((ChangedKind.SESSION, replaces))
+    original = earlier.original if isinstance(earlier, ExerciseSession) else None
+    return original or replaces
 
 
 async def _link_later(writing: Writing, session_id: uuid.UUID, original: uuid.UUID) -> None:
     """Link corrections that arrived before this session to the beginning of its chain."""
+    await writing.flush()
     own = col(ExerciseSession.participant_id) == writing.participant_id
     statement = update(ExerciseSession).where(own, col(ExerciseSession.original) == session_id)
     await writing.db.exec(statement.values(original=original), execution_options=UNSYNCED)
+    for row in writing.stored.values():
+        if isinstance(row, ExerciseSession) and row.original == session_id:
+            _know_original(writing, row.id, original)
 
 
 async def _link_again(writing: Writing, original: uuid.UUID) -> None:
@@ -170,6 +175,14 @@ async def _link_again(writing: Writing, original: uuid.UUID) -> None:
         if first != original:
             statement = update(ExerciseSession).where(*chain, col(ExerciseSession.id) == session_id)
             await writing.db.exec(statement.values(original=first), execution_options=UNSYNCED)
+            _know_original(writing, session_id, first)
+
+
+def _know_original(writing: Writing, session_id: uuid.UUID, original: uuid.UUID) -> None:
+    row = writing.stored.get((ChangedKind.SESSION, session_id))
+    if row is not None:
+        # As it is stored now, without marking it as changed.
+        set_committed_value(row, "original", original)
 
 
 async def log_session(writing: Writing, session: NewSession) -> tuple[LoggedSession, bool]:
@@ -211,17 +224,14 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
         "decision_id": uuid.UUID(decided.document["id"]),
         **await _compare_with_device(writing, report, case),
     }
-    kept = await _keep(writing, SymptomReport, report, more)
-    if kept.created:
-        await decisions.store_decision(
-            writing.db, writing.participant_id, writing.rule_set, case, decided
-        )
-        if writing.timeline is not None:
-            writing.timeline.add(past)
+    rows = decisions.rows_of(writing.participant_id, writing.rule_set, case, decided)
+    kept = _keep(writing, SymptomReport, report, more, rows)
     if kept.status == "deleted":
         # It is not stored, and its sender gets a decision nevertheless.
         return Kept("deleted", kept.row, {**decided.document, "id": None})
-    return kept
+    if writing.timeline is not None:
+        writing.timeline.add(past)
+    return Kept("created", kept.row, decided.document)
 
 
 async def file_report(
@@ -233,12 +243,13 @@ async def file_report(
     """
     await writing.look_up([report])
     kept = await keep_report(writing, report)
-    if kept.decision is not None:
-        return reading.report_of(kept.row, kept.decision, deleted=True), False
     if kept.created:
         past = PastReport(report.id, report.reported_at, report.pain_score)
         await decisions.reconsider_later(writing, past, until=past)
-    return await reading.get_report(writing.db, writing.participant_id, report.id), kept.created
+    if kept.decision is None:
+        return await reading.get_report(writing.db, writing.participant_id, report.id), False
+    answer = reading.report_of(kept.row, kept.decision, deleted=kept.status == "deleted")
+    return answer, kept.created
 
 
 async def _compare_with_device(
@@ -264,23 +275,24 @@ async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept[Clea
     if repeated := _repeated(writing, Clearance, clearance):
         return repeated
     refuse(uploads.clearance_faults(clearance, writing.now))
-    return await _keep(writing, Clearance, clearance)
+    return _keep(writing, Clearance, clearance)
 
 
 async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredClearance, bool]:
     """Store a clearance by a professional, once; return it, and whether it is new."""
+    await writing.look_up([clearance])
     kept = await keep_clearance(writing, clearance)
     return reading.clearance_of(kept.row), kept.created
 
 
 async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
     """Delete a session and everything it corrects; parts that arrive later are not stored."""
+    await writing.flush()
     record_id: uuid.UUID | None = newest
     original: uuid.UUID | None = None
     kind = ChangedKind.SESSION
     while record_id is not None:
-        writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
-        if (kind, record_id) in writing.deleted:
+        if await _is_deleted(writing, kind, record_id):
             break
         statement = (
             delete(ExerciseSession)
@@ -299,7 +311,7 @@ async def _delete_sessions(writing: Writing, newest: uuid.UUID) -> None:
 
 
 async def _is_deleted(writing: Writing, kind: ChangedKind, record_id: uuid.UUID) -> bool:
-    writing.deleted |= await deleted_among(writing.db, writing.participant_id, {record_id})
+    await writing.look_up_ids({record_id})
     return (kind, record_id) in writing.deleted
 
 

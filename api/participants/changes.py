@@ -1,16 +1,17 @@
 """The numbered change feed of a participant, from which other devices synchronise."""
 
 import datetime
+import functools
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import bindparam, insert, update
-from sqlmodel import col, select
+from sqlalchemy import Insert, bindparam, insert, update
+from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from api.core.db import UNSYNCED
+from api.core.db import UNSYNCED, NewRow, Values, table_of
 from api.participants.models import Participant, RecordedChange
 
 
@@ -44,34 +45,88 @@ COUNT_CHANGES = (
     .returning(col(Participant.last_change))
     .execution_options(**UNSYNCED)
 )
+ADD_CHANGES = insert(RecordedChange)
+
+
+async def store(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    rows: Sequence[NewRow],
+    changes: Sequence[Change],
+    now: datetime.datetime,
+) -> None:
+    """Insert new rows, and number the changes without gaps in the order of their transactions.
+
+    Rows of a table are inserted together, and tables in the order in which they first occur. The
+    caller holds the participant's lock and has looked the ids up. If a key is taken nevertheless,
+    that is an error: nothing may be acknowledged that is not stored.
+
+    Counting locks the participant's row until the commit, so that no reader sees a number before
+    all lower ones.
+    """
+    by_table: dict[type[SQLModel], list[Values]] = {}
+    for model, values in rows:
+        by_table.setdefault(model, []).append(values)
+    connection = await db.connection()
+    one_each = all(len(values) == 1 for values in by_table.values())
+    if len(changes) == 1 and one_each and connection.dialect.name == "postgresql":
+        (change,) = changes
+        parameters = _noted(change, now) | {"owner": participant_id, "count": 1}
+        shapes = []
+        for model, (row,) in by_table.items():
+            parameters |= {f"{model.__tablename__}_{name}": value for name, value in row.items()}
+            shapes.append((model, frozenset(row)))
+        await connection.execute(_in_one_statement(tuple(shapes)), parameters)
+        return
+    for model, found in by_table.items():
+        await connection.execute(insert(model), found)
+    if changes:
+        counting = {"owner": participant_id, "count": len(changes)}
+        last: int = (await connection.execute(COUNT_CHANGES, counting)).scalar_one()
+        first = last - len(changes) + 1
+        noted = [
+            {**_noted(change, now), "participant_id": participant_id, "number": number}
+            for number, change in enumerate(changes, first)
+        ]
+        await connection.execute(ADD_CHANGES, noted)
+
+
+def _noted(change: Change, now: datetime.datetime) -> dict[str, object]:
+    return {
+        "kind": change.kind.value,
+        "record_id": change.record_id,
+        "deleted": change.deleted,
+        "changed_at": now,
+    }
+
+
+@functools.cache
+def _in_one_statement(shapes: tuple[tuple[type[SQLModel], frozenset[str]], ...]) -> Insert:
+    """Make the statement that inserts one row into each table with one change: one round trip.
+
+    PostgreSQL only; SQLite has no INSERT inside of WITH, and no network to cross.
+    """
+    counted = COUNT_CHANGES.cte("counted")
+    columns = RecordedChange.__table__.c  # type: ignore[attr-defined]  # set by SQLModel
+    noted = ("kind", "record_id", "deleted", "changed_at")
+    change = select(
+        bindparam("owner", type_=columns.participant_id.type),
+        counted.c.last_change,
+        *(bindparam(name, type_=columns[name].type) for name in noted),
+    )
+    statement = ADD_CHANGES.from_select(["participant_id", "number", *noted], change)
+    for model, names in shapes:
+        table = table_of(model)
+        row = insert(table).values({name: bindparam(f"{table.name}_{name}") for name in names})
+        statement = statement.add_cte(row.cte(f"new_{table.name}"))
+    return statement
 
 
 async def record_changes(
     db: AsyncSession, participant_id: uuid.UUID, changes: Sequence[Change], now: datetime.datetime
 ) -> None:
-    """Number changes without gaps, in the order in which their transactions commit.
-
-    The update locks the participant's row until the commit, so that no reader sees a number before
-    all lower ones. Call `lock_participant` before the first write: two transactions that store the
-    same record would otherwise deadlock.
-    """
-    if not changes:
-        return
-    arguments = {"owner": participant_id, "count": len(changes)}
-    last: int = (await db.exec(COUNT_CHANGES, params=arguments)).scalar_one()
-    first = last - len(changes) + 1
-    rows = [
-        {
-            "participant_id": participant_id,
-            "number": number,
-            "kind": change.kind.value,
-            "record_id": change.record_id,
-            "deleted": change.deleted,
-            "changed_at": now,
-        }
-        for number, change in enumerate(changes, first)
-    ]
-    await db.exec(insert(RecordedChange), params=rows)
+    """Number changes of rows that were written before; the caller holds the participant's lock."""
+    await store(db, participant_id, (), changes, now)
 
 
 async def deleted_among(
@@ -84,20 +139,6 @@ async def deleted_among(
         col(RecordedChange.deleted),
     )
     return {(ChangedKind(kind), record_id) for kind, record_id in await db.exec(statement)}
-
-
-async def was_stored(db: AsyncSession, participant_id: uuid.UUID, record_id: uuid.UUID) -> bool:
-    """Return whether a record was ever stored, even if it was deleted since."""
-    statement = (
-        select(RecordedChange.number)
-        .where(
-            RecordedChange.participant_id == participant_id,
-            RecordedChange.record_id == record_id,
-            ~col(RecordedChange.deleted),
-        )
-        .limit(1)
-    )
-    return (await db.exec(statement)).first() is not None
 
 
 async def change_at(db: AsyncSession, participant_id: uuid.UUID, number: int) -> uuid.UUID | None:

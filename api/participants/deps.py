@@ -39,6 +39,8 @@ class Caller:
     device_id: uuid.UUID
     # The one of the enrolment.
     language: str
+    # The consent to storage: current until the transaction ends, if this one writes.
+    storage_consent: bool
 
 
 class Access(Enum):
@@ -53,9 +55,9 @@ class Access(Enum):
 
 LOCKS: Mapping[Access, service.RowLock | None] = {
     Access.READ: None,
-    Access.WRITE: service.WRITING,
-    Access.STORE: service.WRITING,
-    Access.ERASE: service.ERASING,
+    Access.WRITE: service.RowLock.WRITING,
+    Access.STORE: service.RowLock.WRITING,
+    Access.ERASE: service.RowLock.ERASING,
 }
 
 
@@ -84,9 +86,9 @@ async def read_credentials(request: Request, credentials: Credentials) -> Device
 Token = Annotated[DeviceToken, Depends(read_credentials)]
 
 
-def require_storage_consent(*, given: bool) -> None:
+def require_storage_consent(caller: Caller) -> None:
     """Refuse to store anything new about a participant who has withdrawn their consent."""
-    if not given:
+    if not caller.storage_consent:
         message = (
             "The consent to storage was withdrawn, so nothing new is stored. Reading, "
             "deleting, export, erasure, devices and evaluations without storing still work; a new "
@@ -125,7 +127,7 @@ async def identify(
             await service.note_use(db, token, found)
         case Access.ERASE:
             pass  # both hashes of a rotated token have to be remembered as erased
-    return Caller(token.participant_id, token.device_id, found.language)
+    return Caller(token.participant_id, token.device_id, found.language, found.storage_consent)
 
 
 async def count_call(request: Request, response: Response, caller: Caller) -> None:
@@ -152,9 +154,7 @@ def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
         caller = await identify(request, db, token, access)
         await count_call(request, response, caller)
         if access is Access.STORE:
-            # Locked: it is stored before a consent is withdrawn, or not at all.
-            given = await service.lock_participant(db, caller.participant_id)
-            require_storage_consent(given=given)
+            require_storage_consent(caller)
         return caller
 
     return authenticate

@@ -80,8 +80,6 @@ async def renew_recovery_code(
     caller: WritingCaller, db: Db, clock: CurrentClock
 ) -> NewRecoveryCode:
     """Get a new recovery code; the previous one becomes invalid."""
-    # Two concurrent renewals must not leave two codes.
-    await service.lock_participant(db, caller.participant_id)
     code = await devices.renew_recovery_code(db, caller.participant_id, clock.now())
     return NewRecoveryCode(recovery_code=code)
 
@@ -106,7 +104,6 @@ async def give_consent(
     the current consent again changes nothing.
     """
     refuse(consents.version_faults(release.catalogue, choice, "/version"))
-    await service.lock_participant(db, caller.participant_id)
     return await consents.give(db, caller.participant_id, choice, clock.now())
 
 

@@ -109,7 +109,6 @@ async def delete_schedule(
     caller: WritingCaller, clock: CurrentClock, db: Db, if_match: IfMatch = None
 ) -> None:
     """Delete your schedule; deleting it again changes nothing."""
-    await service.lock_participant(db, caller.participant_id)
     guard = partial(require_current, if_match=if_match)
     await schedules.replace_schedule(db, caller.participant_id, None, guard, clock.now())
 

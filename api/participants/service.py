@@ -3,10 +3,12 @@
 import datetime
 import itertools
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
-from sqlalchemy import ColumnElement, delete, insert, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, update
+from sqlalchemy import select as sa_select
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -91,33 +93,54 @@ class Verified:
     first_call: bool
     # The language of the enrolment.
     language: str
+    # The consent to storage, which no other transaction can change while the row is locked.
+    storage_consent: bool
 
 
-# Row locks on the participant, held until the transaction ends. Writers share theirs, so that they
-# do not wait for each other; an erasure waits for all of them. If an erasure took the shared lock
-# first and then asked for more, two erasures would deadlock.
-RowLock = Mapping[str, bool]
-WRITING: RowLock = {"read": True, "key_share": True}
-ERASING: RowLock = {"read": False}
+# Row locks on the participant, held until the transaction ends: their transactions run one after
+# another. Foreign keys to the row can be checked meanwhile, except during an erasure.
+class RowLock(Enum):
+    """A lock on a participant's row; `value` is whether its key may still be referenced."""
+
+    WRITING = True
+    ERASING = False
+
+
+CALLER = (
+    sa_select(
+        col(Device.secret_hash),
+        col(Device.pending_hash),
+        col(Device.revoked_at),
+        col(Participant.used),
+        col(Participant.language),
+        col(Participant.storage_consent),
+    )
+    .join(Participant, col(Participant.participant_id) == Device.participant_id)
+    .where(
+        col(Device.participant_id) == bindparam("participant"),
+        col(Device.device_id) == bindparam("device"),
+    )
+)
+# After waiting for a lock, PostgreSQL reads the locked rows again, and only those: both are locked,
+# so that an upload that waited for a revocation or a withdrawn consent is refused. The participant
+# comes first, as everywhere: in another order two transactions could deadlock.
+LOCKED_CALLER = {
+    lock: CALLER.with_for_update(of=[Participant, Device], key_share=lock.value) for lock in RowLock
+}
 
 
 async def verify(db: AsyncSession, token: DeviceToken, lock: RowLock | None = None) -> Verified:
     """Verify a device token, or raise NotAuthenticated (Erased, if its participant was erased)."""
-    statement = (
-        select(Device, Participant.used, Participant.language)
-        .join(Participant, col(Participant.participant_id) == Device.participant_id)
-        .where(Device.participant_id == token.participant_id, Device.device_id == token.device_id)
-    )
-    if lock is not None:
-        statement = statement.with_for_update(of=Participant, **lock)
-    found = (await db.exec(statement)).first()
+    statement = CALLER if lock is None else LOCKED_CALLER[lock]
+    ids = {"participant": token.participant_id, "device": token.device_id}
+    found = (await (await db.connection()).execute(statement, ids)).first()
     if found is None:
         await _refuse_erased(db, token)
     else:
-        device, used, language = found
-        pending = token.matches(device.pending_hash)
-        if device.revoked_at is None and (pending or token.matches(device.secret_hash)):
-            return Verified(pending, not used, language)
+        secret_hash, pending_hash, revoked_at, used, language, storage_consent = found
+        pending = token.matches(pending_hash)
+        if revoked_at is None and (pending or token.matches(secret_hash)):
+            return Verified(pending, not used, language, storage_consent)
     # The same answer for every failure, so that it does not reveal which ids exist.
     raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
 
@@ -169,9 +192,7 @@ async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> bool:
     statement = (
         select(Participant.storage_consent)
         .where(Participant.participant_id == participant_id)
-        # FOR NO KEY UPDATE: every upload has locked the row's key already (`verify`), and two
-        # uploads with a full FOR UPDATE would deadlock.
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=RowLock.WRITING.value)
     )
     # None if the participant was erased in the meantime: no consent.
     return bool((await db.exec(statement)).one_or_none())

@@ -1,7 +1,7 @@
 """Stores the records that a device kept while offline, with a receipt for each."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,11 +82,16 @@ class BatchItem:
 
 
 Keep = Callable[[Writing, Any], Awaitable[Kept[StoredRecord]]]
-KINDS: tuple[tuple[ChangedKind, str, type[Record], Keep], ...] = (
-    (ChangedKind.SESSION, "sessions", NewSession, service.keep_session),
-    (ChangedKind.SYMPTOM_REPORT, "symptom_reports", NewSymptomReport, service.keep_report),
-    (ChangedKind.CLEARANCE, "clearances", NewClearance, service.keep_clearance),
+KINDS: tuple[tuple[ChangedKind, str, type[Record]], ...] = (
+    (ChangedKind.SESSION, "sessions", NewSession),
+    (ChangedKind.SYMPTOM_REPORT, "symptom_reports", NewSymptomReport),
+    (ChangedKind.CLEARANCE, "clearances", NewClearance),
 )
+KEEP: Mapping[ChangedKind, Keep] = {
+    ChangedKind.SESSION: service.keep_session,
+    ChangedKind.SYMPTOM_REPORT: service.keep_report,
+    ChangedKind.CLEARANCE: service.keep_clearance,
+}
 
 
 def _read(
@@ -116,25 +121,47 @@ def _readable_id(item: Any) -> uuid.UUID | None:
 
 
 async def _keep(writing: Writing, item: BatchItem, keep: Keep) -> None:
-    """Store one record, or find its faults, without affecting the others."""
-    changes, deleted = len(writing.changes), set(writing.deleted)
+    """Keep one record, or find its faults."""
     try:
-        async with writing.db.begin_nested():
-            item.kept = await keep(writing, item.record)
+        item.kept = await keep(writing, item.record)
     except Problem as problem:
         if not problem.faults:
             raise  # it concerns more than this record
         item.conflict = isinstance(problem, IdConflict)
         item.faults = [fault.below(item.place) for fault in problem.faults]
-    except Exception as error:
-        if is_outage(error):
-            raise
-        log.exception("a record of a batch could not be stored", kind=item.kind.value)
-        message = "Internal error; this record was not stored."
-        item.faults = [Fault(item.place, "internal_error", message)]
-    if item.kept is None:
-        del writing.changes[changes:]
-        writing.deleted = deleted
+
+
+async def _keep_all(writing: Writing, items: Sequence[BatchItem]) -> None:
+    """Store all records with a few statements."""
+    async with writing.db.begin_nested():
+        for item in items:
+            await _keep(writing, item, KEEP[item.kind])
+        await writing.flush()
+
+
+async def _keep_each(writing: Writing, items: Sequence[BatchItem]) -> None:
+    """Store the records one by one, so that one that can't be stored holds up no other."""
+    await _begin(writing, items)
+    for item in items:
+        try:
+            async with writing.db.begin_nested():
+                await _keep(writing, item, KEEP[item.kind])
+                await writing.flush()
+        except Exception as error:
+            if isinstance(error, Problem) or is_outage(error):
+                raise
+            log.exception("a record of a batch could not be stored", kind=item.kind.value)
+            message = "Internal error; this record was not stored."
+            item.kept, item.faults = None, [Fault(item.place, "internal_error", message)]
+            await _begin(writing, items)
+
+
+async def _begin(writing: Writing, items: Sequence[BatchItem]) -> None:
+    """Look up what is known of the records, from nothing."""
+    writing.forget()
+    await writing.look_up(item.record for item in items if item.record is not None)
+    if any(item.kind is ChangedKind.SYMPTOM_REPORT for item in items):
+        writing.timeline = await decisions.read_timeline(writing.db, writing.participant_id)
 
 
 def _in_order(items: list[BatchItem]) -> list[BatchItem]:
@@ -168,7 +195,7 @@ async def _find_levels(writing: Writing, items: Sequence[BatchItem]) -> None:
         if item.kept is None:
             said = decide_on_usable(rule_set, item.sent, language, writing.now)
             item.level, item.headline = said["level"], said["headline"]
-        elif item.kept.decision is not None:
+        elif item.kept.status == "deleted" and item.kept.decision is not None:
             said = item.kept.decision
             item.level, item.headline = said["level"], said["headline"]
         else:
@@ -185,23 +212,30 @@ async def _find_levels(writing: Writing, items: Sequence[BatchItem]) -> None:
 async def take(writing: Writing, batch: Batch) -> BatchReceipts:
     """Store every record that can be stored, each once, and return a receipt for each."""
     items: list[BatchItem] = []
-    for kind, name, model, _ in KINDS:
+    for kind, name, model in KINDS:
         items += _read(kind, name, model, getattr(batch, name))
     if len(items) > MAX_ITEMS:
         message = f"The batch has {len(items)} records; at most {MAX_ITEMS} are allowed."
         raise InvalidRequest(message, faults=[Fault("", "too_many_records", message)])
-    await writing.look_up(item.record for item in items if item.record is not None)
-    if batch.symptom_reports:
-        writing.timeline = await decisions.read_timeline(writing.db, writing.participant_id)
-    for kind, _, _, keep in KINDS:
-        readable = [item for item in items if item.kind is kind and item.record is not None]
-        for item in _in_order(readable):
-            await _keep(writing, item, keep)
+    readable = [item for item in items if item.record is not None]
+    ordered = [
+        item
+        for kind in KEEP
+        for item in _in_order([item for item in readable if item.kind is kind])
+    ]
+    await _begin(writing, ordered)
+    try:
+        await _keep_all(writing, ordered)
+    except Exception as error:
+        if isinstance(error, Problem) or is_outage(error):
+            raise
+        log.warning("a batch could not be stored at once", exc_info=error)
+        await _keep_each(writing, ordered)
     stored = [item.kept.row for item in items if item.kept is not None and item.kept.created]
     new = [decisions.past_report(row) for row in stored if isinstance(row, SymptomReport)]
     if new:
-        ordered = in_order(new)
-        await decisions.reconsider_later(writing, ordered[0], until=ordered[-1])
+        by_time = in_order(new)
+        await decisions.reconsider_later(writing, by_time[0], until=by_time[-1])
     await _find_levels(writing, items)
     skew = None
     if batch.device_time is not None:

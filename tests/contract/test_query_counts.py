@@ -11,26 +11,27 @@ from tests.support.phone import Phone
 from tests.support.statements import listening
 
 Send = Callable[[Phone], httpx.Response]
-REQUESTS: dict[str, tuple[Send, int]] = {
-    "a session": (lambda phone: phone.post_session(phone.session()), 9),
-    "a symptom report": (lambda phone: phone.post_report(phone.report({"fever": "no"})), 14),
+# On SQLite, and on PostgreSQL, which inserts with WITH; BEGIN and COMMIT come on top.
+REQUESTS: dict[str, tuple[Send, tuple[int, int]]] = {
+    "a session": (lambda phone: phone.post_session(phone.session()), (5, 3)),
+    "a symptom report": (lambda phone: phone.post_report(phone.report({"fever": "no"})), (10, 7)),
     "a batch of a hundred sessions": (
         lambda phone: phone.client.post(
             "/v1/batches",
             json={"sessions": [phone.session() for _ in range(100)]},
             headers=phone.headers,
         ),
-        308,
+        (7, 7),
     ),
-    "a page of sessions": (lambda phone: phone.get("/v1/sessions"), 2),
-    "a page of changes": (lambda phone: phone.get("/v1/changes"), 4),
-    "progress": (lambda phone: phone.get("/v1/me/progress"), 13),
+    "a page of sessions": (lambda phone: phone.get("/v1/sessions"), (2, 2)),
+    "a page of changes": (lambda phone: phone.get("/v1/changes"), (4, 4)),
+    "progress": (lambda phone: phone.get("/v1/me/progress"), (13, 13)),
 }
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_takes_so_many_statements_and_no_more(client: TestClient, name: str) -> None:
-    send, most = REQUESTS[name]
+    send, by_database = REQUESTS[name]
     phone = Phone(client)
     phone.enrol()
     phone.post_session(phone.session())
@@ -41,4 +42,4 @@ def test_a_request_takes_so_many_statements_and_no_more(client: TestClient, name
     with listening(database.reader, database.writer) as sent:
         assert send(phone).status_code in {200, 201}
     statements = [statement for statement, _ in sent if not statement.startswith("BEGIN")]
-    assert len(statements) == most, "\n".join(statements)
+    assert len(statements) == by_database[database.dialect == "postgresql"], "\n".join(statements)

@@ -3,21 +3,31 @@
 import asyncio
 import datetime
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.testclient import TestClient
 
+from api.content.catalogue import Catalogue
+from api.content.release import ServedRelease
 from api.core.config import Settings
 from api.core.db import Database
-from api.participants import consents, service
+from api.http.context import AppContext
+from api.journal.models import ExerciseSession
+from api.participants import consents, devices, service
 from api.participants.models import ConsentRecord, RecordedChange
 from api.participants.schemas import ConsentChoice
-from api.participants.service import WRITING
-from api.participants.tokens import read_token
+from api.participants.service import RowLock
+from api.participants.tokens import DeviceToken, read_token
+from api.privacy import service as privacy
 from tests.core.stored import rows
 from tests.support.clock import FakeClock
 from tests.support.phone import CONSENT_VERSION, Json, Phone
+
+NO = ConsentChoice(version=CONSENT_VERSION, storage=False, research=False)
+LATER = datetime.datetime(2026, 11, 22, 13, 0, tzinfo=datetime.UTC)
 
 
 def choice(**changes: Any) -> Json:
@@ -198,22 +208,18 @@ def test_one_persons_withdrawal_is_nobody_elses(client: TestClient) -> None:
 def test_a_withdrawal_waits_for_the_upload_before_it(phone: Phone, database_url: str) -> None:
     token = read_token(phone.token)
     assert token is not None
-    no = ConsentChoice(version=CONSENT_VERSION, storage=False, research=False)
-    now = datetime.datetime(2026, 11, 22, 13, 0, tzinfo=datetime.UTC)
 
     async def work() -> bool:
         database = Database(Settings(database_url=database_url))
 
         async def withdraw_now() -> None:
             async with database.write() as db:
-                await service.verify(db, token, WRITING)
-                await service.lock_participant(db, token.participant_id)
-                await consents.give(db, token.participant_id, no, now)
+                await service.verify(db, token, RowLock.WRITING)
+                await consents.give(db, token.participant_id, NO, LATER)
 
         try:
             async with database.write() as db:
-                await service.verify(db, token, WRITING)
-                assert await service.lock_participant(db, token.participant_id)
+                assert (await service.verify(db, token, RowLock.WRITING)).storage_consent
                 withdrawal = asyncio.create_task(withdraw_now())
                 await asyncio.wait({withdrawal}, timeout=0.5)
                 overtook = withdrawal.done()
@@ -224,3 +230,46 @@ def test_a_withdrawal_waits_for_the_upload_before_it(phone: Phone, database_url:
 
     assert asyncio.run(work()) is False
     assert phone.post_session(phone.session()).status_code == 403
+
+
+async def take_consent_back(db: AsyncSession, token: DeviceToken, _: Catalogue) -> None:
+    await consents.give(db, token.participant_id, NO, LATER)
+
+
+async def revoke(db: AsyncSession, token: DeviceToken, _: Catalogue) -> None:
+    await devices.revoke_device(db, token.participant_id, token.device_id, FakeClock())
+
+
+async def erase(db: AsyncSession, token: DeviceToken, catalogue: Catalogue) -> None:
+    await privacy.erase(db, token.participant_id, catalogue, "en", FakeClock())
+
+
+@pytest.mark.parametrize(("end", "status"), [(take_consent_back, 403), (revoke, 401), (erase, 410)])
+def test_an_upload_that_waited_for_an_end_is_refused(
+    end: Callable[..., Awaitable[None]],
+    status: int,
+    client: TestClient,
+    phone: Phone,
+    database_url: str,
+) -> None:
+    token = read_token(phone.token)
+    assert token is not None
+    context: AppContext = client.app.state.context  # type: ignore[attr-defined]
+    catalogue = context.part(ServedRelease).now.catalogue
+
+    async def work() -> int:
+        database = Database(Settings(database_url=database_url))
+        try:
+            async with database.write() as db:
+                await service.verify(db, token, RowLock.ERASING)
+                posting = asyncio.to_thread(phone.post_session, phone.session())
+                upload = asyncio.create_task(posting)
+                await asyncio.wait({upload}, timeout=0.5)
+                assert not upload.done()
+                await end(db, token, catalogue)
+            return (await upload).status_code
+        finally:
+            await database.close()
+
+    assert asyncio.run(work()) == status
+    assert rows(database_url, ExerciseSession) == []
