@@ -2,7 +2,7 @@ FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PYTHON=/opt/footing/bin/python
 WORKDIR /build
 RUN python -m venv --without-pip /opt/footing
-# The lock has three parts. Development stays out; Build is needed here only and leaves again below.
+# The lock has four parts. Development stays out; Build is needed here only and leaves again below.
 COPY requirements.lock ./
 RUN sed '/^# Development/,$d' requirements.lock > image.lock \
     && sed -n '/^# Build/,$p' image.lock > build.lock \

@@ -2,6 +2,8 @@
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
+# With the parts of requirements.lock that running needs, and with all of them.
+RUN_STAMP := .venv/.installed-to-run
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
@@ -15,20 +17,36 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(STAMP): requirements.lock pyproject.toml
+define NEW_VENV
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Footing needs Python 3.11 or newer; $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv .venv
-	$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements.lock
+endef
+
+define INSTALL
+	$(PIP) install --require-hashes --no-deps --only-binary :all: -r
+endef
+
+define INSTALL_FOOTING
 	$(PIP) install --no-deps --no-build-isolation -e .
-	$(PIP) check
 	@touch $@
+endef
+
+$(STAMP): requirements.lock pyproject.toml
+	$(NEW_VENV)
+	$(INSTALL) requirements.lock
+	$(INSTALL_FOOTING)
+	$(PIP) check
+
+$(RUN_STAMP): requirements.lock pyproject.toml
+	$(NEW_VENV)
+	sed -e '/^# Publish/,/^# Build/d' -e '/^# Development/,$$d' requirements.lock > .venv/run.lock
+	$(INSTALL) .venv/run.lock
+	$(INSTALL_FOOTING)
 
 setup: $(STAMP) ## Create .venv with everything that is pinned in requirements.lock
 
-run: $(STAMP) ## Migrate, seed and serve on PORT (8000)
-	$(BIN)/footing migrate
-	$(BIN)/footing seed
-	$(BIN)/footing serve --port $(PORT)
+run: $(if $(wildcard $(STAMP)),$(STAMP),$(RUN_STAMP)) ## Migrate, seed and serve on PORT (8000)
+	$(BIN)/footing serve --prepare --port $(PORT)
 
 # Anew each time: the key is shown once, and figures that were published never change.
 demo: export FOOTING_DATABASE_URL = sqlite:///demo.db
@@ -67,20 +85,22 @@ lint: $(STAMP) ## Check style, types, imports, dependencies, the seed, the Docke
 	$(BIN)/python -m pytest -m lint -n 2 -q
 
 # Everything is resolved at once, so that the image runs what was tested; then it is sorted into
-# three parts, so that the image can leave the last one out.
+# four parts, so that the image can leave the last one out, and `make run` the noise library.
 lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=--upgrade: newest versions)
 	$(COMPILE) $(UPGRADE) --generate-hashes --all-extras --group dev -o requirements.lock
-	$(COMPILE) -c requirements.lock --extra redis --extra publish -o .venv/run
+	$(COMPILE) -c requirements.lock --extra redis -o .venv/run
+	$(COMPILE) -c requirements.lock --extra redis --extra publish -o .venv/publish
 	$(COMPILE) -c requirements.lock --extra redis --extra publish --group build -o .venv/build
 	awk -F == '\
 		FILENAME ~ /run$$/ { part[$$1] = "run"; next } \
+		FILENAME ~ /publish$$/ { if (!part[$$1]) part[$$1] = "publish"; next } \
 		FILENAME ~ /build$$/ { if (!part[$$1]) part[$$1] = "build"; next } \
 		/^[a-z0-9]/ { now = part[$$1] } \
 		{ text[now] = text[now] $$0 "\n" } \
 		END { \
-			ORS = ""; print "# Run time\n" text["run"] "# Build\n" text["build"]; \
-			print "# Development\n" text[""] \
-		}' .venv/run .venv/build requirements.lock > .venv/lock
+			ORS = ""; print "# Run time\n" text["run"] "# Publish\n" text["publish"]; \
+			print "# Build\n" text["build"] "# Development\n" text[""] \
+		}' .venv/run .venv/publish .venv/build requirements.lock > .venv/lock
 	mv .venv/lock requirements.lock
 
 openapi: $(STAMP) ## Record the examples of the OpenAPI document anew and write docs/openapi.json

@@ -8,6 +8,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.commands.console import fail, opened, read_settings, run, say
+from api.commands.migrate import migrate
+from api.commands.seed import seed
 from api.content import service
 from api.core.clock import SystemClock
 from api.core.config import Settings
@@ -64,8 +66,15 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="How many processes.", min=1, max=64)] = 1,
+    *,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Run `migrate` and `seed` first.")
+    ] = False,
 ) -> None:
     """Serve the API."""
+    if prepare:
+        migrate()
+        seed()
     settings = read_settings()
     set_up_logging(settings)
     built(settings)

@@ -273,7 +273,7 @@ def test_a_command_that_is_not_run_has_its_reason() -> None:
 @pytest.mark.parametrize(
     ("target", "steps"),
     [
-        ("run", ["migrate", "seed", "serve --port 8000"]),
+        ("run", ["serve --prepare --port 8000"]),
         ("demo", ["migrate", "seed", "demo", "serve --port 8000"]),
     ],
 )

@@ -22,7 +22,7 @@ from tests.support.postgres import free_port
 from tests.support.server import Server, environment, stopping
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("# Run time", "# Build", "# Development")
+PARTS = ("# Run time", "# Publish", "# Build", "# Development")
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +152,10 @@ ASKED = {
         for entry in (
             *PROJECT["project"]["dependencies"],
             *PROJECT["project"]["optional-dependencies"]["redis"],
-            *PROJECT["project"]["optional-dependencies"]["publish"],
         )
+    ],
+    "# Publish": [
+        Requirement(entry) for entry in PROJECT["project"]["optional-dependencies"]["publish"]
     ],
     "# Build": group("build"),
     "# Development": group("dev"),
@@ -179,7 +181,7 @@ def closure(asked: Iterable[Requirement]) -> set[str]:
     return {name for name, _ in seen}
 
 
-def test_the_lock_is_pins_with_hashes_in_three_parts_and_names_no_registry() -> None:
+def test_the_lock_is_pins_with_hashes_in_four_parts_and_names_no_registry() -> None:
     assert tuple(dict.fromkeys(pin.part for pin in LOCK)) == PARTS
     for pin in LOCK:
         (specifier,) = pin.requirement.specifier
