@@ -16,6 +16,7 @@ from fhir.resources.R4B import get_fhir_model_class as get_r4b_model
 
 from api.aggregates.estimates import Quantity, Status
 from api.aggregates.schemas import AggregateFigure, AggregatePeriod, AggregatePrivacy, Unit
+from api.core.dates import utc_text
 from api.publications.measures import TableName
 
 MEDIA_TYPE = "application/fhir+json"
@@ -168,7 +169,7 @@ def reports(
             "status": _status(period),
             "type": "summary",
             "measure": f"{OWN}measure:{table}",
-            **({} if closed is None else {"date": closed.strftime("%Y-%m-%dT%H:%M:%SZ")}),
+            **({} if closed is None else {"date": utc_text(closed)}),
             "period": {"start": str(period.starts_on), "end": str(period.ends_on)},
             "group": [
                 _group(

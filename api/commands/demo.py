@@ -19,6 +19,7 @@ from api.commands.publish import close_due
 from api.content.service import active_hash, load_release
 from api.core.clock import SystemClock
 from api.core.config import Settings
+from api.core.dates import monday_of
 from api.core.db import UNSYNCED, Database
 from api.core.errors import NotReady
 from api.core.logging import set_up_logging
@@ -27,7 +28,7 @@ from api.migrations import require_head
 from api.participants.models import Participant
 from api.participants.tokens import DeviceToken
 from api.publications.models import Installation, Publication
-from api.publications.periods import Period, monday_of
+from api.publications.periods import Period
 from api.publications.publishing import Publisher
 from api.triage.service import RuleSets
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import typer
 
+from api.core.dates import utc_text
+
 
 def plain(value: Any) -> Any:
     """Write an instant as the API does."""
     if isinstance(value, datetime.datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_text(value)
     return value
 
 

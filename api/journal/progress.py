@@ -11,6 +11,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Literal
 
+from api.core.dates import monday_of
 from api.core.zones import find_zone
 
 NO_TIME = datetime.timedelta()
@@ -91,11 +92,6 @@ class PainTrend:
     current_tenths: int | None
     change_tenths: int | None
     change_percent: int | None
-
-
-def monday_of(date: datetime.date) -> datetime.date:
-    """Return the Monday of a date's week."""
-    return date - datetime.timedelta(days=date.weekday())
 
 
 def practised(

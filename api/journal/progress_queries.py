@@ -22,6 +22,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
+from api.core.dates import monday_of
 from api.core.zones import find_zone
 from api.journal import counted, decisions, progress
 from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
@@ -202,7 +203,7 @@ async def read_progress(
     """Return the progress of a participant."""
     time_zone = await time_zone_of(db, participant_id)
     today = local_today(now, time_zone)
-    since = progress.monday_of(today) - (progress.WEEKS_SHOWN - 1) * progress.WEEK
+    since = monday_of(today) - (progress.WEEKS_SHOWN - 1) * progress.WEEK
     # With earlier ones that reach into it.
     practised = await _totals(db, participant_id, since - 2 * progress.ONE_DAY)
     is_planned = await read_planned(db, participant_id, (today - since).days)

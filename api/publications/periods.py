@@ -44,11 +44,6 @@ def midnight(day: datetime.date) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time(tzinfo=datetime.UTC))
 
 
-def monday_of(day: datetime.date) -> datetime.date:
-    """Return the Monday of a day's week."""
-    return day - datetime.timedelta(days=day.weekday())
-
-
 def day_number(day: datetime.date) -> int:
     """Count the days since 1970."""
     return (day - EPOCH).days

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.core.dates import monday_of
 from api.core.errors import NotReady
 from api.publications.models import Installation, Publication
-from api.publications.periods import ClosedPeriod, monday_of
+from api.publications.periods import ClosedPeriod
 
 
 @dataclass(frozen=True)

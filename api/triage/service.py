@@ -10,6 +10,7 @@ from api.content.rule_set import ENGINE
 from api.content.service import active_hash, find_active_body, find_body
 from api.core.canonical import canonical, sha256
 from api.core.clock import Clock
+from api.core.dates import utc_text
 from api.core.db import insert_once
 from api.core.errors import NotReady, Unavailable
 from api.http.conditional import IDENTITY, Body, make_body
@@ -36,7 +37,7 @@ async def withdrawn_rule_sets(db: AsyncSession) -> Withdrawn:
         {
             "hash": row.hash,
             "reason": row.reason,
-            "withdrawn_at": row.withdrawn_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "withdrawn_at": utc_text(row.withdrawn_at),
         }
         for row in rows
     )

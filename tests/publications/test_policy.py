@@ -11,6 +11,7 @@ import pytest
 
 from api.content.loading import load_catalogue
 from api.core.config import SEED_FOLDER
+from api.core.dates import monday_of
 from api.participants.schemas import AgeBand
 from api.publications.accounting import Accountant
 from api.publications.budget import (
@@ -21,7 +22,7 @@ from api.publications.budget import (
 )
 from api.publications.cell_keys import cell_keys_of
 from api.publications.measures import STATISTICS, TableName
-from api.publications.periods import due, monday_of
+from api.publications.periods import due
 from api.publications.policy import InvalidPolicy, PublicationPolicy, read_policy
 from tests.publications.population import MONDAY, PILOT, STANDARD
 
