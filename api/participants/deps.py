@@ -53,11 +53,11 @@ class Access(Enum):
     ERASE = "erase"
 
 
-LOCKS: Mapping[Access, service.RowLock | None] = {
+LOCKS: Mapping[Access, service.Locking | None] = {
     Access.READ: None,
-    Access.WRITE: service.RowLock.WRITING,
-    Access.STORE: service.RowLock.WRITING,
-    Access.ERASE: service.RowLock.ERASING,
+    Access.WRITE: service.Locking.WRITING,
+    Access.STORE: service.Locking.WRITING,
+    Access.ERASE: service.Locking.ERASING,
 }
 
 

@@ -99,7 +99,7 @@ class Verified:
 
 # Row locks on the participant, held until the transaction ends: their transactions run one after
 # another. Foreign keys to the row can be checked meanwhile, except during an erasure.
-class RowLock(Enum):
+class Locking(Enum):
     """A lock on a participant's row; `value` is whether its key may still be referenced."""
 
     WRITING = True
@@ -125,11 +125,11 @@ CALLER = (
 # so that an upload that waited for a revocation or a withdrawn consent is refused. The participant
 # comes first, as everywhere: in another order two transactions could deadlock.
 LOCKED_CALLER = {
-    lock: CALLER.with_for_update(of=[Participant, Device], key_share=lock.value) for lock in RowLock
+    lock: CALLER.with_for_update(of=[Participant, Device], key_share=lock.value) for lock in Locking
 }
 
 
-async def verify(db: AsyncSession, token: DeviceToken, lock: RowLock | None = None) -> Verified:
+async def verify(db: AsyncSession, token: DeviceToken, lock: Locking | None = None) -> Verified:
     """Verify a device token, or raise NotAuthenticated (Erased, if its participant was erased)."""
     statement = CALLER if lock is None else LOCKED_CALLER[lock]
     ids = {"participant": token.participant_id, "device": token.device_id}
@@ -192,7 +192,7 @@ async def lock_participant(db: AsyncSession, participant_id: uuid.UUID) -> bool:
     statement = (
         select(Participant.storage_consent)
         .where(Participant.participant_id == participant_id)
-        .with_for_update(key_share=RowLock.WRITING.value)
+        .with_for_update(key_share=Locking.WRITING.value)
     )
     # None if the participant was erased in the meantime: no consent.
     return bool((await db.exec(statement)).one_or_none())

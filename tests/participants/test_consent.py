@@ -19,7 +19,7 @@ from api.journal.models import ExerciseSession
 from api.participants import consents, devices, service
 from api.participants.models import ConsentRecord, RecordedChange
 from api.participants.schemas import ConsentChoice
-from api.participants.service import RowLock
+from api.participants.service import Locking
 from api.participants.tokens import DeviceToken, read_token
 from api.privacy import service as privacy
 from tests.core.stored import rows
@@ -214,12 +214,12 @@ def test_a_withdrawal_waits_for_the_upload_before_it(phone: Phone, database_url:
 
         async def withdraw_now() -> None:
             async with database.write() as db:
-                await service.verify(db, token, RowLock.WRITING)
+                await service.verify(db, token, Locking.WRITING)
                 await consents.give(db, token.participant_id, NO, LATER)
 
         try:
             async with database.write() as db:
-                assert (await service.verify(db, token, RowLock.WRITING)).storage_consent
+                assert (await service.verify(db, token, Locking.WRITING)).storage_consent
                 withdrawal = asyncio.create_task(withdraw_now())
                 await asyncio.wait({withdrawal}, timeout=0.5)
                 overtook = withdrawal.done()
@@ -261,7 +261,7 @@ def test_an_upload_that_waited_for_an_end_is_refused(
         database = Database(Settings(database_url=database_url))
         try:
             async with database.write() as db:
-                await service.verify(db, token, RowLock.ERASING)
+                await service.verify(db, token, Locking.ERASING)
                 posting = asyncio.to_thread(phone.post_session, phone.session())
                 upload = asyncio.create_task(posting)
                 await asyncio.wait({upload}, timeout=0.5)
