@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --onl
 # Commands and tests start Python hundreds of times; compiled modules spare each of them half a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run demo test fuzz chaos proof lint lock openapi clean
+.PHONY: help setup run demo test fuzz chaos proof bench lint lock openapi clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -73,6 +73,9 @@ chaos: $(STAMP) ## Kill processes, cut connections and race devices for longer
 
 proof: $(STAMP) ## Run all tests of the anonymised figures, and print what they measured
 	$(BIN)/python -m pytest -m proof -n 0 -q
+
+bench: $(STAMP) ## Measure speed against stated limits, or one ROW of bench/results.md; needs wrk
+	$(BIN)/python -m bench $(ROW)
 
 lint: $(STAMP) ## Check style, types, imports, dependencies, the seed, the Dockerfile and the OpenAPI document
 	$(BIN)/ruff check .

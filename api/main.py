@@ -34,6 +34,7 @@ from api.http.limiter import Limiter
 from api.http.middleware import RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
+from api.http.response_cache import ResponseCache
 from api.journal.plans import router as plans_router
 from api.journal.router import REPORTS
 from api.journal.router import reporting as reporting_router
@@ -127,6 +128,7 @@ def make_context(settings: Settings, clock: Clock, version: str) -> AppContext:
             BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),
         },
         compatibility=compatibility.describe(settings, version),
+        response_cache=ResponseCache(lambda: served.release),
         served_release=lambda: served.release.hash if served.release else None,
         last_resort=last_resort({EVALUATIONS: lambda _problem: True, REPORTS: wants_decision}),
         parts={type(part): part for part in parts},
@@ -188,6 +190,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         redoc_url=None,
         servers=[{"url": "/", "description": "This server."}],
         redirect_slashes=False,
+        # Spans would hold addresses with secrets in them; and looking for providers takes time.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=middleware_for(settings),
         lifespan=serving,
     )

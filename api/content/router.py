@@ -22,8 +22,9 @@ from api.http.pages import (
     unreadable_cursor,
 )
 from api.http.queries import with_any_query
+from api.http.response_cache import ReleaseRoute
 
-router = APIRouter(prefix="/v1", tags=["content"])
+router = APIRouter(prefix="/v1", tags=["content"], route_class=ReleaseRoute)
 
 CONTENT_MAX_AGE = 3600
 # What a person must not miss is asked for again soon.

@@ -1,7 +1,11 @@
 """Structured logs: one line an event, with the request's id, and without personal data."""
 
+import contextlib
+import functools
+import json
 import logging
 import sys
+import time
 import traceback
 from types import TracebackType
 
@@ -38,6 +42,61 @@ def describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict
     return event
 
 
+class AccessLog:
+    """Writes one line a request: as a structured event, or directly, which costs a tenth.
+
+    A direct line is what the event would be. Of what clients choose it holds the method, which the
+    HTTP parser knows, and the request id, which is well formed.
+    """
+
+    def __init__(self) -> None:
+        self._direct = False
+        self._enabled = True
+        self._second, self._second_text = 0, ""
+        self._log = structlog.get_logger("footing.access")
+
+    def set_up(self, *, enabled: bool, direct: bool) -> None:
+        """Choose how lines are written, if at all."""
+        self._enabled, self._direct = enabled, direct
+
+    def line(
+        self, method: str, route: str | None, status: int, seconds: float, request_id: str
+    ) -> None:
+        """Write one line."""
+        if not self._enabled:
+            return
+        milliseconds = round(seconds * 1000, 1)
+        if not self._direct:
+            self._log.info(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                milliseconds=milliseconds,
+                request_id=request_id,
+            )
+            return
+        with contextlib.suppress(OSError, ValueError):  # no response may fail because of its line
+            sys.stderr.write(
+                f'{{"method": {quoted(method)}, "route": {quoted(route)}, "status": {status}, '
+                f'"milliseconds": {milliseconds}, "event": "request", "request_id": '
+                f'"{request_id}", "level": "info", "timestamp": "{self._timestamp()}"}}\n'
+            )
+
+    def _timestamp(self) -> str:
+        """Write the time in UTC, with microseconds; its second is written once a second."""
+        second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._second_text}.{nanoseconds // 1000:06d}Z"
+
+
+# Methods and routes are few.
+quoted = functools.lru_cache(maxsize=512)(json.dumps)
+ACCESS = AccessLog()
+
+
 def set_up_logging(settings: Settings) -> None:
     """Send our events and those of the libraries through one formatter to standard error."""
     shared: list[Processor] = [
@@ -71,6 +130,7 @@ def set_up_logging(settings: Settings) -> None:
     root.setLevel(max(level, logging.INFO))
     for name in ("api", "footing"):
         logging.getLogger(name).setLevel(level)
+    ACCESS.set_up(enabled=level <= logging.INFO, direct=settings.log_format == "json")
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = []

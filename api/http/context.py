@@ -12,6 +12,7 @@ from api.core.writable import WriteCheck
 from api.http.conditional import Body
 from api.http.json_limits import BodyLimits
 from api.http.limiter import Limiter
+from api.http.response_cache import ResponseCache
 
 Part = TypeVar("Part")
 Scope = Mapping[str, Any]
@@ -30,6 +31,8 @@ class AppContext:
     body_limits: Mapping[str, BodyLimits]
     # The prepared response of GET /v1/compatibility.
     compatibility: Body
+    # Whole responses of the release that is served.
+    response_cache: ResponseCache
     # The hash of the release that is served; None until one is loaded.
     served_release: Callable[[], str | None]
     # The decision for a request that asked for one and failed; None if it did not ask.

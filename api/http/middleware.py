@@ -1,32 +1,37 @@
 """What happens to every request: an id, one log line, headers, HEAD, and no bare 500."""
 
+import random
 import re
 import time
-import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.errors import BodyTooLarge, Problem, UnsupportedMediaType
+from api.core.logging import ACCESS
 from api.http.context import context_of
 from api.http.json_limits import BodyLimits, JsonMeter
 from api.http.problems import BodyRefused, from_exception, problem_response
+from api.http.response_cache import METHODS, CacheKey, RawHeaders, Responses, add, cache_key
 
-WELL_FORMED_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+REQUEST_ID = b"x-request-id"
+WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
-SECURITY_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
-    ("Cross-Origin-Resource-Policy", "cross-origin"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-)
-
-log = structlog.get_logger("footing.access")
+# Unless a response says otherwise itself.
+ALWAYS: RawHeaders = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+]
 
 
 def has_foreign_body(method: str, headers: Headers) -> bool:
@@ -89,18 +94,45 @@ def limited(receive: Receive, limits: BodyLimits) -> Receive:
     return receive_measured
 
 
-def protect(outgoing: MutableHeaders, status: int, request_id: str) -> None:
-    """Add what every answer carries."""
-    outgoing["X-Request-ID"] = request_id
-    for name, value in SECURITY_HEADERS:
-        outgoing.setdefault(name, value)
-    outgoing.setdefault("Cache-Control", "no-store")
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+def protected(headers: RawHeaders, status: int) -> RawHeaders:
+    """Return headers of a response with those that every response has, but the request's id."""
+    sent = {name for name, _ in headers}
+    added = [pair for pair in ALWAYS if pair[0] not in sent]
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and b"connection" not in sent:
         # What is still to come of the request is not worth reading.
-        outgoing["Connection"] = "close"
+        added.append((b"connection", b"close"))
     if status == HTTPStatus.NO_CONTENT:
         # Of nothing there is no type.
-        del outgoing["Content-Type"]
+        headers = [pair for pair in headers if pair[0] != b"content-type"]
+    return [*headers, *added]
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the id that a client gave its request, if it is well formed, or else a new one."""
+    for name, value in headers:
+        if name == REQUEST_ID:
+            if WELL_FORMED_ID.fullmatch(value):
+                return value
+            break
+    return b"%032x" % random.getrandbits(128)  # it names a request and proves nothing
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A request: since when, its id, and where its response may be cached."""
+
+    started: float
+    id: bytes
+    cache: Responses | None = None
+    key: CacheKey | None = None
+
+    def cache_response(
+        self, route: object, status: int, headers: RawHeaders, message: Message
+    ) -> None:
+        """Cache the response, if it may be cached, and its body is a single message."""
+        cache, self.cache = self.cache, None
+        if cache is not None and self.key is not None and not message.get("more_body", False):
+            add(cache, self.key, route, status, headers, message.get("body", b""))
 
 
 class RequestMiddleware:
@@ -110,15 +142,37 @@ class RequestMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle one request: send a cached response, or let the app make one."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if WELL_FORMED_ID.match(given) else uuid.uuid4().hex
-        method = scope["method"]
+        method, headers = scope["method"], scope["headers"]
+        request_id = request_id_of(headers)
+        if method not in METHODS:
+            await self._handle(scope, receive, send, Arrived(started, request_id))
+            return
+        responses = context_of(scope).response_cache.current()
+        key = cache_key(scope["path"], scope["query_string"], headers)
+        cached = responses.get(key)
+        if cached is None:
+            arrived = Arrived(started, request_id, responses, key)
+            await self._handle(scope, receive, send, arrived)
+            return
+        await send(
+            {
+                "type": "http.response.start",
+                "status": cached.status,
+                "headers": [*cached.headers, (REQUEST_ID, request_id)],
+            }
+        )
+        body = cached.body if method == "GET" else b""
+        await send({"type": "http.response.body", "body": body})
+        seconds = time.perf_counter() - started
+        ACCESS.line(method, cached.route, cached.status, seconds, request_id.decode())
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, arrived: Arrived) -> None:
+        method, request_id = scope["method"], arrived.id.decode()
         inner: dict[str, Any] = dict(scope)
         inner["state"] = {**scope.get("state", {}), "request_id": request_id}
         if method == "HEAD":
@@ -126,20 +180,23 @@ class RequestMiddleware:
         body_limits = context_of(scope).body_limits
         limits = body_limits.get(scope["path"], body_limits[""])
         status = 0
+        sent: RawHeaders = []
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if message["type"] == "http.response.start":
-                status = message["status"]
-                protect(MutableHeaders(scope=message), status, request_id)
-            elif method == "HEAD":
-                message = {**message, "body": b""}
+                status, sent = message["status"], protected(message["headers"], message["status"])
+                message = {**message, "headers": [*sent, (REQUEST_ID, arrived.id)]}
+            else:
+                arrived.cache_response(inner.get("route"), status, sent, message)
+                if method == "HEAD":
+                    message = {**message, "body": b""}
             await send(message)
 
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            refused = body_problem(method, headers, limits.max_bytes)
+            refused = body_problem(method, Headers(scope=scope), limits.max_bytes)
             if refused is None:
                 await self.app(inner, limited(receive, limits), send_with_headers)
             else:
@@ -150,11 +207,6 @@ class RequestMiddleware:
             response = problem_response(inner, from_exception(raised))
             await response(inner, receive, send_with_headers)
         finally:
-            route = inner.get("route")
-            log.info(
-                "request",
-                method=method,
-                route=getattr(route, "path", None),
-                status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
-            )
+            route = getattr(inner.get("route"), "path", None)
+            seconds = time.perf_counter() - arrived.started
+            ACCESS.line(method, route, status, seconds, request_id)

@@ -28,7 +28,7 @@ from api.core.errors import (
     RequestTimeout,
     Unavailable,
 )
-from api.http.middleware import protect
+from api.http.middleware import REQUEST_ID, protected
 from api.http.problems import RETRY_SOON, problem_response
 
 log = structlog.get_logger("footing.access")
@@ -69,8 +69,12 @@ class WireProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.settings: Settings = app_state["settings"]
+        self.max_header_bytes = self.settings.max_header_bytes
         # A request is read head first, then body, if there is one.
         self.in_head = True
+        # Whether a request has begun whose head is not complete; whether its body got on.
+        self.begun = False
+        self.got_on = False
         # Lines and headers of this request; and bytes that have come since it last got on.
         self.header_bytes = 0
         self.waiting_bytes = 0
@@ -80,6 +84,7 @@ class WireProtocol(HttpToolsProtocol):
         self.reading: TimerHandle | None = None
         self.writing: TimerHandle | None = None
         self.unsent = 0
+        self.gentle_transport = GentleTransport(self)
 
     # Timers
 
@@ -91,6 +96,16 @@ class WireProtocol(HttpToolsProtocol):
         if self.reading is not None:
             self.reading.cancel()
             self.reading = None
+
+    def _expect_rest(self) -> None:
+        """Wait for what is still missing of a request. Most arrive whole and start no timer."""
+        if self.lingering or self.transport.is_closing():
+            return
+        if not self.in_head:
+            if self.got_on:
+                self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
+        elif self.reading is None and (self.begun or self.waiting_bytes):
+            self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
 
     def _head_timed_out(self) -> None:
         if self.waiting_bytes:
@@ -128,11 +143,11 @@ class WireProtocol(HttpToolsProtocol):
         if self.lingering or self.transport.is_closing():
             return
         self.waiting_bytes += len(data)
-        if self.in_head and self.reading is None:
-            self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
+        self.got_on = False
         super().data_received(data)
-        if self.waiting_bytes > self.settings.max_header_bytes:
+        if self.waiting_bytes > self.max_header_bytes:
             self._refuse_headers()
+        self._expect_rest()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection; where an answer was never taken, without waiting for that."""
@@ -146,8 +161,7 @@ class WireProtocol(HttpToolsProtocol):
         """Start a request; one that was sent ahead has its time from here."""
         super().on_message_begin()
         self.header_bytes = 0
-        if self.reading is None and not self.lingering:
-            self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
+        self.begun = True
 
     def on_url(self, url: bytes) -> None:
         """Measure the request line."""
@@ -161,7 +175,7 @@ class WireProtocol(HttpToolsProtocol):
 
     def _fits(self, more: int) -> bool:
         self.header_bytes += more
-        if self.header_bytes > self.settings.max_header_bytes:
+        if self.header_bytes > self.max_header_bytes:
             self._refuse_headers()
         return not self.lingering
 
@@ -169,18 +183,16 @@ class WireProtocol(HttpToolsProtocol):
         """Hand the request on."""
         if self.lingering:
             return
-        self.in_head, self.waiting_bytes = False, 0
+        self.in_head, self.begun, self.got_on, self.waiting_bytes = False, False, True, 0
         super().on_headers_complete()
-        self.cycle.transport = GentleTransport(self)  # type: ignore[assignment]
-        self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
+        self.cycle.transport = self.gentle_transport  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; the next one has its time from here."""
         if self.lingering:
             return
         super().on_body(body)
-        self.waiting_bytes = 0
-        self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
+        self.got_on, self.waiting_bytes = True, 0
 
     def on_message_complete(self) -> None:
         """End the body; nothing is expected until another request begins."""
@@ -260,9 +272,10 @@ class WireProtocol(HttpToolsProtocol):
         request_id = uuid.uuid4().hex
         scope = {"path": "", "state": {"request_id": request_id}}
         response = problem_response(scope, problem)
-        protect(response.headers, problem.status, request_id)
         response.headers["Connection"] = "close"
-        lines = [*self.server_state.default_headers, *response.raw_headers]
+        sent = protected(response.raw_headers, problem.status)
+        sent.append((REQUEST_ID, request_id.encode()))
+        lines = [*self.server_state.default_headers, *sent]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in lines)
         self.transport.write(STATUS_LINE[problem.status] + head + b"\r\n" + bytes(response.body))
         log.info("request refused", status=problem.status, code=problem.code, request_id=request_id)

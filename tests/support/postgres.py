@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[str]:
+def running_cluster(*, durable: bool = False) -> Iterator[str]:
     """Start a cluster in a temporary folder; yield the URL of its superuser's database."""
     folder = Path(tempfile.mkdtemp(prefix="footing-postgres-"))
     installed = installed_binaries()
@@ -66,9 +66,11 @@ def running_cluster() -> Iterator[str]:
 
     options = (
         f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} "
-        # The tests kill servers, not machines.
-        "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300"
+        "-c max_connections=300"
     )
+    if not durable:
+        # The tests kill servers, not machines.
+        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     run("initdb", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C")
     try:
         run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
