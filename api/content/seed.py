@@ -377,6 +377,7 @@ class Rule(SeedModel):
     reads: Annotated[list[Identifier], Field(min_length=1)]
     condition: Annotated[JsonValue, Canonical]
     text: Text
+    explanation: Text
     source_ids: list[Slug]
     design_choice: bool
     needs_clinician: bool
@@ -388,14 +389,19 @@ class Level(SeedModel):
 
     id: CareLevel
     rank: Annotated[int, Field(ge=0, le=9)]
-    title: Text
     message: Text
 
 
 class Action(SeedModel):
-    """What to do, how soon and where, and what that means for the activities."""
+    """What to do, how soon and where, and what that means for the activities.
+
+    The headline of a decision is that of its first action. An action is not shown beside one that
+    replaces it.
+    """
 
     code: Identifier
+    replaces: list[Identifier]
+    headline: Text
     text: Text
     timeframe: Literal["now", "today", "soon", "before_activity", "when_convenient"]
     care_setting: Literal[
@@ -405,7 +411,7 @@ class Action(SeedModel):
 
 
 class Country(SeedModel):
-    """Whom to call where; `{emergency_number}` in texts is filled from it."""
+    """Whom to call where; `{emergency_call}` in texts is filled from it."""
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     emergency_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,6}$")]
@@ -425,12 +431,20 @@ class ActivityStatusText(SeedModel):
 class Phrases(SeedModel):
     """Sentences that every decision is built with."""
 
-    safety_net: Text
     disclaimer: Text
     answer_first: Text
+    questions_first: Text
     late_report: Text
-    emergency_number: Text
+    emergency_call: Text
+    emergency_call_anywhere: Text
     urgent_service: Text
+
+
+class SafetyNetPart(SeedModel):
+    """Signs to watch for, and what to do about them as their title."""
+
+    title: Text
+    signs: Annotated[list[Text], Field(min_length=1)]
 
 
 class RuleSetHead(SeedModel):
@@ -441,5 +455,6 @@ class RuleSetHead(SeedModel):
     incomplete_action: Identifier
     complete_action: Identifier
     activity_status: list[ActivityStatusText]
+    safety_net: Annotated[list[SafetyNetPart], Field(min_length=1)]
     phrases: Phrases
     review: Review

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 from datalogic_py import DataLogicError, Engine
@@ -252,4 +252,28 @@ def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
         yield SeedFault("triage/rule-set.json", "/activity_status", message)
 
 
-ALL = (check_facts, check_rules, check_head)
+def check_actions(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """No answer can hold an action that is later or gentler than another one beside it.
+
+    Of the rules of one level, any may fire together: their actions agree on the timeframe and on
+    the activities, or one replaces the other.
+    """
+    place = {action.code: index for index, action in enumerate(catalogue.actions)}
+    for index, action in enumerate(catalogue.actions):
+        for name in action.replaces:
+            if place.get(name, -1) <= index:
+                message = f'"{name}" must be an action behind this one'
+                yield SeedFault("triage/actions.json", f"/{index}/replaces", message)
+    levels: dict[CareLevel, set[str]] = {}
+    for rule in catalogue.rules:
+        levels.setdefault(CareLevel(rule.level), set()).add(rule.action)
+    for codes in levels.values():
+        beside = [action for action in catalogue.actions if action.code in codes]
+        for one, other in combinations(beside, 2):
+            alike = (one.timeframe, one.activities) == (other.timeframe, other.activities)
+            if not alike and other.code not in one.replaces:
+                message = f"must be replaced by {one.code}, or ask for the same, as soon"
+                yield SeedFault("triage/actions.json", f"/{place[other.code]}", message)
+
+
+ALL = (check_facts, check_rules, check_head, check_actions)

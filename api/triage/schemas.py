@@ -221,6 +221,13 @@ class DecisionActivities(ResponseModel):
     text: Sentence
 
 
+class SafetyNetSigns(ResponseModel):
+    """Signs to watch for, with what to do about them as their title."""
+
+    title: Annotated[Sentence | None, Field(description="Null in decisions of an older engine.")]
+    signs: Annotated[list[Sentence], Field(max_length=50, description="One a line.")]
+
+
 class Decision(ResponseModel):
     """The result of triage: never a diagnosis, and never a statement that someone is safe."""
 
@@ -237,15 +244,29 @@ class Decision(ResponseModel):
     see_professional: Annotated[
         bool, Field(description="True from the level `see_professional` upwards.")
     ]
-    headline: Annotated[Sentence, Field(description="Show it first, and large.")]
+    headline: Annotated[
+        Sentence, Field(description="What to do, in a few words. Show it first, and large.")
+    ]
     message: Annotated[str, Field(max_length=8000)]
-    actions: Annotated[list[DecisionAction], Field(max_length=50)]
-    reasons: Annotated[list[DecisionReason], Field(max_length=200)]
+    actions: Annotated[
+        list[DecisionAction],
+        Field(max_length=50, description="Those of the level alone; the first matters most."),
+    ]
+    notices: Annotated[
+        list[Sentence],
+        Field(max_length=10, description="About this report: it is late, questions are open."),
+    ]
+    reasons: Annotated[
+        list[DecisionReason],
+        Field(
+            max_length=200,
+            description="The strictest first. If exactly one emergency rule fired, the mildest are "
+            "left out where it would be too long to read.",
+        ),
+    ]
     unanswered: Annotated[list[UnansweredQuestion], Field(max_length=200)]
     activities: DecisionActivities
-    safety_net: Annotated[
-        list[Sentence], Field(max_length=50, description="Signs to watch for, one a line.")
-    ]
+    safety_net: Annotated[list[SafetyNetSigns], Field(max_length=10)]
     disclaimer: Sentence
     ignored: Annotated[
         list[IgnoredPart],
@@ -336,6 +357,10 @@ class RuleSetRule(ResponseModel):
         Field(max_length=1, description="JsonLogic; operators var, and, or, ===, in."),
     ]
     text: Texts
+    explanation: Annotated[
+        Texts,
+        Field(description="Thresholds and reasons, for clinicians; never part of a decision."),
+    ]
     source_ids: SourceIds
     design_choice: bool
     needs_clinician: bool
@@ -347,7 +372,6 @@ class RuleSetLevel(ResponseModel):
 
     id: Level
     rank: Annotated[int, Field(ge=0, le=9, json_schema_extra=INT32)]
-    title: Texts
     message: Texts
 
 
@@ -355,6 +379,8 @@ class RuleSetAction(ResponseModel):
     """An action and its words."""
 
     code: Name
+    replaces: Annotated[list[Name], Field(max_length=50, description="Not shown beside this one.")]
+    headline: Texts
     text: Texts
     timeframe: Timeframe
     care_setting: CareSetting
@@ -371,16 +397,24 @@ class RuleSetStatus(ResponseModel):
 class RuleSetPhrases(ResponseModel):
     """Sentences that every decision is built with."""
 
-    safety_net: Texts
     disclaimer: Texts
     answer_first: Texts
+    questions_first: Texts
     late_report: Texts
-    emergency_number: Texts
+    emergency_call: Texts
+    emergency_call_anywhere: Texts
     urgent_service: Texts
 
 
+class RuleSetSafetyNet(ResponseModel):
+    """Signs to watch for, and what to do about them."""
+
+    title: Texts
+    signs: Annotated[list[Texts], Field(max_length=50)]
+
+
 class RuleSetCountry(ResponseModel):
-    """Whom to call in one country; where none is listed, the phrase `emergency_number` is used."""
+    """Whom to call in one country; elsewhere the phrase `emergency_call_anywhere` is used."""
 
     country: CountryCode
     emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
@@ -477,6 +511,7 @@ class StoredRuleSet(ResponseModel):
     levels: Annotated[list[RuleSetLevel], Field(max_length=9)]
     actions: Annotated[list[RuleSetAction], Field(max_length=50)]
     activity_status: Annotated[list[RuleSetStatus], Field(max_length=4)]
+    safety_net: Annotated[list[RuleSetSafetyNet], Field(max_length=10)]
     phrases: RuleSetPhrases
 
 

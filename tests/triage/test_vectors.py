@@ -177,6 +177,7 @@ NAMED = {
     "saddle-numbness-without-pain": "emergency",
     "must-ask-left-open": "screening_incomplete",
     "optional-left-open": "self_care",
+    "left-open-that-could-make-it-urgent": "screening_incomplete",
     "only-both-legs-answered": "emergency",
     "only-one-leg-answered": "see_professional",
 }
@@ -191,10 +192,12 @@ def test_a_case_made_by_hand_comes_out_as_the_design_says(
 
 
 def test_only_a_report_that_is_a_day_late_speaks_of_its_day(golden: Json) -> None:
-    messages = {vector["name"]: vector["decision"]["message"] for vector in golden["reports"]}
+    notices = {
+        vector["name"]: " ".join(vector["decision"]["notices"]) for vector in golden["reports"]
+    }
     for language in ("en", "es"):
-        assert "2026-11-21" in messages[f"late-by-a-day-{language}"]
-        assert "2026-11" not in messages[f"late-by-a-second-less-{language}"]
+        assert "2026-11-21" in notices[f"late-by-a-day-{language}"]
+        assert "2026-11" not in notices[f"late-by-a-second-less-{language}"]
 
 
 def test_no_two_vectors_share_a_name_or_say_the_same(golden: Json) -> None:
