@@ -324,7 +324,10 @@ class Choice(SeedModel):
 
 
 class Question(SeedModel):
-    """Something triage asks; an integer question has bounds, any other has choices."""
+    """Something triage asks; an integer question has bounds, any other has choices.
+
+    With `asked_if`, it is asked while that fact is possible; else it counts as answered mildly.
+    """
 
     id: Identifier
     type: QuestionType
@@ -334,7 +337,7 @@ class Question(SeedModel):
     minimum: Annotated[int | None, Canonical]
     maximum: Annotated[int | None, Canonical]
     must_ask: bool
-    asked_of: Literal["everyone", "pregnant"]
+    asked_if: Identifier | None
 
 
 class Fact(SeedModel):
@@ -411,10 +414,11 @@ class Action(SeedModel):
 
 
 class Country(SeedModel):
-    """Whom to call where; `{emergency_call}` in texts is filled from it."""
+    """Whom to call where; `{emergency_call}` and `{crisis_call}` in texts are filled from it."""
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     emergency_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,6}$")]
+    crisis_line: Annotated[str | None, StringConstraints(pattern=r"^[0-9][0-9 ]{1,19}$")]
     urgent_service: Text | None
     source_ids: list[Slug]
     checked_at: datetime.date
@@ -437,14 +441,23 @@ class Phrases(SeedModel):
     late_report: Text
     emergency_call: Text
     emergency_call_anywhere: Text
+    crisis_call: Text
+    crisis_call_anywhere: Text
     urgent_service: Text
 
 
-class SafetyNetPart(SeedModel):
+class SafetyNet(SeedModel):
     """Signs to watch for, and what to do about them as their title."""
 
     title: Text
     signs: Annotated[list[Text], Field(min_length=1)]
+
+
+class CompleteAction(SeedModel):
+    """The action where no rule fired and nothing is missing, if a fact is certain; null: always."""
+
+    fact: Identifier | None
+    action: Identifier
 
 
 class RuleSetHead(SeedModel):
@@ -453,8 +466,8 @@ class RuleSetHead(SeedModel):
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
     max_offline_age_seconds: Annotated[int, Field(ge=3600, le=31_536_000)]
     incomplete_action: Identifier
-    complete_action: Identifier
+    complete_actions: Annotated[list[CompleteAction], Field(min_length=1)]
     activity_status: list[ActivityStatusText]
-    safety_net: Annotated[list[SafetyNetPart], Field(min_length=1)]
+    safety_net: Annotated[list[SafetyNet], Field(min_length=1)]
     phrases: Phrases
     review: Review

@@ -14,7 +14,14 @@ from api.content.seed import Fact, Question, Rule
 from api.content.vocabulary import ACTIVITY_STATUSES, CareLevel, QuestionType
 from api.triage.evaluation import judge
 from api.triage.facts import derive, variables
-from api.triage.rules import OPERATORS, RuleSet, compile_rule_set, well_formed
+from api.triage.rules import (
+    MILDEST,
+    OPERATORS,
+    RuleSet,
+    compile_rule_set,
+    mildest,
+    well_formed,
+)
 
 SESSION_RULES_FILE = "triage/session-rules.json"
 MAX_READS = 16
@@ -30,7 +37,7 @@ def _figure(name: str, minimum: int) -> Question:
         minimum=minimum,
         maximum=10,
         must_ask=False,
-        asked_of="everyone",
+        asked_if=None,
     )
 
 
@@ -217,7 +224,8 @@ def _example_faults(part: Part, rule_set: RuleSet) -> Iterator[SeedFault]:
                 yield SeedFault(part.rules_file, f"{place}/answers", message)
             if found:
                 continue
-            outcome = judge(compiled, derive(facts, example.answers))
+            conditions = {} if compiled is rule_set.sessions else rule_set.asked_if
+            outcome = judge(compiled, derive(facts, example.answers, (), conditions))
             if any(other["id"] == rule.id for other in outcome.fired) != example.fires:
                 message = "fires" if not example.fires else "does not fire"
                 yield SeedFault(part.rules_file, place, f"{rule.id} {message}, against its example")
@@ -237,6 +245,28 @@ def _answer_faults(
             yield f'"{name}" has no choice "{value}"'
 
 
+def _asked_if_faults(catalogue: Catalogue) -> Iterator[tuple[int, str]]:
+    place = {fact.id: index for index, fact in enumerate(catalogue.facts)}
+    for index, question in enumerate(catalogue.questions):
+        if question.asked_if is None:
+            continue
+        if mildest(question.model_dump(mode="json")) is None:
+            yield index, f"needs one of the choices {', '.join(MILDEST)} to be asked conditionally"
+        known = place.get(question.asked_if)
+        if known is None:
+            yield index, f'"{question.asked_if}" is not a fact'
+            continue
+        for fact in catalogue.facts[: known + 1]:
+            if question.id in fact.questions:
+                yield index, f'the fact "{fact.id}" reads it before "{question.asked_if}" is known'
+
+
+def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every conditional question hangs on a fact that is known before the question is read."""
+    for index, message in _asked_if_faults(catalogue):
+        yield SeedFault("triage/questions.json", f"/{index}/asked_if", message)
+
+
 def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
     """Levels are all there in their order, and every activity status has its words."""
     wanted = [level.value for level in CareLevel]
@@ -246,6 +276,11 @@ def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
     ) != len(wanted):
         message = f"needs the levels {', '.join(wanted)}, each with a higher rank"
         yield SeedFault("triage/levels.json", "", message)
+    known = {fact.id for fact in catalogue.facts}
+    *conditional, last = catalogue.head.complete_actions
+    if last.fact is not None or any(entry.fact not in known for entry in conditional):
+        message = "each but the last needs a fact, and the last none"
+        yield SeedFault("triage/rule-set.json", "/complete_actions", message)
     statuses = sorted(entry.status for entry in catalogue.head.activity_status)
     if statuses != sorted(ACTIVITY_STATUSES):
         message = f"needs one text for each of {', '.join(ACTIVITY_STATUSES)}"
@@ -276,4 +311,4 @@ def check_actions(catalogue: Catalogue) -> Iterator[SeedFault]:
                 yield SeedFault("triage/actions.json", f"/{place[other.code]}", message)
 
 
-ALL = (check_facts, check_rules, check_head, check_actions)
+ALL = (check_facts, check_questions, check_rules, check_head, check_actions)

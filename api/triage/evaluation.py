@@ -24,6 +24,8 @@ EMERGENCY = "emergency"
 # While one of these is possible there is no all-clear, and no activity goes on unchanged.
 SERIOUS = frozenset({"urgent", EMERGENCY})
 TODAY = "today"
+# What is filled in for whom to call, and the number that a country has for it.
+CALLS = {"emergency_call": "emergency_number", "crisis_call": "crisis_line"}
 CAUTION = "caution"
 # Where exactly one emergency rule fired, reasons are listed as far as all that a person reads, from
 # the headline to the reasons, has no more words than this.
@@ -122,8 +124,12 @@ def judge_report(
     answers_ignored: bool = False,
 ) -> Outcome:
     """Evaluate the rules for reports."""
-    facts = derive(rule_set.document["facts"], answers, history_facts)
-    open_must_ask = [name for name in rule_set.must_ask if is_open(answers.get(name))]
+    facts = derive(rule_set.document["facts"], answers, history_facts, rule_set.asked_if)
+    open_must_ask = [
+        name
+        for name in rule_set.must_ask
+        if is_open(answers.get(name)) and name not in facts.closed
+    ]
     return judge(rule_set.reports, facts, open_must_ask, answers_ignored=answers_ignored)
 
 
@@ -185,7 +191,19 @@ def _asked_for(rule_set: RuleSet, outcome: Outcome) -> set[str]:
     codes = {rule["action"] for rule in (*outcome.fired, *outcome.broken)}
     if outcome.incomplete:
         codes.add(rule_set.document["incomplete_action"])
-    return codes or {rule_set.document["complete_action"]}
+    return codes or {_complete_action(rule_set, outcome)}
+
+
+def _complete_action(rule_set: RuleSet, outcome: Outcome) -> str:
+    """Return what is asked where nothing fired: the first whose fact is certain, or that has none.
+
+    What a professional has looked at has an action of its own.
+    """
+    return next(
+        str(entry["action"])
+        for entry in rule_set.document["complete_actions"]
+        if entry["fact"] is None or outcome.facts.certain.get(entry["fact"])
+    )
 
 
 def _shown(rule_set: RuleSet, outcome: Outcome, level: str) -> list[Mapping[str, Any]]:
@@ -204,13 +222,17 @@ def _country(rule_set: RuleSet, code: str | None) -> Mapping[str, Any] | None:
 
 def _localise(rule_set: RuleSet, text: str, language: str, country: str | None = None) -> str:
     """Fill in whom to call, in the person's country or in general."""
+    if "{" not in text:
+        return text
     phrases = rule_set.document["phrases"]
-    known = _country(rule_set, country)
-    if known is None:
-        call = phrases["emergency_call_anywhere"][language]
-    else:
-        call = phrases["emergency_call"][language].replace("{number}", known["emergency_number"])
-    return text.replace("{emergency_call}", call)
+    known = _country(rule_set, country) or {}
+    for name, number in CALLS.items():
+        if known.get(number):
+            call = phrases[name][language].replace("{number}", known[number])
+        else:
+            call = phrases[f"{name}_anywhere"][language]
+        text = text.replace(f"{{{name}}}", call)
+    return text
 
 
 def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> str:

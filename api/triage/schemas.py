@@ -221,7 +221,7 @@ class DecisionActivities(ResponseModel):
     text: Sentence
 
 
-class SafetyNetSigns(ResponseModel):
+class DecisionSafetyNet(ResponseModel):
     """Signs to watch for, with what to do about them as their title."""
 
     title: Annotated[Sentence | None, Field(description="Null in decisions of an older engine.")]
@@ -266,7 +266,7 @@ class Decision(ResponseModel):
     ]
     unanswered: Annotated[list[UnansweredQuestion], Field(max_length=200)]
     activities: DecisionActivities
-    safety_net: Annotated[list[SafetyNetSigns], Field(max_length=10)]
+    safety_net: Annotated[list[DecisionSafetyNet], Field(max_length=10)]
     disclaimer: Sentence
     ignored: Annotated[
         list[IgnoredPart],
@@ -312,9 +312,12 @@ class RuleSetQuestion(ResponseModel):
     minimum: Amount | None
     maximum: Amount | None
     must_ask: bool
-    asked_of: Annotated[
-        Literal["everyone", "pregnant"],
-        Field(description="Treat an unknown value as `everyone`."),
+    asked_if: Annotated[
+        Name | None,
+        Field(
+            description="Ask it while this fact is possible. While it is not, an open answer "
+            "counts as `no` or `none`. Null: always asked."
+        ),
     ]
 
 
@@ -403,7 +406,16 @@ class RuleSetPhrases(ResponseModel):
     late_report: Texts
     emergency_call: Texts
     emergency_call_anywhere: Texts
+    crisis_call: Texts
+    crisis_call_anywhere: Texts
     urgent_service: Texts
+
+
+class RuleSetCompleteAction(ResponseModel):
+    """An action where no rule fired and nothing is missing; the first certain one counts."""
+
+    fact: Annotated[Name | None, Field(description="Null: always.")]
+    action: Name
 
 
 class RuleSetSafetyNet(ResponseModel):
@@ -418,6 +430,7 @@ class RuleSetCountry(ResponseModel):
 
     country: CountryCode
     emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
+    crisis_line: Annotated[str | None, Field(max_length=20, pattern=r"^[0-9][0-9 ]{1,19}$")]
     urgent_service: Texts | None
     source_ids: SourceIds
     checked_at: LocalDate
@@ -501,7 +514,7 @@ class StoredRuleSet(ResponseModel):
     languages: Annotated[list[LanguageCode], Field(max_length=50)]
     max_offline_age_seconds: Annotated[int, Field(ge=0, le=31_536_000, json_schema_extra=INT32)]
     incomplete_action: Name
-    complete_action: Name
+    complete_actions: Annotated[list[RuleSetCompleteAction], Field(max_length=10)]
     questions: Annotated[list[RuleSetQuestion], Field(max_length=200)]
     facts: Annotated[list[RuleSetFact], Field(max_length=500)]
     rules: Annotated[list[RuleSetRule], Field(max_length=200)]

@@ -64,7 +64,7 @@ def test_every_action_is_one_of_the_decided_level(
 ) -> None:
     levels: dict[str, set[str]] = {"screening_incomplete": set(), "self_care": set()}
     levels["screening_incomplete"].add(rule_set.document["incomplete_action"])
-    levels["self_care"].add(rule_set.document["complete_action"])
+    levels["self_care"] |= {entry["action"] for entry in rule_set.document["complete_actions"]}
     for rule in rule_set.document["rules"]:
         levels.setdefault(rule["level"], set()).add(rule["action"])
     for name, _, decision in decided:

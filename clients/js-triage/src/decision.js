@@ -7,6 +7,8 @@ import { judge } from './rules.js'
 const STATUS_ORDER = ['continue', 'caution', 'pause', 'stop']
 const DECISION_NAMESPACE = '5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11'
 const A_DAY = 24 * 60 * 60
+// What is filled in for whom to call, and the number that a country has for it.
+const CALLS = [['emergency_call', 'emergency_number'], ['crisis_call', 'crisis_line']]
 const SERIOUS = ['urgent', 'emergency']
 // As much as a person reads, from the headline to the reasons, where one emergency rule fired.
 const MAX_WORDS = 120
@@ -41,11 +43,14 @@ const countryOf = (document, code) => document.countries.find(({ country }) => c
 /** Fill in whom to call, in the person's country or in general. */
 function localise (document, text, language, country) {
   const known = countryOf(document, country)
-  const call = known === undefined
-    ? say(document.phrases.emergency_call_anywhere, language)
-    : say(document.phrases.emergency_call, language)
-      .replaceAll('{number}', () => known.emergency_number)
-  return text.replaceAll('{emergency_call}', () => call)
+  for (const [name, field] of CALLS) {
+    const number = known?.[field]
+    const call = number
+      ? say(document.phrases[name], language).replaceAll('{number}', () => number)
+      : say(document.phrases[`${name}_anywhere`], language)
+    text = text.replaceAll(`{${name}}`, () => call)
+  }
+  return text
 }
 
 function actionText (document, action, { language, country }) {
@@ -120,9 +125,10 @@ export function decide (document, given) {
   const { language, historyFacts } = given
   const rank = ranksOf(document)
   const worst = (levels) => levels.reduce((one, other) => rank.get(other) > rank.get(one) ? other : one)
-  const outcome = judge(document.rules, derive(document.facts, given.answers, historyFacts))
+  const facts = derive(document.facts, given.answers, historyFacts, document.questions)
+  const outcome = judge(document.rules, facts)
   const openMustAsk = document.questions
-    .filter((question) => question.must_ask && isOpen(given.answers.get(question.id)))
+    .filter(({ id, must_ask: must }) => must && isOpen(given.answers.get(id)) && !facts.closed.has(id))
     .map(({ id }) => id)
   const openSerious = outcome.undecided.some((rule) => SERIOUS.includes(rule.level))
   const incomplete = openMustAsk.length > 0 || given.answersIgnored || openSerious
@@ -137,7 +143,9 @@ export function decide (document, given) {
   // All that is asked of the person; of that, those of the level are shown.
   const asked = new Set(counted.map((rule) => rule.action))
   if (incomplete) asked.add(document.incomplete_action)
-  if (asked.size === 0) asked.add(document.complete_action)
+  if (asked.size === 0) {
+    asked.add(document.complete_actions.find(({ fact }) => fact === null || facts.certain[fact]).action)
+  }
   const ofLevel = counted.filter((rule) => rule.level === level).map((rule) => rule.action)
   const codes = ofLevel.length > 0 ? new Set(ofLevel) : asked
   const chosen = document.actions.filter(({ code }) => codes.has(code))
@@ -146,9 +154,9 @@ export function decide (document, given) {
 
   let id = null
   if (given.reportId !== null) {
-    const { certain, possible: may } = outcome.facts
-    const facts = contentHash({ certain, possible: may, history: historyFacts })
-    id = uuid5(`${given.reportId}/${document.hash}/${facts}`, DECISION_NAMESPACE)
+    const { certain, possible: may } = facts
+    const hash = contentHash({ certain, possible: may, history: historyFacts })
+    id = uuid5(`${given.reportId}/${document.hash}/${hash}`, DECISION_NAMESPACE)
   }
   const { country } = given
   const headline = localise(document, say(actions[0].headline, language), language, country)
