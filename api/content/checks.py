@@ -179,7 +179,7 @@ REFERENCES = {
     "condition": ("conditions",),
     "action": ("actions",),
     "incomplete_action": ("actions",),
-    "complete_action": ("actions",),
+    "replaces": ("actions",),
 }
 # The same key means something else in these files.
 NO_REFERENCE = {

@@ -324,7 +324,10 @@ class Choice(SeedModel):
 
 
 class Question(SeedModel):
-    """Something triage asks; an integer question has bounds, any other has choices."""
+    """Something triage asks; an integer question has bounds, any other has choices.
+
+    With `asked_if`, it is asked while that fact is possible; else it counts as answered mildly.
+    """
 
     id: Identifier
     type: QuestionType
@@ -334,7 +337,7 @@ class Question(SeedModel):
     minimum: Annotated[int | None, Canonical]
     maximum: Annotated[int | None, Canonical]
     must_ask: bool
-    asked_of: Literal["everyone", "pregnant"]
+    asked_if: Identifier | None
 
 
 class Fact(SeedModel):
@@ -377,6 +380,7 @@ class Rule(SeedModel):
     reads: Annotated[list[Identifier], Field(min_length=1)]
     condition: Annotated[JsonValue, Canonical]
     text: Text
+    explanation: Text
     source_ids: list[Slug]
     design_choice: bool
     needs_clinician: bool
@@ -388,14 +392,19 @@ class Level(SeedModel):
 
     id: CareLevel
     rank: Annotated[int, Field(ge=0, le=9)]
-    title: Text
     message: Text
 
 
 class Action(SeedModel):
-    """What to do, how soon and where, and what that means for the activities."""
+    """What to do, how soon and where, and what that means for the activities.
+
+    The headline of a decision is that of its first action. An action is not shown beside one that
+    replaces it.
+    """
 
     code: Identifier
+    replaces: list[Identifier]
+    headline: Text
     text: Text
     timeframe: Literal["now", "today", "soon", "before_activity", "when_convenient"]
     care_setting: Literal[
@@ -405,10 +414,11 @@ class Action(SeedModel):
 
 
 class Country(SeedModel):
-    """Whom to call where; `{emergency_number}` in texts is filled from it."""
+    """Whom to call where; `{emergency_call}` and `{crisis_call}` in texts are filled from it."""
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     emergency_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,6}$")]
+    crisis_line: Annotated[str | None, StringConstraints(pattern=r"^[0-9][0-9 ]{1,19}$")]
     urgent_service: Text | None
     source_ids: list[Slug]
     checked_at: datetime.date
@@ -425,12 +435,29 @@ class ActivityStatusText(SeedModel):
 class Phrases(SeedModel):
     """Sentences that every decision is built with."""
 
-    safety_net: Text
     disclaimer: Text
     answer_first: Text
+    questions_first: Text
     late_report: Text
-    emergency_number: Text
+    emergency_call: Text
+    emergency_call_anywhere: Text
+    crisis_call: Text
+    crisis_call_anywhere: Text
     urgent_service: Text
+
+
+class SafetyNet(SeedModel):
+    """Signs to watch for, and what to do about them as their title."""
+
+    title: Text
+    signs: Annotated[list[Text], Field(min_length=1)]
+
+
+class CompleteAction(SeedModel):
+    """The action where no rule fired and nothing is missing, if a fact is certain; null: always."""
+
+    fact: Identifier | None
+    action: Identifier
 
 
 class RuleSetHead(SeedModel):
@@ -439,7 +466,8 @@ class RuleSetHead(SeedModel):
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
     max_offline_age_seconds: Annotated[int, Field(ge=3600, le=31_536_000)]
     incomplete_action: Identifier
-    complete_action: Identifier
+    complete_actions: Annotated[list[CompleteAction], Field(min_length=1)]
     activity_status: list[ActivityStatusText]
+    safety_net: Annotated[list[SafetyNet], Field(min_length=1)]
     phrases: Phrases
     review: Review

@@ -318,10 +318,16 @@ def decision(row: Row) -> Iterator[Resource]:
         **_note(
             document["message"],
             *(action["text"] for action in document["actions"]),
-            *document["safety_net"],
+            *document["notices"],
+            *(" ".join(_lines(part)) for part in document["safety_net"]),
             document["disclaimer"],
         ),
     }
+
+
+def _lines(part: dict[str, Any]) -> list[str]:
+    """List the signs of a safety net behind their title, which old decisions do not have."""
+    return [*filter(None, [part["title"]]), *part["signs"]]
 
 
 def _parts_of(row: Row) -> Iterator[dict[str, Any]]:
@@ -342,6 +348,11 @@ def _parts_of(row: Row) -> Iterator[dict[str, Any]]:
             "code": _concept("rule", reason["rule_id"], reason["text"]),
             "valueCodeableConcept": level,
         }
+    told = {reason["rule_id"] for reason in document["reasons"]}
+    # Reasons that were left out for length.
+    for rule_id in row.fired:
+        if rule_id not in told:
+            yield {"code": _concept("rule", rule_id), "valueBoolean": True}
     unknown = {"system": f"{HL7}data-absent-reason", "code": "unknown"}
     for rule_id in row.undecided:
         yield {"code": _concept("rule", rule_id), "dataAbsentReason": {"coding": [unknown]}}

@@ -13,9 +13,7 @@ from api.http.languages import DEFAULT
 from api.triage.rules import RuleSet
 
 Json = dict[str, Any]
-WORDS: dict[str, dict[str, str]] = json.loads(
-    (Path(__file__).parent / "cautious.json").read_text("utf-8")
-)
+WORDS: dict[str, Any] = json.loads((Path(__file__).parent / "cautious.json").read_text("utf-8"))
 CANNOT_EVALUATE = "cannot_evaluate"
 LEVEL = "urgent"
 
@@ -23,7 +21,7 @@ LEVEL = "urgent"
 def cautious_outcome(rule_set: RuleSet, language: str, now: datetime.datetime) -> Json:
     """Return the cautious outcome, in the form of a decision; in English where it has no words."""
     spoken = language if language in WORDS["headline"] else DEFAULT
-    says = {name: texts[spoken] for name, texts in WORDS.items()}
+    says = {name: texts[spoken] for name, texts in WORDS.items() if name != "safety_net"}
     return {
         "id": None,
         "level": LEVEL,
@@ -40,10 +38,14 @@ def cautious_outcome(rule_set: RuleSet, language: str, now: datetime.datetime) -
                 "care_setting": "urgent_care",
             }
         ],
+        "notices": [],
         "reasons": [],
         "unanswered": [],
         "activities": {"status": "stop", "text": says["activities"]},
-        "safety_net": [says["safety_net"]],
+        "safety_net": [
+            {"title": part["title"][spoken], "signs": [sign[spoken] for sign in part["signs"]]}
+            for part in WORDS["safety_net"]
+        ],
         "disclaimer": says["disclaimer"],
         "ignored": [],
         "ignored_total": 0,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 from datalogic_py import DataLogicError, Engine
@@ -14,7 +14,14 @@ from api.content.seed import Fact, Question, Rule
 from api.content.vocabulary import ACTIVITY_STATUSES, CareLevel, QuestionType
 from api.triage.evaluation import judge
 from api.triage.facts import derive, variables
-from api.triage.rules import OPERATORS, RuleSet, compile_rule_set, well_formed
+from api.triage.rules import (
+    MILDEST,
+    OPERATORS,
+    RuleSet,
+    compile_rule_set,
+    mildest,
+    well_formed,
+)
 
 SESSION_RULES_FILE = "triage/session-rules.json"
 MAX_READS = 16
@@ -30,7 +37,7 @@ def _figure(name: str, minimum: int) -> Question:
         minimum=minimum,
         maximum=10,
         must_ask=False,
-        asked_of="everyone",
+        asked_if=None,
     )
 
 
@@ -217,7 +224,8 @@ def _example_faults(part: Part, rule_set: RuleSet) -> Iterator[SeedFault]:
                 yield SeedFault(part.rules_file, f"{place}/answers", message)
             if found:
                 continue
-            outcome = judge(compiled, derive(facts, example.answers))
+            conditions = {} if compiled is rule_set.sessions else rule_set.asked_if
+            outcome = judge(compiled, derive(facts, example.answers, (), conditions))
             if any(other["id"] == rule.id for other in outcome.fired) != example.fires:
                 message = "fires" if not example.fires else "does not fire"
                 yield SeedFault(part.rules_file, place, f"{rule.id} {message}, against its example")
@@ -237,6 +245,28 @@ def _answer_faults(
             yield f'"{name}" has no choice "{value}"'
 
 
+def _asked_if_faults(catalogue: Catalogue) -> Iterator[tuple[int, str]]:
+    place = {fact.id: index for index, fact in enumerate(catalogue.facts)}
+    for index, question in enumerate(catalogue.questions):
+        if question.asked_if is None:
+            continue
+        if mildest(question.model_dump(mode="json")) is None:
+            yield index, f"needs one of the choices {', '.join(MILDEST)} to be asked conditionally"
+        known = place.get(question.asked_if)
+        if known is None:
+            yield index, f'"{question.asked_if}" is not a fact'
+            continue
+        for fact in catalogue.facts[: known + 1]:
+            if question.id in fact.questions:
+                yield index, f'the fact "{fact.id}" reads it before "{question.asked_if}" is known'
+
+
+def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every conditional question hangs on a fact that is known before the question is read."""
+    for index, message in _asked_if_faults(catalogue):
+        yield SeedFault("triage/questions.json", f"/{index}/asked_if", message)
+
+
 def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
     """Levels are all there in their order, and every activity status has its words."""
     wanted = [level.value for level in CareLevel]
@@ -246,10 +276,39 @@ def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
     ) != len(wanted):
         message = f"needs the levels {', '.join(wanted)}, each with a higher rank"
         yield SeedFault("triage/levels.json", "", message)
+    known = {fact.id for fact in catalogue.facts}
+    *conditional, last = catalogue.head.complete_actions
+    if last.fact is not None or any(entry.fact not in known for entry in conditional):
+        message = "each but the last needs a fact, and the last none"
+        yield SeedFault("triage/rule-set.json", "/complete_actions", message)
     statuses = sorted(entry.status for entry in catalogue.head.activity_status)
     if statuses != sorted(ACTIVITY_STATUSES):
         message = f"needs one text for each of {', '.join(ACTIVITY_STATUSES)}"
         yield SeedFault("triage/rule-set.json", "/activity_status", message)
 
 
-ALL = (check_facts, check_rules, check_head)
+def check_actions(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """No answer can hold an action that is later or gentler than another one beside it.
+
+    Of the rules of one level, any may fire together: their actions agree on the timeframe and on
+    the activities, or one replaces the other.
+    """
+    place = {action.code: index for index, action in enumerate(catalogue.actions)}
+    for index, action in enumerate(catalogue.actions):
+        for name in action.replaces:
+            if place.get(name, -1) <= index:
+                message = f'"{name}" must be an action behind this one'
+                yield SeedFault("triage/actions.json", f"/{index}/replaces", message)
+    levels: dict[CareLevel, set[str]] = {}
+    for rule in catalogue.rules:
+        levels.setdefault(CareLevel(rule.level), set()).add(rule.action)
+    for codes in levels.values():
+        beside = [action for action in catalogue.actions if action.code in codes]
+        for one, other in combinations(beside, 2):
+            alike = (one.timeframe, one.activities) == (other.timeframe, other.activities)
+            if not alike and other.code not in one.replaces:
+                message = f"must be replaced by {one.code}, or ask for the same, as soon"
+                yield SeedFault("triage/actions.json", f"/{place[other.code]}", message)
+
+
+ALL = (check_facts, check_questions, check_rules, check_head, check_actions)

@@ -39,7 +39,8 @@ def as_shown(document: Mapping[str, Any]) -> Json:
     return {
         **kept,
         "headline": document["title"],
-        "safety_net": [document["safety_net"]],
+        "notices": [],
+        "safety_net": [{"title": None, "signs": [document["safety_net"]]}],
         "ignored": [],
         "ignored_total": 0,
         "rule_set_version": rule_set["version"],

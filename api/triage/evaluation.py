@@ -2,8 +2,8 @@
 
 Doubt escalates: a rule that can't be evaluated gives its level as if it had fired, a rule that is
 undecided shows in `possible_level` and in the questions to ask, and neither a must-ask question
-left open nor an answer that can't be used ever leaves self care. docs/triage-spec.md says the same
-for evaluators in other languages.
+left open, nor an answer that can't be used, nor an open question that could make it urgent ever
+leaves self care. docs/triage-spec.md says the same for evaluators in other languages.
 """
 
 import datetime
@@ -20,7 +20,16 @@ from api.triage.rules import CompiledRules, RuleSet, fired
 SELF_CARE = "self_care"
 INCOMPLETE = "screening_incomplete"
 SEE_PROFESSIONAL = "see_professional"
+EMERGENCY = "emergency"
+# While one of these is possible there is no all-clear, and no activity goes on unchanged.
+SERIOUS = frozenset({"urgent", EMERGENCY})
 TODAY = "today"
+# What is filled in for whom to call, and the number that a country has for it.
+CALLS = {"emergency_call": "emergency_number", "crisis_call": "crisis_line"}
+CAUTION = "caution"
+# Where exactly one emergency rule fired, reasons are listed as far as all that a person reads, from
+# the headline to the reasons, has no more words than this.
+MAX_WORDS = 120
 DECISION_NAMESPACE = uuid.UUID("5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11")
 Json = dict[str, Any]
 
@@ -71,9 +80,14 @@ class Outcome:
     answers_ignored: bool = False
 
     @property
+    def open_serious(self) -> bool:
+        """Return whether an open question could make it urgent, or an emergency."""
+        return any(rule["level"] in SERIOUS for rule in self.undecided)
+
+    @property
     def incomplete(self) -> bool:
-        """Tell whether something is missing without which there is no all-clear."""
-        return bool(self.open_must_ask) or self.answers_ignored
+        """Return whether something is missing without which there is no all-clear."""
+        return bool(self.open_must_ask) or self.answers_ignored or self.open_serious
 
 
 def judge(
@@ -110,8 +124,12 @@ def judge_report(
     answers_ignored: bool = False,
 ) -> Outcome:
     """Evaluate the rules for reports."""
-    facts = derive(rule_set.document["facts"], answers, history_facts)
-    open_must_ask = [name for name in rule_set.must_ask if is_open(answers.get(name))]
+    facts = derive(rule_set.document["facts"], answers, history_facts, rule_set.asked_if)
+    open_must_ask = [
+        name
+        for name in rule_set.must_ask
+        if is_open(answers.get(name)) and name not in facts.closed
+    ]
     return judge(rule_set.reports, facts, open_must_ask, answers_ignored=answers_ignored)
 
 
@@ -168,48 +186,115 @@ def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json
     ]
 
 
-def _actions(rule_set: RuleSet, outcome: Outcome) -> list[Mapping[str, Any]]:
+def _asked_for(rule_set: RuleSet, outcome: Outcome) -> set[str]:
+    """Return the codes of all that is asked of the person, whether it is shown or not."""
     codes = {rule["action"] for rule in (*outcome.fired, *outcome.broken)}
     if outcome.incomplete:
         codes.add(rule_set.document["incomplete_action"])
-    if not codes:
-        codes.add(rule_set.document["complete_action"])
-    return [action for action in rule_set.document["actions"] if action["code"] in codes]
+    return codes or {_complete_action(rule_set, outcome)}
+
+
+def _complete_action(rule_set: RuleSet, outcome: Outcome) -> str:
+    """Return what is asked where nothing fired: the first whose fact is certain, or that has none.
+
+    What a professional has looked at has an action of its own.
+    """
+    return next(
+        str(entry["action"])
+        for entry in rule_set.document["complete_actions"]
+        if entry["fact"] is None or outcome.facts.certain.get(entry["fact"])
+    )
+
+
+def _shown(rule_set: RuleSet, outcome: Outcome, level: str) -> list[Mapping[str, Any]]:
+    """Return the actions of the decided level, without those that another one replaces."""
+    rules = (*outcome.fired, *outcome.broken)
+    codes = {rule["action"] for rule in rules if rule["level"] == level}
+    codes = codes or _asked_for(rule_set, outcome)
+    actions = [action for action in rule_set.document["actions"] if action["code"] in codes]
+    replaced = {code for action in actions for code in action["replaces"]}
+    return [action for action in actions if action["code"] not in replaced]
+
+
+def _country(rule_set: RuleSet, code: str | None) -> Mapping[str, Any] | None:
+    return next((one for one in rule_set.document["countries"] if one["country"] == code), None)
 
 
 def _localise(rule_set: RuleSet, text: str, language: str, country: str | None = None) -> str:
     """Fill in whom to call, in the person's country or in general."""
-    number = rule_set.document["phrases"]["emergency_number"][language]
-    for known in rule_set.document["countries"]:
-        if known["country"] == country:
-            number = known["emergency_number"]
-    return text.replace("{emergency_number}", number)
+    if "{" not in text:
+        return text
+    phrases = rule_set.document["phrases"]
+    known = _country(rule_set, country) or {}
+    for name, number in CALLS.items():
+        if known.get(number):
+            call = phrases[name][language].replace("{number}", known[number])
+        else:
+            call = phrases[f"{name}_anywhere"][language]
+        text = text.replace(f"{{{name}}}", call)
+    return text
 
 
 def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> str:
     text = _localise(rule_set, action["text"][case.language], case.language, case.country)
-    if action["timeframe"] != TODAY:
+    country = _country(rule_set, case.country)
+    if action["timeframe"] != TODAY or country is None or not country["urgent_service"]:
         return text
-    for country in rule_set.document["countries"]:
-        if country["country"] == case.country and country["urgent_service"]:
-            service = country["urgent_service"][case.language]
-            phrase = rule_set.document["phrases"]["urgent_service"][case.language]
-            text += " " + phrase.replace("{service}", service)
-    return text
+    phrase = rule_set.document["phrases"]["urgent_service"][case.language]
+    return f"{text} {phrase.replace('{service}', country['urgent_service'][case.language])}"
 
 
-def _message(rule_set: RuleSet, level: Mapping[str, Any], case: Case, *, ask_first: bool) -> str:
+def _notices(rule_set: RuleSet, case: Case, *, ask_first: bool) -> list[str]:
+    """Say what there is to know about this case: that it arrived late, that questions are open."""
     phrases = rule_set.document["phrases"]
-    parts = []
+    notices = []
     if case.reported_at is not None and case.local_date is not None:
         age = case.evaluated_at - case.reported_at
         if age >= datetime.timedelta(days=1):
             late = phrases["late_report"][case.language]
-            parts.append(late.replace("{date}", case.local_date.isoformat()))
+            notices.append(late.replace("{date}", case.local_date.isoformat()))
     if ask_first:
-        parts.append(phrases["answer_first"][case.language])
-    parts.append(_localise(rule_set, level["message"][case.language], case.language, case.country))
-    return " ".join(parts)
+        notices.append(phrases["answer_first"][case.language])
+    return notices
+
+
+def _words(*texts: str) -> int:
+    return sum(len(text.split(" ")) for text in texts)
+
+
+def _brief(reasons: list[Json], outcome: Outcome, words: int) -> list[Json]:
+    """Leave out the mildest reasons where one emergency is all there is to read about."""
+    if sum(rule["level"] == EMERGENCY for rule in outcome.fired) != 1:
+        return reasons
+    kept = 1
+    words += _words(reasons[0]["text"])
+    for reason in reasons[1:]:
+        words += _words(reason["text"])
+        if words > MAX_WORDS:
+            break
+        kept += 1
+    return reasons[:kept]
+
+
+def _activities(rule_set: RuleSet, outcome: Outcome, language: str) -> Json:
+    """Return the strictest status of all actions, shown or not; with open questions, no `continue`.
+
+    A caution that open questions are the reason for says so.
+    """
+    codes = _asked_for(rule_set, outcome)
+    statuses = [
+        action["activities"] for action in rule_set.document["actions"] if action["code"] in codes
+    ]
+    if outcome.open_serious:
+        statuses.append(CAUTION)
+    status = max(statuses, key=ACTIVITY_STATUSES.index)
+    if status == CAUTION and outcome.open_serious:
+        return {
+            "status": status,
+            "text": rule_set.document["phrases"]["questions_first"][language],
+        }
+    texts = {entry["status"]: entry["text"] for entry in rule_set.document["activity_status"]}
+    return {"status": status, "text": texts[status][language]}
 
 
 def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
@@ -240,9 +325,12 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
     levels = {level["id"]: level for level in document["levels"]}
     level = level_of(rule_set, outcome)
     possible = max([level, *(rule["level"] for rule in outcome.undecided)], key=rank.__getitem__)
-    actions = _actions(rule_set, outcome)
-    status = max((action["activities"] for action in actions), key=ACTIVITY_STATUSES.index)
-    texts = {entry["status"]: entry["text"] for entry in document["activity_status"]}
+    shown = _shown(rule_set, outcome, level)
+    headline = _localise(rule_set, shown[0]["headline"][language], language, case.country)
+    message = _localise(rule_set, levels[level]["message"][language], language, case.country)
+    texts = [_action_text(rule_set, action, case) for action in shown]
+    notices = _notices(rule_set, case, ask_first=rank[possible] > rank[level])
+    words = _words(headline, message, *texts, *notices)
     decision_id = None
     if case.report_id is not None:
         name = f"{case.report_id}/{rule_set.hash}/{facts_hash(outcome, case.history_facts)}"
@@ -254,21 +342,28 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
         "possible_level": possible,
         "screening_complete": not outcome.incomplete,
         "see_professional": rank[level] >= rank[SEE_PROFESSIONAL],
-        "headline": levels[level]["title"][language],
-        "message": _message(rule_set, levels[level], case, ask_first=rank[possible] > rank[level]),
+        "headline": headline,
+        "message": message,
         "actions": [
             {
                 "code": action["code"],
-                "text": _action_text(rule_set, action, case),
+                "text": text,
                 "timeframe": action["timeframe"],
                 "care_setting": action["care_setting"],
             }
-            for action in actions
+            for action, text in zip(shown, texts, strict=True)
         ],
-        "reasons": _reasons(outcome, language, rank),
+        "notices": notices,
+        "reasons": _brief(_reasons(outcome, language, rank), outcome, words),
         "unanswered": _unanswered(rule_set, outcome, language),
-        "activities": {"status": status, "text": texts[status][language]},
-        "safety_net": [document["phrases"]["safety_net"][language]],
+        "activities": _activities(rule_set, outcome, language),
+        "safety_net": [
+            {
+                "title": _localise(rule_set, part["title"][language], language, case.country),
+                "signs": [sign[language] for sign in part["signs"]],
+            }
+            for part in document["safety_net"]
+        ],
         "disclaimer": document["phrases"]["disclaimer"][language],
         "ignored": [{"pointer": place, "code": code} for place, code in case.ignored.places],
         "ignored_total": case.ignored.total,
@@ -290,12 +385,13 @@ def advise(
     facts = derive(rule_set.document["session_facts"], answers)
     outcome = judge(rule_set.sessions, facts)
     actions = {action["code"]: action for action in rule_set.document["actions"]}
-    headlines = {level["id"]: level["title"] for level in rule_set.document["levels"]}
     return [
         {
             "rule_id": rule["id"],
             "level": rule["level"],
-            "headline": headlines[rule["level"]][language],
+            "headline": _localise(
+                rule_set, actions[rule["action"]]["headline"][language], language
+            ),
             "text": rule["text"][language],
             "action": {
                 "code": rule["action"],

@@ -2,12 +2,15 @@
 
 An unknown answer makes a fact possible, not certain. A fact that reassures counts only when it is
 given (`not_given` reads the certain half alone, in both passes), so that silence is never a "no".
+The one exception is a question that is asked if a fact holds: while that fact is not even possible,
+and nothing was answered, it counts as answered in the mildest way.
 docs/triage-spec.md describes the same for evaluators in other languages.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 Answers = Mapping[str, int | str | None]
 UNKNOWN = "unknown"
@@ -29,6 +32,8 @@ class Facts:
     possible: dict[str, bool]
     # The questions left open that a fact hangs on.
     open_questions: dict[str, frozenset[str]]
+    # The questions that nothing makes necessary: they count as answered mildly.
+    closed: frozenset[str] = frozenset()
 
 
 def is_open(answer: int | str | None) -> bool:
@@ -56,13 +61,30 @@ def _from_answers(fact: Mapping[str, Any], answers: Answers) -> tuple[bool, bool
     return holds, holds
 
 
+class AskedIf(NamedTuple):
+    """When a question is asked, and what it counts as while it is not."""
+
+    fact: str
+    closed: str
+
+
 def derive(
-    definitions: Sequence[Mapping[str, Any]], answers: Answers, history: Iterable[str] = ()
+    definitions: Sequence[Mapping[str, Any]],
+    answers: Answers,
+    history: Iterable[str] = (),
+    asked_if: Mapping[str, AskedIf] = MappingProxyType({}),
 ) -> Facts:
     """Compute every fact from the answers of a report, and from what earlier reports say."""
     certain: dict[str, bool] = {}
     possible: dict[str, bool] = {}
     open_questions: dict[str, frozenset[str]] = {}
+    given = dict(answers)
+    # Of these it is not yet known whether they are asked: their fact has not been computed.
+    waiting: dict[str, list[str]] = {}
+    for question, condition in asked_if.items():
+        if is_open(given.get(question)):
+            waiting.setdefault(condition.fact, []).append(question)
+    closed: set[str] = set()
     for fact in definitions:
         name, kind, parts = fact["id"], fact["kind"], fact["facts"]
         if kind == "any":
@@ -76,10 +98,13 @@ def derive(
         elif kind == "not_given":
             certain[name] = possible[name] = not any(certain[part] for part in parts)
         else:
-            certain[name], possible[name] = _from_answers(fact, answers)
-        own = {question for question in fact["questions"] if is_open(answers.get(question))}
+            certain[name], possible[name] = _from_answers(fact, given)
+        own = {question for question in fact["questions"] if is_open(given.get(question))}
         open_questions[name] = frozenset(own).union(*(open_questions[part] for part in parts))
-    return Facts(certain, possible, open_questions)
+        if name in waiting and not possible[name]:
+            closed.update(waiting[name])
+            given |= {question: asked_if[question].closed for question in waiting[name]}
+    return Facts(certain, possible, open_questions, frozenset(closed))
 
 
 def variables(condition: Any) -> Iterator[str]:

@@ -9,11 +9,15 @@ import structlog
 from datalogic_py import DataLogicError, Engine, Rule
 
 from api.content.rule_set import ENGINE, REPLAYED_ENGINES
+from api.triage.facts import AskedIf
 
 # Monotone operators alone: more or worse answers can then never silence a rule. No arithmetic
 # (libraries disagree on it) and no clock.
 OPERATORS = frozenset({"var", "and", "or", "===", "in"})
 FACT_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+# The answers of a question that is not ticked, or not asked.
+MILDEST = ("no", "none")
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +47,7 @@ class RuleSet:
     engine: str
     document: Mapping[str, Any]
     questions: Mapping[str, Mapping[str, Any]]
+    asked_if: Mapping[str, AskedIf]
     reports: CompiledRules
     sessions: CompiledRules
 
@@ -97,6 +102,22 @@ def compile_rules(engine: Engine, rules: Sequence[Mapping[str, Any]]) -> Compile
     )
 
 
+def mildest(question: Mapping[str, Any]) -> str | None:
+    """Return the choice that says that nothing is the matter, of a question that can be ticked."""
+    choices = [choice["id"] for choice in question["choices"]]
+    return next((choice for choice in MILDEST if choice in choices), None)
+
+
+def asked_if(questions: Sequence[Mapping[str, Any]]) -> dict[str, AskedIf]:
+    """Return the questions that are asked only if a fact is possible."""
+    return {
+        question["id"]: AskedIf(question["asked_if"], closed)
+        for question in questions
+        # The first engine had no such questions.
+        if question.get("asked_if") is not None and (closed := mildest(question)) is not None
+    }
+
+
 def compile_rule_set(document: Mapping[str, Any]) -> RuleSet:
     """Compile a rule-set document."""
     if document["engine"] not in {ENGINE, *REPLAYED_ENGINES}:
@@ -108,6 +129,7 @@ def compile_rule_set(document: Mapping[str, Any]) -> RuleSet:
         engine=document["engine"],
         document=document,
         questions={question["id"]: question for question in document["questions"]},
+        asked_if=asked_if(document["questions"]),
         reports=compile_rules(engine, document["rules"]),
         sessions=compile_rules(engine, document["session_rules"]),
     )

@@ -221,6 +221,13 @@ class DecisionActivities(ResponseModel):
     text: Sentence
 
 
+class DecisionSafetyNet(ResponseModel):
+    """Signs to watch for, with what to do about them as their title."""
+
+    title: Annotated[Sentence | None, Field(description="Null in decisions of an older engine.")]
+    signs: Annotated[list[Sentence], Field(max_length=50, description="One a line.")]
+
+
 class Decision(ResponseModel):
     """The result of triage: never a diagnosis, and never a statement that someone is safe."""
 
@@ -237,15 +244,29 @@ class Decision(ResponseModel):
     see_professional: Annotated[
         bool, Field(description="True from the level `see_professional` upwards.")
     ]
-    headline: Annotated[Sentence, Field(description="Show it first, and large.")]
+    headline: Annotated[
+        Sentence, Field(description="What to do, in a few words. Show it first, and large.")
+    ]
     message: Annotated[str, Field(max_length=8000)]
-    actions: Annotated[list[DecisionAction], Field(max_length=50)]
-    reasons: Annotated[list[DecisionReason], Field(max_length=200)]
+    actions: Annotated[
+        list[DecisionAction],
+        Field(max_length=50, description="Those of the level alone; the first matters most."),
+    ]
+    notices: Annotated[
+        list[Sentence],
+        Field(max_length=10, description="About this report: it is late, questions are open."),
+    ]
+    reasons: Annotated[
+        list[DecisionReason],
+        Field(
+            max_length=200,
+            description="The strictest first. If exactly one emergency rule fired, the mildest are "
+            "left out where it would be too long to read.",
+        ),
+    ]
     unanswered: Annotated[list[UnansweredQuestion], Field(max_length=200)]
     activities: DecisionActivities
-    safety_net: Annotated[
-        list[Sentence], Field(max_length=50, description="Signs to watch for, one a line.")
-    ]
+    safety_net: Annotated[list[DecisionSafetyNet], Field(max_length=10)]
     disclaimer: Sentence
     ignored: Annotated[
         list[IgnoredPart],
@@ -291,9 +312,12 @@ class RuleSetQuestion(ResponseModel):
     minimum: Amount | None
     maximum: Amount | None
     must_ask: bool
-    asked_of: Annotated[
-        Literal["everyone", "pregnant"],
-        Field(description="Treat an unknown value as `everyone`."),
+    asked_if: Annotated[
+        Name | None,
+        Field(
+            description="Ask it while this fact is possible. While it is not, an open answer "
+            "counts as `no` or `none`. Null: always asked."
+        ),
     ]
 
 
@@ -336,6 +360,10 @@ class RuleSetRule(ResponseModel):
         Field(max_length=1, description="JsonLogic; operators var, and, or, ===, in."),
     ]
     text: Texts
+    explanation: Annotated[
+        Texts,
+        Field(description="Thresholds and reasons, for clinicians; never part of a decision."),
+    ]
     source_ids: SourceIds
     design_choice: bool
     needs_clinician: bool
@@ -347,7 +375,6 @@ class RuleSetLevel(ResponseModel):
 
     id: Level
     rank: Annotated[int, Field(ge=0, le=9, json_schema_extra=INT32)]
-    title: Texts
     message: Texts
 
 
@@ -355,6 +382,8 @@ class RuleSetAction(ResponseModel):
     """An action and its words."""
 
     code: Name
+    replaces: Annotated[list[Name], Field(max_length=50, description="Not shown beside this one.")]
+    headline: Texts
     text: Texts
     timeframe: Timeframe
     care_setting: CareSetting
@@ -371,19 +400,37 @@ class RuleSetStatus(ResponseModel):
 class RuleSetPhrases(ResponseModel):
     """Sentences that every decision is built with."""
 
-    safety_net: Texts
     disclaimer: Texts
     answer_first: Texts
+    questions_first: Texts
     late_report: Texts
-    emergency_number: Texts
+    emergency_call: Texts
+    emergency_call_anywhere: Texts
+    crisis_call: Texts
+    crisis_call_anywhere: Texts
     urgent_service: Texts
 
 
+class RuleSetCompleteAction(ResponseModel):
+    """An action where no rule fired and nothing is missing; the first certain one counts."""
+
+    fact: Annotated[Name | None, Field(description="Null: always.")]
+    action: Name
+
+
+class RuleSetSafetyNet(ResponseModel):
+    """Signs to watch for, and what to do about them."""
+
+    title: Texts
+    signs: Annotated[list[Texts], Field(max_length=50)]
+
+
 class RuleSetCountry(ResponseModel):
-    """Whom to call in one country; where none is listed, the phrase `emergency_number` is used."""
+    """Whom to call in one country; elsewhere the phrase `emergency_call_anywhere` is used."""
 
     country: CountryCode
     emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
+    crisis_line: Annotated[str | None, Field(max_length=20, pattern=r"^[0-9][0-9 ]{1,19}$")]
     urgent_service: Texts | None
     source_ids: SourceIds
     checked_at: LocalDate
@@ -467,7 +514,7 @@ class StoredRuleSet(ResponseModel):
     languages: Annotated[list[LanguageCode], Field(max_length=50)]
     max_offline_age_seconds: Annotated[int, Field(ge=0, le=31_536_000, json_schema_extra=INT32)]
     incomplete_action: Name
-    complete_action: Name
+    complete_actions: Annotated[list[RuleSetCompleteAction], Field(max_length=10)]
     questions: Annotated[list[RuleSetQuestion], Field(max_length=200)]
     facts: Annotated[list[RuleSetFact], Field(max_length=500)]
     rules: Annotated[list[RuleSetRule], Field(max_length=200)]
@@ -477,6 +524,7 @@ class StoredRuleSet(ResponseModel):
     levels: Annotated[list[RuleSetLevel], Field(max_length=9)]
     actions: Annotated[list[RuleSetAction], Field(max_length=50)]
     activity_status: Annotated[list[RuleSetStatus], Field(max_length=4)]
+    safety_net: Annotated[list[RuleSetSafetyNet], Field(max_length=10)]
     phrases: RuleSetPhrases
 
 

@@ -41,25 +41,95 @@ ON_MILD: Mapping[str, Answers] = {
     "one-side-in-two-answers": {"radiating_pain": "left", "leg_numbness": "left"},
     "both-sides-known-and-stable": {
         "radiating_pain": "both",
-        "assessed_before": "yes",
+        "long_known": "yes",
         "trend": "same",
-        "weeks": 12,
     },
-    "both-sides-stable-but-not-for-long": {
+    "both-sides-known-but-worse": {
         "radiating_pain": "both",
-        "assessed_before": "yes",
-        "trend": "same",
-        "weeks": 11,
+        "long_known": "yes",
+        "trend": "worse",
     },
-    "both-sides-stable-but-weeks-open": {
+    "both-sides-known-but-trend-open": {
         "radiating_pain": "both",
+        "long_known": "yes",
+        "trend": None,
+    },
+    "both-sides-not-known-for-long": {"radiating_pain": "both", "trend": "same"},
+    "weak-leg-known-and-stable": {"leg_weakness": "left", "long_known": "yes", "trend": "same"},
+    "saddle-numbness-is-never-known-and-stable": {
+        "saddle_numbness": "yes",
+        "leg_numbness": "both",
+        "long_known": "yes",
+        "trend": "same",
+    },
+    "assessed-and-better": {
+        "osteoporosis": "yes",
+        "assessed_before": "yes",
+        "trend": "better",
+        "weeks": 8,
+    },
+    "assessed-and-the-same": {
+        "osteoporosis": "yes",
         "assessed_before": "yes",
         "trend": "same",
-        "weeks": None,
+        "weeks": 8,
     },
+    "assessed-and-worse": {
+        "osteoporosis": "yes",
+        "assessed_before": "yes",
+        "trend": "worse",
+        "weeks": 8,
+    },
+    "assessed-but-trend-open": {"osteoporosis": "yes", "assessed_before": "yes", "trend": None},
+    "not-asked-if-known-long": {"long_known": None},
+    "asked-if-known-long": {"other_numbness": "yes", "long_known": "unknown"},
+    "not-asked-about-pregnancy": {
+        "pregnant": "cannot_be",
+        "missed_period": None,
+        "pregnancy_bleeding": None,
+        "pregnancy_less_movement": "unknown",
+        "shoulder_tip_pain": None,
+    },
+    "not-asked-about-pregnancy-past-60": {
+        "age_years": 61,
+        "pregnant": None,
+        "missed_period": None,
+        "pregnancy_bleeding": None,
+    },
+    "asked-about-pregnancy": {"pregnant": "yes", "pregnancy_bleeding": None},
+    "asked-about-pregnancy-while-it-is-unknown": {
+        "pregnant": "unknown",
+        "missed_period": None,
+        "pregnancy_bleeding": None,
+    },
+    "a-missed-period-opens-what-follows": {"missed_period": "yes", "shoulder_tip_pain": None},
+    "an-answer-counts-whether-it-was-asked-for-or-not": {
+        "pregnant": "cannot_be",
+        "missed_period": "yes",
+    },
+    "worried-and-not-asked-on": {"worried": "yes", "self_harm_thoughts": None},
+    "not-worried-and-not-asked-on": {"worried": "no", "self_harm_thoughts": None},
     "saddle-numbness-without-pain": {"saddle_numbness": "yes", "pain_score": 0},
     "must-ask-left-open": {"fever": "unknown"},
-    "optional-left-open": {"night_pain": "unknown"},
+    "optional-left-open": {"first_episode": "unknown", "age_years": 50},
+    "left-open-that-could-make-it-urgent": {"night_pain": "unknown"},
+    "an-emergency-of-one-rule-among-many-others": {
+        "saddle_numbness": "yes",
+        "fever": None,
+        "worried": "yes",
+        "radiating_pain": "left",
+        "weight_loss": "yes",
+        "night_pain": "yes",
+        "worse_on_cough": "yes",
+        "stops_daily_life": "yes",
+        "weeks": 8,
+        "steroids": "yes",
+    },
+    "keep-still-replaces-going-to-hospital": {
+        "trauma": "major",
+        "saddle_numbness": "yes",
+        "chest_pain": "yes",
+    },
     "many-at-once": {
         "worried": "yes",
         "radiating_pain": "left",
@@ -138,7 +208,11 @@ def _by_hand(rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
     for language in languages:
         for country in COUNTRIES:
             stem = f"{country.lower()}-{language}"
-            for level, answer in (("emergency", "chest_pain"), ("urgent", "fever")):
+            for level, answer in (
+                ("emergency", "chest_pain"),
+                ("urgent", "fever"),
+                ("crisis", "self_harm_thoughts"),
+            ):
                 case = Case({**mild, answer: "yes"}, language, NOW, country=country)
                 yield f"{level}-in-{stem}", case
         stored = Case(

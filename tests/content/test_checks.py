@@ -75,8 +75,8 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         ['triage/rules.json#/0/action: "no_such" is not in actions'],
     ),
     "a rule set that ends with an unknown action": (
-        put("triage/rule-set.json", "/complete_action", "no_such"),
-        ['triage/rule-set.json#/complete_action: "no_such" is not in actions'],
+        put("triage/rule-set.json", "/complete_actions/1/action", "no_such"),
+        ['triage/rule-set.json#/complete_actions/1/action: "no_such" is not in actions'],
     ),
     # What stands twice, or not at all.
     "a benefit that stands twice": (
@@ -243,10 +243,10 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     ),
     # Questions.
     "a number without bounds": (
-        put("triage/questions.json", "/0/minimum", None),
+        put("triage/questions.json", "/13/minimum", None),
         [
             (
-                "triage/questions.json#/0: "
+                "triage/questions.json#/13: "
                 "an integer question has a minimum and a maximum, and no choices"
             )
         ],

@@ -81,5 +81,5 @@ def test_a_caution_tells_the_help_that_its_condition_needs(catalogue: Catalogue)
     assert rendered["blood_clot"].care_level == "urgent"
     assert rendered["osteoporosis"].action == "ask"
     assert rendered["osteoporosis"].care_level == "see_professional"
-    assert rendered["diabetes"].action == "modify"
-    assert rendered["diabetes"].care_level is None
+    assert rendered["poor_balance"].action == "modify"
+    assert rendered["poor_balance"].care_level is None

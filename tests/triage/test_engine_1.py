@@ -92,7 +92,8 @@ def test_an_old_document_is_shown_in_the_form_of_today_and_says_the_same() -> No
         shown = as_shown(old)
         assert old == before
         assert Decision.model_validate(shown).model_dump(mode="json") == shown
-        assert (shown["headline"], shown["safety_net"]) == (old["title"], [old["safety_net"]])
+        assert (shown["headline"], shown["notices"]) == (old["title"], [])
+        assert shown["safety_net"] == [{"title": None, "signs": [old["safety_net"]]}]
         assert (shown["ignored"], shown["ignored_total"]) == ([], 0)
         assert shown["rule_set_version"] == old["rule_set"]["version"]
         assert shown["rule_set_hash"] == old["rule_set"]["hash"]

@@ -135,7 +135,13 @@ def test_with_no_answer_at_all_nothing_is_certain_but_what_reassurance_would_hav
 ) -> None:
     facts = derive(rule_set.document["facts"], {})
     certain = {name for name, value in facts.certain.items() if value}
-    assert certain == {"is_new", "new_or_worse", "not_known_stable", "pregnancy_not_ruled_out"}
+    assert certain == {
+        "is_new",
+        "new_or_worse",
+        "not_known_stable",
+        "not_assessed_and_stable",
+        "pregnancy_not_ruled_out",
+    }
 
 
 @pytest.mark.parametrize("answer", [0, "no", "none", False])

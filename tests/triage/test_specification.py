@@ -9,7 +9,7 @@ from api.content.rule_set import ENGINE, UNHASHED
 from api.content.seed import Fact
 from api.content.vocabulary import ACTIVITY_STATUSES
 from api.journal.history import IMPORTANT_CHANGE, PAIN_RISEN, PERSISTENT, PERSISTENT_AFTER
-from api.triage.evaluation import DECISION_NAMESPACE, TODAY
+from api.triage.evaluation import DECISION_NAMESPACE, MAX_WORDS, TODAY
 from api.triage.reports import FIELDS
 from api.triage.rules import FACT_NAME, OPERATORS, RuleSet
 from api.triage.schemas import Decision
@@ -32,6 +32,7 @@ def quoted(names: Iterable[str]) -> str:
         f"| answers with fields of their own | {quoted(FIELDS)} |",
         f"| activity statuses | {quoted(ACTIVITY_STATUSES)} |",
         f"| timeframe that names the urgent service | `{TODAY}` |",
+        f"| words, headline to reasons, of a single emergency | {MAX_WORDS} |",
         f"| persistent after more than | {PERSISTENT_AFTER.total_seconds():,.0f} seconds |",
         f"| important rise of pain | {IMPORTANT_CHANGE} |",
         f"| history facts, in order | {quoted((PERSISTENT, PAIN_RISEN))} |",
@@ -62,7 +63,9 @@ def test_the_levels_are_those_of_the_rule_set(rule_set: RuleSet) -> None:
 
 def test_the_words_of_the_cautious_outcome_are_those_of_the_reference_evaluator() -> None:
     words = json.loads((FOLDER.parents[1] / "src" / "cautious.json").read_text("utf-8"))
-    for texts in words.values():
+    parts = words.pop("safety_net")
+    signs = [sign for part in parts for sign in part["signs"]]
+    for texts in (*words.values(), *(part["title"] for part in parts), *signs):
         assert texts.keys() == {"en", "es"}
         for text in texts.values():
             assert f"| {text} |" in SPECIFICATION

@@ -204,13 +204,13 @@ def test_a_report_that_arrives_days_late_is_answered_for_its_day(
     late_phrase = client.get("/v1/triage/rule-set").json()["phrases"]["late_report"][language]
     phone.now -= datetime.timedelta(days=3)
     response = phone.post_report(phone.report(LEFT_LEG), **{"Accept-Language": language})
-    message = response.json()["decision"]["message"]
-    assert message.startswith(late_phrase.replace("{date}", words))
+    notices = response.json()["decision"]["notices"]
+    assert notices[0] == late_phrase.replace("{date}", words)
 
 
 def test_a_report_of_today_does_not_speak_of_its_day(phone: Phone) -> None:
-    message = phone.post_report(phone.report(LEFT_LEG)).json()["decision"]["message"]
-    assert "2026-11" not in message
+    notices = phone.post_report(phone.report(LEFT_LEG)).json()["decision"]["notices"]
+    assert "2026-11" not in " ".join(notices)
 
 
 BAD_REPORTS: list[tuple[dict[str, Any], str, str]] = [

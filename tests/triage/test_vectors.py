@@ -172,11 +172,28 @@ NAMED = {
     "article-numbness-elsewhere": "see_professional",
     "both-sides-pain-and-numbness": "emergency",
     "one-side-in-two-answers": "see_professional",
-    "both-sides-known-and-stable": "urgent",
-    "both-sides-stable-but-weeks-open": "emergency",
+    "both-sides-known-and-stable": "see_professional",
+    "both-sides-known-but-worse": "emergency",
+    "both-sides-known-but-trend-open": "emergency",
+    "both-sides-not-known-for-long": "emergency",
+    "weak-leg-known-and-stable": "see_professional",
+    "saddle-numbness-is-never-known-and-stable": "emergency",
+    "assessed-and-better": "self_care",
+    "assessed-and-the-same": "see_professional",
+    "assessed-and-worse": "see_professional",
+    "assessed-but-trend-open": "see_professional",
+    "not-asked-if-known-long": "self_care",
+    "not-asked-about-pregnancy": "self_care",
+    "not-asked-about-pregnancy-past-60": "self_care",
+    "asked-about-pregnancy": "see_professional",
+    "asked-about-pregnancy-while-it-is-unknown": "screening_incomplete",
+    "an-answer-counts-whether-it-was-asked-for-or-not": "urgent",
+    "worried-and-not-asked-on": "see_professional",
+    "not-worried-and-not-asked-on": "self_care",
     "saddle-numbness-without-pain": "emergency",
     "must-ask-left-open": "screening_incomplete",
     "optional-left-open": "self_care",
+    "left-open-that-could-make-it-urgent": "screening_incomplete",
     "only-both-legs-answered": "emergency",
     "only-one-leg-answered": "see_professional",
 }
@@ -191,10 +208,12 @@ def test_a_case_made_by_hand_comes_out_as_the_design_says(
 
 
 def test_only_a_report_that_is_a_day_late_speaks_of_its_day(golden: Json) -> None:
-    messages = {vector["name"]: vector["decision"]["message"] for vector in golden["reports"]}
+    notices = {
+        vector["name"]: " ".join(vector["decision"]["notices"]) for vector in golden["reports"]
+    }
     for language in ("en", "es"):
-        assert "2026-11-21" in messages[f"late-by-a-day-{language}"]
-        assert "2026-11" not in messages[f"late-by-a-second-less-{language}"]
+        assert "2026-11-21" in notices[f"late-by-a-day-{language}"]
+        assert "2026-11" not in notices[f"late-by-a-second-less-{language}"]
 
 
 def test_no_two_vectors_share_a_name_or_say_the_same(golden: Json) -> None:

@@ -34,10 +34,14 @@ export function cautiousOutcome (ruleSet, { language, evaluatedAt, historyFacts 
       timeframe: 'today',
       care_setting: 'urgent_care'
     }],
+    notices: [],
     reasons: [],
     unanswered: [],
     activities: { status: 'stop', text: WORDS.activities[spoken] },
-    safety_net: [WORDS.safety_net[spoken]],
+    safety_net: WORDS.safety_net.map(({ title, signs }) => ({
+      title: title[spoken],
+      signs: signs.map((sign) => sign[spoken])
+    })),
     disclaimer: WORDS.disclaimer[spoken],
     ignored: [],
     ignored_total: 0,

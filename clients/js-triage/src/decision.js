@@ -7,6 +7,11 @@ import { judge } from './rules.js'
 const STATUS_ORDER = ['continue', 'caution', 'pause', 'stop']
 const DECISION_NAMESPACE = '5b0f3c0e-6a0b-5e0a-9b53-0d3c5c1f7a11'
 const A_DAY = 24 * 60 * 60
+// What is filled in for whom to call, and the number that a country has for it.
+const CALLS = [['emergency_call', 'emergency_number'], ['crisis_call', 'crisis_line']]
+const SERIOUS = ['urgent', 'emergency']
+// As much as a person reads, from the headline to the reasons, where one emergency rule fired.
+const MAX_WORDS = 120
 
 /** Seconds since 1970 of an RFC 3339 instant or a Date; fractions are dropped. */
 export function seconds (instant) {
@@ -33,29 +38,64 @@ function say (texts, language) {
   return texts[language]
 }
 
+const countryOf = (document, code) => document.countries.find(({ country }) => country === code)
+
+/** Fill in whom to call, in the person's country or in general. */
 function localise (document, text, language, country) {
-  const known = document.countries.find((entry) => entry.country === country)
-  const number = known?.emergency_number ?? say(document.phrases.emergency_number, language)
-  return text.replaceAll('{emergency_number}', () => number)
+  const known = countryOf(document, country)
+  for (const [name, field] of CALLS) {
+    const number = known?.[field]
+    const call = number
+      ? say(document.phrases[name], language).replaceAll('{number}', () => number)
+      : say(document.phrases[`${name}_anywhere`], language)
+    text = text.replaceAll(`{${name}}`, () => call)
+  }
+  return text
 }
 
 function actionText (document, action, { language, country }) {
   const text = localise(document, say(action.text, language), language, country)
-  const service = document.countries.find((entry) => entry.country === country)?.urgent_service
+  const service = countryOf(document, country)?.urgent_service
   if (action.timeframe !== 'today' || !service) return text
   const phrase = say(document.phrases.urgent_service, language)
   return `${text} ${phrase.replaceAll('{service}', () => say(service, language))}`
 }
 
-function message (document, level, given, askFirst) {
-  const { language, country, reportedAt, localDate } = given
-  const parts = []
+/** What there is to know about this case: that it arrived late, that questions are open. */
+function notices (document, given, askFirst) {
+  const { language, reportedAt, localDate } = given
+  const texts = []
   if (reportedAt !== null && localDate !== null && given.evaluatedAt - reportedAt >= A_DAY) {
-    parts.push(say(document.phrases.late_report, language).replaceAll('{date}', () => localDate))
+    texts.push(say(document.phrases.late_report, language).replaceAll('{date}', () => localDate))
   }
-  if (askFirst) parts.push(say(document.phrases.answer_first, language))
-  parts.push(localise(document, say(level.message, language), language, country))
-  return parts.join(' ')
+  if (askFirst) texts.push(say(document.phrases.answer_first, language))
+  return texts
+}
+
+const wordsIn = (texts) => texts.reduce((sum, text) => sum + text.split(' ').length, 0)
+
+/** Leave out the mildest reasons where one emergency is all there is to read about. */
+function brief (reasons, fired, read) {
+  if (fired.filter(({ level }) => level === 'emergency').length !== 1) return reasons
+  let words = wordsIn(read)
+  const kept = reasons.findIndex(({ text }, index) => {
+    words += wordsIn([text])
+    return index > 0 && words > MAX_WORDS
+  })
+  return kept < 0 ? reasons : reasons.slice(0, kept)
+}
+
+/** The strictest status of all actions, shown or not; with serious questions open, no `continue`. */
+function activities (document, codes, openSerious, language) {
+  const statuses = document.actions.filter(({ code }) => codes.has(code))
+    .map((action) => STATUS_ORDER.indexOf(action.activities))
+  const caution = STATUS_ORDER.indexOf('caution')
+  const worst = Math.max(...statuses, ...(openSerious ? [caution] : []))
+  const status = STATUS_ORDER[worst]
+  const text = worst === caution && openSerious
+    ? document.phrases.questions_first
+    : find(document.activity_status, 'status', status).text
+  return { status, text: say(text, language) }
 }
 
 function unanswered (document, outcome, openMustAsk, language, rank) {
@@ -85,11 +125,13 @@ export function decide (document, given) {
   const { language, historyFacts } = given
   const rank = ranksOf(document)
   const worst = (levels) => levels.reduce((one, other) => rank.get(other) > rank.get(one) ? other : one)
-  const outcome = judge(document.rules, derive(document.facts, given.answers, historyFacts))
+  const facts = derive(document.facts, given.answers, historyFacts, document.questions)
+  const outcome = judge(document.rules, facts)
   const openMustAsk = document.questions
-    .filter((question) => question.must_ask && isOpen(given.answers.get(question.id)))
+    .filter(({ id, must_ask: must }) => must && isOpen(given.answers.get(id)) && !facts.closed.has(id))
     .map(({ id }) => id)
-  const incomplete = openMustAsk.length > 0 || given.answersIgnored
+  const openSerious = outcome.undecided.some((rule) => SERIOUS.includes(rule.level))
+  const incomplete = openMustAsk.length > 0 || given.answersIgnored || openSerious
 
   const counted = [...outcome.fired, ...outcome.broken]
   const level = worst([
@@ -98,51 +140,62 @@ export function decide (document, given) {
   ])
   const possible = worst([level, ...outcome.undecided.map((rule) => rule.level)])
 
-  const codes = new Set(counted.map((rule) => rule.action))
-  if (incomplete) codes.add(document.incomplete_action)
-  if (codes.size === 0) codes.add(document.complete_action)
-  const actions = document.actions.filter(({ code }) => codes.has(code))
-  const status = STATUS_ORDER[Math.max(
-    ...actions.map((action) => STATUS_ORDER.indexOf(action.activities))
-  )]
+  // All that is asked of the person; of that, those of the level are shown.
+  const asked = new Set(counted.map((rule) => rule.action))
+  if (incomplete) asked.add(document.incomplete_action)
+  if (asked.size === 0) {
+    asked.add(document.complete_actions.find(({ fact }) => fact === null || facts.certain[fact]).action)
+  }
+  const ofLevel = counted.filter((rule) => rule.level === level).map((rule) => rule.action)
+  const codes = ofLevel.length > 0 ? new Set(ofLevel) : asked
+  const chosen = document.actions.filter(({ code }) => codes.has(code))
+  const replaced = new Set(chosen.flatMap((action) => action.replaces))
+  const actions = chosen.filter(({ code }) => !replaced.has(code))
 
   let id = null
   if (given.reportId !== null) {
-    const { certain, possible: may } = outcome.facts
-    const facts = contentHash({ certain, possible: may, history: historyFacts })
-    id = uuid5(`${given.reportId}/${document.hash}/${facts}`, DECISION_NAMESPACE)
+    const { certain, possible: may } = facts
+    const hash = contentHash({ certain, possible: may, history: historyFacts })
+    id = uuid5(`${given.reportId}/${document.hash}/${hash}`, DECISION_NAMESPACE)
   }
-  const words = find(document.levels, 'id', level)
+  const { country } = given
+  const headline = localise(document, say(actions[0].headline, language), language, country)
+  const levelText = say(find(document.levels, 'id', level).message, language)
+  const message = localise(document, levelText, language, country)
+  const texts = actions.map((action) => actionText(document, action, given))
+  const notes = notices(document, given, rank.get(possible) > rank.get(level))
+  // Array.prototype.sort is stable: within a level, the order of the rule set.
+  const reasons = outcome.fired
+    .toSorted((one, other) => rank.get(other.level) - rank.get(one.level))
+    .map((rule) => ({
+      rule_id: rule.id,
+      level: rule.level,
+      text: say(rule.text, language),
+      facts: rule.reads.filter((fact) => outcome.facts.certain[fact]),
+      source_ids: rule.source_ids
+    }))
   return {
     id,
     level,
     possible_level: possible,
     screening_complete: !incomplete,
     see_professional: rank.get(level) >= rank.get('see_professional'),
-    headline: say(words.title, language),
-    message: message(document, words, given, rank.get(possible) > rank.get(level)),
-    actions: actions.map((action) => ({
+    headline,
+    message,
+    actions: actions.map((action, index) => ({
       code: action.code,
-      text: actionText(document, action, given),
+      text: texts[index],
       timeframe: action.timeframe,
       care_setting: action.care_setting
     })),
-    // Array.prototype.sort is stable: within a level, the order of the rule set.
-    reasons: outcome.fired
-      .toSorted((one, other) => rank.get(other.level) - rank.get(one.level))
-      .map((rule) => ({
-        rule_id: rule.id,
-        level: rule.level,
-        text: say(rule.text, language),
-        facts: rule.reads.filter((fact) => outcome.facts.certain[fact]),
-        source_ids: rule.source_ids
-      })),
+    notices: notes,
+    reasons: brief(reasons, outcome.fired, [headline, message, ...texts, ...notes]),
     unanswered: unanswered(document, outcome, openMustAsk, language, rank),
-    activities: {
-      status,
-      text: say(find(document.activity_status, 'status', status).text, language)
-    },
-    safety_net: [say(document.phrases.safety_net, language)],
+    activities: activities(document, asked, openSerious, language),
+    safety_net: document.safety_net.map((part) => ({
+      title: localise(document, say(part.title, language), language, country),
+      signs: part.signs.map((sign) => say(sign, language))
+    })),
     disclaimer: say(document.phrases.disclaimer, language),
     ignored: given.ignored,
     ignored_total: given.ignoredTotal,
@@ -166,7 +219,7 @@ export function adviseOn (document, painBefore, painAfter, language) {
       return {
         rule_id: rule.id,
         level: rule.level,
-        headline: say(find(document.levels, 'id', rule.level).title, language),
+        headline: localise(document, say(action.headline, language), language, null),
         text: say(rule.text, language),
         action: {
           code: action.code,

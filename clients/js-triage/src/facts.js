@@ -28,9 +28,22 @@ function fromAnswers (fact, answers) {
   }
 }
 
-/** Compute every fact from the answers of a report (a Map) and its history facts. */
-export function derive (definitions, answers, history = []) {
+/** The choice that says that nothing is the matter, of a question that can be ticked; or null. */
+export function mildest ({ choices }) {
+  return ['no', 'none'].find((name) => choices.some(({ id }) => id === name)) ?? null
+}
+
+/**
+ * Compute every fact from the answers of a report (a Map) and its history facts. A question that is
+ * asked if a fact holds counts as answered mildly while it is open and that fact is not possible;
+ * `closed` holds those.
+ */
+export function derive (definitions, answers, history = [], questions = []) {
   const [certain, possible, openQuestions] = [table(), table(), table()]
+  const closed = new Set()
+  const conditional = questions.filter((question) => question.asked_if !== null &&
+    mildest(question) !== null && isOpen(answers.get(question.id)))
+  answers = new Map(answers)
   for (const { id, kind, facts: parts, ...fact } of definitions) {
     if (kind === 'any') {
       certain[id] = parts.some((part) => certain[part])
@@ -49,6 +62,11 @@ export function derive (definitions, answers, history = []) {
       ...fact.questions.filter((question) => isOpen(answers.get(question))),
       ...parts.flatMap((part) => [...openQuestions[part]])
     ])
+    if (possible[id]) continue
+    for (const question of conditional.filter((question) => question.asked_if === id)) {
+      closed.add(question.id)
+      answers.set(question.id, mildest(question))
+    }
   }
-  return { certain, possible, openQuestions }
+  return { certain, possible, openQuestions, closed }
 }

@@ -48,7 +48,7 @@ function checkWords (document) {
   const rules = [...document.rules, ...document.session_rules]
   need(rules.every(({ level }) => LEVELS.includes(level)), 'a level')
   const named = [...rules.map(({ action }) => action), document.incomplete_action,
-    document.complete_action]
+    ...document.complete_actions.map(({ action }) => action)]
   need(named.every((code) => codes.has(code)), 'an action')
 }
 
