@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from api.content.vocabulary import ACTIVITY_STATUSES
 from api.core.canonical import content_hash
-from api.triage.facts import Answers, Facts, derive, is_open
+from api.triage.facts import Answers, Facts, is_open
 from api.triage.rules import CompiledRules, RuleSet, fired
 
 SELF_CARE = "self_care"
@@ -110,7 +110,7 @@ def judge_report(
     answers_ignored: bool = False,
 ) -> Outcome:
     """Evaluate the rules for reports."""
-    facts = derive(rule_set.document["facts"], answers, history_facts)
+    facts = rule_set.report_facts.derive(answers, history_facts)
     open_must_ask = [name for name in rule_set.must_ask if is_open(answers.get(name))]
     return judge(rule_set.reports, facts, open_must_ask, answers_ignored=answers_ignored)
 
@@ -129,7 +129,7 @@ def level_of(rule_set: RuleSet, outcome: Outcome) -> str:
 
 def ranks(rule_set: RuleSet) -> dict[str, int]:
     """Return the rank of every level; higher is more serious."""
-    return {level["id"]: level["rank"] for level in rule_set.document["levels"]}
+    return rule_set.ranks
 
 
 def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[Json]:
@@ -147,24 +147,22 @@ def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[J
     return sorted(reasons, key=lambda reason: -rank[reason["level"]])
 
 
-def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json]:
-    rank = ranks(rule_set)
+def _unanswered(rule_set: RuleSet, outcome: Outcome, case: Case) -> list[Json]:
     could: dict[str, str | None] = dict.fromkeys(outcome.open_must_ask)
+    asked: dict[str, set[str]] = {level: set() for level in rule_set.levels_by_rank}
     for rule in outcome.undecided:
-        for fact in rule["reads"]:
-            # A rule that reads what is no fact is broken, and must not stop the decision.
-            for question in outcome.facts.open_questions.get(fact, ()):
-                known = could.get(question)
-                if known is None or rank[rule["level"]] > rank[known]:
-                    could[question] = rule["level"]
+        asked[rule["level"]] |= rule_set.rule_questions[rule["id"]]
+    for level, questions in asked.items():  # the most serious last
+        could.update(dict.fromkeys(questions, level))
+    answered = {name for name, answer in case.answers.items() if not is_open(answer)}
     return [
         {
             "question_id": name,
-            "text": question["text"][language],
+            "text": question["text"][case.language],
             "could_raise_to": could[name],
         }
         for name, question in rule_set.questions.items()
-        if name in could
+        if name in could and name not in answered
     ]
 
 
@@ -180,9 +178,8 @@ def _actions(rule_set: RuleSet, outcome: Outcome) -> list[Mapping[str, Any]]:
 def _localise(rule_set: RuleSet, text: str, language: str, country: str | None = None) -> str:
     """Fill in whom to call, in the person's country or in general."""
     number = rule_set.document["phrases"]["emergency_number"][language]
-    for known in rule_set.document["countries"]:
-        if known["country"] == country:
-            number = known["emergency_number"]
+    if country in rule_set.countries:
+        number = rule_set.countries[country]["emergency_number"]
     return text.replace("{emergency_number}", number)
 
 
@@ -190,11 +187,11 @@ def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> st
     text = _localise(rule_set, action["text"][case.language], case.language, case.country)
     if action["timeframe"] != TODAY:
         return text
-    for country in rule_set.document["countries"]:
-        if country["country"] == case.country and country["urgent_service"]:
-            service = country["urgent_service"][case.language]
-            phrase = rule_set.document["phrases"]["urgent_service"][case.language]
-            text += " " + phrase.replace("{service}", service)
+    country = rule_set.countries.get(case.country or "")
+    if country is not None and country["urgent_service"]:
+        service = country["urgent_service"][case.language]
+        phrase = rule_set.document["phrases"]["urgent_service"][case.language]
+        text += " " + phrase.replace("{service}", service)
     return text
 
 
@@ -237,12 +234,12 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
         rule_set, case.answers, case.history_facts, answers_ignored=case.ignored.answers
     )
     rank = ranks(rule_set)
-    levels = {level["id"]: level for level in document["levels"]}
+    levels = rule_set.levels
     level = level_of(rule_set, outcome)
     possible = max([level, *(rule["level"] for rule in outcome.undecided)], key=rank.__getitem__)
     actions = _actions(rule_set, outcome)
     status = max((action["activities"] for action in actions), key=ACTIVITY_STATUSES.index)
-    texts = {entry["status"]: entry["text"] for entry in document["activity_status"]}
+    texts = rule_set.status_texts
     decision_id = None
     if case.report_id is not None:
         name = f"{case.report_id}/{rule_set.hash}/{facts_hash(outcome, case.history_facts)}"
@@ -266,7 +263,7 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
             for action in actions
         ],
         "reasons": _reasons(outcome, language, rank),
-        "unanswered": _unanswered(rule_set, outcome, language),
+        "unanswered": _unanswered(rule_set, outcome, case),
         "activities": {"status": status, "text": texts[status][language]},
         "safety_net": [document["phrases"]["safety_net"][language]],
         "disclaimer": document["phrases"]["disclaimer"][language],
@@ -287,15 +284,14 @@ def advise(
     """Return what the rules say about a session's pain; a rise needs both scores to be given."""
     rise = None if pain_before is None or pain_after is None else pain_after - pain_before
     answers = {"pain_rise": rise, "pain_after": pain_after}
-    facts = derive(rule_set.document["session_facts"], answers)
+    facts = rule_set.session_facts.derive(answers)
     outcome = judge(rule_set.sessions, facts)
     actions = {action["code"]: action for action in rule_set.document["actions"]}
-    headlines = {level["id"]: level["title"] for level in rule_set.document["levels"]}
     return [
         {
             "rule_id": rule["id"],
             "level": rule["level"],
-            "headline": headlines[rule["level"]][language],
+            "headline": rule_set.levels[rule["level"]]["title"][language],
             "text": rule["text"][language],
             "action": {
                 "code": rule["action"],
