@@ -6,9 +6,10 @@ import re
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.plot import PLOT, draw
 from bench.rows import LIMIT, PEER, PRODUCT, ROWS, Row
 from bench.servers import ROOT
 
@@ -35,6 +36,8 @@ class Result:
     row: Row
     values: Mapping[str, Sequence[float]]
     note: str = ""
+    # For the plot, how many own records each contestant has.
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def median(self, contestant: str) -> float:
         """Return the median of all rounds."""
@@ -121,6 +124,17 @@ def kept(machine_now: str) -> dict[str, str]:
     names = {row.name for row in ROWS}
     lines = [each for each in text.splitlines() if each.startswith("| ")]
     return {each.split(" | ")[0][2:]: each for each in lines if each.split(" | ")[0][2:] in names}
+
+
+def write_plot(results: Sequence[Result]) -> None:
+    """Draw the rows about own records, if any were measured."""
+    lines = {
+        result.row.name: {size: result.median(name) for name, size in result.sizes.items()}
+        for result in results
+        if result.sizes
+    }
+    if lines:
+        PLOT.write_text(draw(lines, "own sessions"), "utf-8")
 
 
 def write(results: Sequence[Result]) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from bench.load import Request, drive
-from bench.servers import FOOTING, ROOT, SERVER_CORE, Server, serve
+from bench.overload import Offered, offer, percentile
+from bench.servers import CLIENT_CORE, FOOTING, ROOT, SERVER_CORE, Server, serve, serve_footing
 from bench.stage import POSTGRESQL, SQLITE, Stage, report, session
 
 LIMIT, PRODUCT, PEER = "limit", "footing", "peer"
@@ -30,7 +31,15 @@ EVALUATION = json.dumps(
     }
 )
 BATCH = 500
-PER_SECOND, SECONDS = "req/s", "s"
+OVERLOAD = 4
+PER_SECOND, SECONDS, MILLISECONDS = "req/s", "s", "ms"
+# What a participant reads most.
+READ = {
+    "me": "/v1/me",
+    "progress": "/v1/me/progress",
+    "sessions": "/v1/sessions",
+    "changes": "/v1/changes",
+}
 AS_SHIPPED: Mapping[str, str] = {}
 QUIET = {"log_level": "warning"}
 
@@ -42,6 +51,8 @@ class Contest:
     turns: Mapping[str, Callable[[float], float]]
     # What else is to be said, once all turns are over.
     note: Callable[[], str] = field(default=str)
+    # For a plot, how many own records each has.
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +194,106 @@ def upload(
             yield rates.contest()
 
     return contest
+
+
+def latency(server: Server, path: str, token: str) -> Callable[[float], float]:
+    """Ask for one response at a time; its value is the median latency in milliseconds."""
+    request = Request(path, tokens=[token], connections=1)
+    return lambda seconds: 1000 * drive(server.url, request, seconds).p50
+
+
+def own_records(
+    kind: str, path: str
+) -> Callable[[Stage], contextlib.AbstractContextManager[Contest]]:
+    """Compare a participant who has few sessions with those who have more."""
+
+    @contextlib.contextmanager
+    def contest(stage: Stage) -> Iterator[Contest]:
+        with stage.serve_footing(kind) as product:
+            most = stage.sizes.own
+            between = {f"{size:,}": size for size in (100, 1000, 10_000) if size < most}
+            sizes = {LIMIT: 10, **between, PRODUCT: most}
+            turns = {
+                name: latency(product, path, stage.participant(product, stage.database(kind), size))
+                for name, size in sizes.items()
+            }
+            yield Contest(turns, lambda: f"10 and {most:,} own sessions", sizes)
+
+    return contest
+
+
+def all_records(
+    kind: str, path: str
+) -> Callable[[Stage], contextlib.AbstractContextManager[Contest]]:
+    """Compare the same participant among few others and among many."""
+
+    @contextlib.contextmanager
+    def contest(stage: Stage) -> Iterator[Contest]:
+        people, sessions = stage.sizes.people, stage.sizes.sessions
+        large = stage.filled_database(kind)
+        with contextlib.ExitStack() as stack:
+            turns = {}
+            for name, url in ((LIMIT, stage.database(kind)), (PRODUCT, large)):
+                server = stack.enter_context(serve_footing(url, {}))
+                turns[name] = latency(server, path, stage.participant(server, url, 10))
+            note = f"among {people:,} participants with {sessions:,} sessions"
+            yield Contest(turns, lambda: note)
+
+    return contest
+
+
+def overload(kind: str) -> Callable[[Stage], contextlib.AbstractContextManager[Contest]]:
+    """Compare latencies of accepted uploads at the capacity and at four times as many."""
+
+    @contextlib.contextmanager
+    def contest(stage: Stage) -> Iterator[Contest]:
+        with stage.serve_footing(kind) as server:
+            tokens = stage.tokens(kind, server)
+            request = Request("/v1/sessions", "POST", json.dumps(session()), JSON, tokens)
+            capacity = drive(server.url, request, 5).rate
+            before = server.resident_bytes()
+            too_many: list[Offered] = []
+
+            def at_capacity(seconds: float) -> float:
+                offered = offer(server.url, request, capacity, seconds)
+                return 1000 * percentile(offered.accepted, 99)
+
+            def at_four_times(seconds: float) -> float:
+                too_many.append(offer(server.url, request, OVERLOAD * capacity, seconds))
+                return 1000 * percentile(too_many[-1].accepted, 99)
+
+            def note() -> str:
+                refused = [each for offered in too_many for each in offered.refused]
+                accepted = sum(len(offered.accepted) for offered in too_many)
+                grown = (server.resident_bytes() - before) / 2**20
+                return (
+                    f"capacity {capacity:.0f}/s; {accepted} accepted, {len(refused)} refused, "
+                    f"p99 of refusals {1000 * percentile(refused, 99):.0f} ms, "
+                    f"{sum(offered.abrupt for offered in too_many)} without Retry-After; "
+                    f"memory grew by {grown:.0f} MiB"
+                )
+
+            yield Contest({LIMIT: at_capacity, PRODUCT: at_four_times}, note)
+
+    return contest
+
+
+@contextlib.contextmanager
+def second_worker(stage: Stage) -> Iterator[Contest]:
+    """Compare evaluations by two processes on all cores with those by one."""
+    request = Request("/v1/triage/evaluations", "POST", EVALUATION, JSON)
+    url, cores = stage.database(SQLITE), f"{SERVER_CORE},{CLIENT_CORE}"
+    with (
+        serve_footing(url, {}, workers=1, cpus=cores) as one,
+        serve_footing(url, {}, workers=2, cpus=cores) as two,
+    ):
+        yield Contest(
+            {
+                LIMIT: lambda seconds: drive(one.url, request, seconds).rate,
+                PRODUCT: lambda seconds: drive(two.url, request, seconds).rate,
+            },
+            lambda: "the client shares the cores",
+        )
 
 
 def timed(*command: str) -> float:
@@ -335,5 +446,47 @@ ROWS = (
         goal=1.2,
         unit=SECONDS,
         contest=start_help,
+    ),
+    Row(
+        name="workers",
+        what="evaluations by two workers",
+        limit="one worker",
+        goal=1.7,
+        contest=second_worker,
+    ),
+    *(
+        Row(
+            name=f"overload-{kind}",
+            what=f"p99 of accepted uploads at {OVERLOAD} × the capacity, {kind}",
+            limit="the same at 1 ×",
+            goal=3,
+            unit=MILLISECONDS,
+            contest=overload(kind),
+        )
+        for kind in (POSTGRESQL, SQLITE)
+    ),
+    *(
+        Row(
+            name=f"own-{name}-{kind}",
+            what=f"`GET {path}` with many own sessions, {kind}",
+            limit="the same with 10",
+            goal=1.3,
+            unit=MILLISECONDS,
+            contest=own_records(kind, path),
+        )
+        for kind in (POSTGRESQL, SQLITE)
+        for name, path in READ.items()
+    ),
+    *(
+        Row(
+            name=f"all-{name}-{kind}",
+            what=f"`GET {path}` among many participants, {kind}",
+            limit="the same among few",
+            goal=1.3,
+            unit=MILLISECONDS,
+            contest=all_records(kind, path),
+        )
+        for kind in (POSTGRESQL, SQLITE)
+        for name, path in READ.items()
     ),
 )

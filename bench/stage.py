@@ -7,13 +7,16 @@ import datetime
 import functools
 import json
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import httpx
 
+from bench.people import add_sessions, fill
 from bench.servers import Server, footing, serve, serve_footing
 from tests.support.postgres import execute, running_cluster
 
@@ -26,10 +29,22 @@ ENROLMENT = {
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much the rows about growth store."""
+
+    # Sessions of one participant.
+    own: int = 1000
+    # Participants and sessions of all.
+    people: int = 10_000
+    sessions: int = 100_000
+
+
 class Stage:
     """Everything is made on first use, and removed at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes | None = None) -> None:
+        self.sizes = sizes or Sizes()
         self._stack = contextlib.ExitStack()
         self._tokens: dict[str, list[str]] = {}
 
@@ -69,12 +84,27 @@ class Stage:
         """Return the URL of the database that rows of one kind share."""
         return self.empty_database(kind, "bench")
 
+    @functools.cache  # noqa: B019  # the same
+    def filled_database(self, kind: str) -> str:
+        """Return the URL of a database with many participants and sessions."""
+        url = self.empty_database(kind, "filled")
+        fill(url, self.sizes.people, self.sizes.sessions)
+        return url
+
     def serve_footing(
         self, kind: str = SQLITE, settings: Mapping[str, str] = MappingProxyType({})
     ) -> contextlib.AbstractContextManager[Server]:
         """Serve the product on the shared database."""
         log = str(self.folder / "publications.log")
         return serve_footing(self.database(kind), {"publication_log": log, **settings})
+
+    def participant(self, server: Server, database_url: str, sessions: int) -> str:
+        """Enrol a participant who has so many sessions; return the token."""
+        with httpx.Client(base_url=server.url, trust_env=False) as client:
+            enrolled = client.post("/v1/participants", json=ENROLMENT).raise_for_status().json()
+        add_sessions(database_url, uuid.UUID(enrolled["participant_id"]), sessions)
+        token: str = enrolled["device_token"]
+        return token
 
     def tokens(self, kind: str, server: Server) -> list[str]:
         """Return the tokens of participants; uploads of one participant would wait for each other.

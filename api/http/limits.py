@@ -1,6 +1,7 @@
 """Rate limits of endpoints: who is counted, and what the response announces."""
 
 import contextlib
+import functools
 import ipaddress
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -25,7 +26,11 @@ def caller_address(request: Request) -> str:
 
     An IPv6 subscriber has 2**64 addresses: a network of that size counts as one.
     """
-    host = request.client.host if request.client else "unknown"
+    return _network_of(request.client.host if request.client else "unknown")
+
+
+@functools.lru_cache(maxsize=4096)
+def _network_of(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -32,7 +32,11 @@ def refuse_unknown_parameters(request: Request) -> None:
     """Refuse parameters that a call would pass over, such as a mistyped filter; name each."""
     route = request.scope["route"]
     # Pages are no calls: a browser comes back to one with what an issuer of tokens added.
-    if not request.url.query or not isinstance(route, APIRoute) or not route.include_in_schema:
+    if (
+        not request.scope["query_string"]
+        or not isinstance(route, APIRoute)
+        or not route.include_in_schema
+    ):
         return
     if route.endpoint in _WITH_ANY_QUERY:
         return
@@ -58,5 +62,6 @@ async def check_query(request: Request) -> None:
     and what a clinician asked for is written down.
     """
     route = request.scope["route"]
-    if isinstance(route, APIRoute) and request.url.query and not _reads_token(route.dependant):
+    has_query = bool(request.scope["query_string"])
+    if has_query and isinstance(route, APIRoute) and not _reads_token(route.dependant):
         refuse_unknown_parameters(request)

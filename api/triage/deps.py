@@ -7,24 +7,29 @@ import contextlib
 import datetime
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, QueryParams
+from starlette.requests import ClientDisconnect
 
-from api.content.deps import CurrentRelease
+from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.content.release import ServedRelease
+from api.core.canonical import canonical_simple
 from api.core.errors import InvalidRequest, Problem
+from api.http.conditional import JSON
 from api.http.context import context_of
 from api.http.deps import Context
 from api.http.languages import choose_language
 from api.http.limits import count_public
 from api.http.problems import from_validation
 from api.triage.cautious import cautious_outcome
-from api.triage.evaluation import Json
+from api.triage.evaluation import Json, decide
 from api.triage.refusals import decide_on_usable, is_decided_on
+from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet
 from api.triage.service import RuleSets
 
@@ -46,6 +51,31 @@ async def get_rule_set(rule_sets: KnownRuleSets, release: CurrentRelease) -> Rul
 
 
 CurrentRules = Annotated[RuleSet, Depends(get_rule_set)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What an evaluation needs besides the report."""
+
+    rule_set: RuleSet
+    language: str
+    now: datetime.datetime
+
+
+async def get_asked(
+    request: Request, lang: Lang = None, accept_language: AcceptLanguage = ""
+) -> Asking:
+    """Return what an evaluation needs. One dependency: FastAPI solves several in as many steps."""
+    context = context_of(request.scope)
+    release = context.part(ServedRelease).now
+    return Asking(
+        rule_set=context.part(RuleSets).of(release),
+        language=choose_language(lang, accept_language, release.languages),
+        now=context.clock.now(),
+    )
+
+
+Asked = Annotated[Asking, Depends(get_asked)]
 
 
 def language_asked_for(scope: Mapping[str, Any], available: tuple[str, ...]) -> str:
@@ -100,6 +130,10 @@ class AnsweringRoute(APIRoute):
         """Refuse a call before anything is computed for it, or return headers of its answer."""
         return {}
 
+    async def answer_ordinary(self, request: Request) -> Response | None:  # noqa: ARG002  # for others
+        """Answer a request that needs nothing of FastAPI, which costs more than a decision."""
+        return None
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler: what it raises leaves with a decision."""
         handle = super().get_route_handler()
@@ -107,7 +141,7 @@ class AnsweringRoute(APIRoute):
         async def answered(request: Request) -> Response:
             headers = await self.admit(request)
             try:
-                response = await handle(request)
+                response = await self.answer_ordinary(request) or await handle(request)
             except Problem as problem:
                 await self._tell(request, problem)
                 raise
@@ -137,8 +171,45 @@ class AnsweringRoute(APIRoute):
         )
 
 
+def evaluated(asked: Asking, sent: Mapping[str, Any]) -> Response:
+    """Return the decision on a report, whatever is in it."""
+    case = case_of_sent(asked.rule_set, sent, asked.language, asked.now)
+    decision, _outcome = decide(asked.rule_set, case)
+    headers = {"Content-Language": asked.language}
+    return Response(_encoded(asked, decision), headers=headers, media_type=JSON)
+
+
+def _encoded(asked: Asking, decision: Json) -> bytes:
+    """Return the canonical bytes of a decision: what a device with the same rules computes offline.
+
+    Open questions are most of it, and the same in every decision. Their member is the last one.
+    """
+    known = asked.rule_set.encoded_questions
+    questions = []
+    for each in decision.pop("unanswered"):
+        name = (each["question_id"], each["could_raise_to"], asked.language)
+        if name not in known:
+            known[name] = canonical_simple(each)
+        questions.append(known[name])
+    others = canonical_simple(decision).removesuffix(b"}")
+    return b'%b,"unanswered":[%b]}' % (others, b",".join(questions))
+
+
 class EvaluationRoute(AnsweringRoute):
     """The route of evaluations."""
+
+    async def answer_ordinary(self, request: Request) -> Response | None:
+        """Evaluate a JSON object that is sent without a query: nothing can be refused in it."""
+        accept_language = request.headers.get("accept-language", "")
+        if request.scope["query_string"] or len(accept_language) > MAX_ACCEPT_LANGUAGE:
+            return None
+        try:
+            sent = await request.json()
+        except (ValueError, ClientDisconnect):
+            return None
+        if not isinstance(sent, dict):
+            return None
+        return evaluated(await get_asked(request, accept_language=accept_language), sent)
 
     async def admit(self, request: Request) -> Mapping[str, str]:
         """Count the call first: a refused one is decided on as well, and no cheaper."""

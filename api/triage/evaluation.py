@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from api.content.vocabulary import ACTIVITY_STATUSES
 from api.core.canonical import content_hash
-from api.triage.facts import Answers, Facts, derive, is_open
+from api.triage.facts import Answers, Facts, is_open
 from api.triage.rules import CompiledRules, RuleSet, fired
 
 SELF_CARE = "self_care"
@@ -124,7 +124,7 @@ def judge_report(
     answers_ignored: bool = False,
 ) -> Outcome:
     """Evaluate the rules for reports."""
-    facts = derive(rule_set.document["facts"], answers, history_facts, rule_set.asked_if)
+    facts = rule_set.report_facts.derive(answers, history_facts)
     open_must_ask = [
         name
         for name in rule_set.must_ask
@@ -147,7 +147,7 @@ def level_of(rule_set: RuleSet, outcome: Outcome) -> str:
 
 def ranks(rule_set: RuleSet) -> dict[str, int]:
     """Return the rank of every level; higher is more serious."""
-    return {level["id"]: level["rank"] for level in rule_set.document["levels"]}
+    return rule_set.ranks
 
 
 def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[Json]:
@@ -165,24 +165,23 @@ def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[J
     return sorted(reasons, key=lambda reason: -rank[reason["level"]])
 
 
-def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json]:
-    rank = ranks(rule_set)
+def _unanswered(rule_set: RuleSet, outcome: Outcome, case: Case) -> list[Json]:
     could: dict[str, str | None] = dict.fromkeys(outcome.open_must_ask)
+    asked: dict[str, set[str]] = {level: set() for level in rule_set.levels_by_rank}
     for rule in outcome.undecided:
-        for fact in rule["reads"]:
-            # A rule that reads what is no fact is broken, and must not stop the decision.
-            for question in outcome.facts.open_questions.get(fact, ()):
-                known = could.get(question)
-                if known is None or rank[rule["level"]] > rank[known]:
-                    could[question] = rule["level"]
+        asked[rule["level"]] |= rule_set.rule_questions[rule["id"]]
+    for level, questions in asked.items():  # the most serious last
+        could.update(dict.fromkeys(questions, level))
+    answered = {name for name, answer in case.answers.items() if not is_open(answer)}
+    answered |= outcome.facts.closed
     return [
         {
             "question_id": name,
-            "text": question["text"][language],
+            "text": question["text"][case.language],
             "could_raise_to": could[name],
         }
         for name, question in rule_set.questions.items()
-        if name in could
+        if name in could and name not in answered
     ]
 
 
@@ -216,16 +215,12 @@ def _shown(rule_set: RuleSet, outcome: Outcome, level: str) -> list[Mapping[str,
     return [action for action in actions if action["code"] not in replaced]
 
 
-def _country(rule_set: RuleSet, code: str | None) -> Mapping[str, Any] | None:
-    return next((one for one in rule_set.document["countries"] if one["country"] == code), None)
-
-
 def _localise(rule_set: RuleSet, text: str, language: str, country: str | None = None) -> str:
     """Fill in whom to call, in the person's country or in general."""
     if "{" not in text:
         return text
     phrases = rule_set.document["phrases"]
-    known = _country(rule_set, country) or {}
+    known = rule_set.countries.get(country or "", {})
     for name, number in CALLS.items():
         if known.get(number):
             call = phrases[name][language].replace("{number}", known[number])
@@ -237,7 +232,7 @@ def _localise(rule_set: RuleSet, text: str, language: str, country: str | None =
 
 def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> str:
     text = _localise(rule_set, action["text"][case.language], case.language, case.country)
-    country = _country(rule_set, case.country)
+    country = rule_set.countries.get(case.country or "")
     if action["timeframe"] != TODAY or country is None or not country["urgent_service"]:
         return text
     phrase = rule_set.document["phrases"]["urgent_service"][case.language]
@@ -293,8 +288,7 @@ def _activities(rule_set: RuleSet, outcome: Outcome, language: str) -> Json:
             "status": status,
             "text": rule_set.document["phrases"]["questions_first"][language],
         }
-    texts = {entry["status"]: entry["text"] for entry in rule_set.document["activity_status"]}
-    return {"status": status, "text": texts[status][language]}
+    return {"status": status, "text": rule_set.status_texts[status][language]}
 
 
 def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
@@ -322,7 +316,7 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
         rule_set, case.answers, case.history_facts, answers_ignored=case.ignored.answers
     )
     rank = ranks(rule_set)
-    levels = {level["id"]: level for level in document["levels"]}
+    levels = rule_set.levels
     level = level_of(rule_set, outcome)
     possible = max([level, *(rule["level"] for rule in outcome.undecided)], key=rank.__getitem__)
     shown = _shown(rule_set, outcome, level)
@@ -355,7 +349,7 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
         ],
         "notices": notices,
         "reasons": _brief(_reasons(outcome, language, rank), outcome, words),
-        "unanswered": _unanswered(rule_set, outcome, language),
+        "unanswered": _unanswered(rule_set, outcome, case),
         "activities": _activities(rule_set, outcome, language),
         "safety_net": [
             {
@@ -382,7 +376,7 @@ def advise(
     """Return what the rules say about a session's pain; a rise needs both scores to be given."""
     rise = None if pain_before is None or pain_after is None else pain_after - pain_before
     answers = {"pain_rise": rise, "pain_after": pain_after}
-    facts = derive(rule_set.document["session_facts"], answers)
+    facts = rule_set.session_facts.derive(answers)
     outcome = judge(rule_set.sessions, facts)
     actions = {action["code"]: action for action in rule_set.document["actions"]}
     return [

@@ -7,7 +7,7 @@ and nothing was answered, it counts as answered in the mildest way.
 docs/triage-spec.md describes the same for evaluators in other languages.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ class Facts:
     certain: dict[str, bool]
     possible: dict[str, bool]
     # The questions left open that a fact hangs on.
-    open_questions: dict[str, frozenset[str]]
+    open_questions: Mapping[str, frozenset[str]]
     # The questions that nothing makes necessary: they count as answered mildly.
     closed: frozenset[str] = frozenset()
 
@@ -41,24 +41,90 @@ def is_open(answer: int | str | None) -> bool:
     return answer is None or answer == UNKNOWN
 
 
-def _from_answers(fact: Mapping[str, Any], answers: Answers) -> tuple[bool, bool]:
-    values = [answers.get(question) for question in fact["questions"]]
-    if fact["kind"] == "both_sides":
-        certain: frozenset[str] = frozenset().union(
+class OpenQuestions(Mapping[str, frozenset[str]]):
+    """The questions left open that each fact hangs on; few facts are ever looked up."""
+
+    def __init__(self, questions: Mapping[str, frozenset[str]], answers: Answers) -> None:
+        self._questions = questions
+        self._answered = {name for name, answer in answers.items() if not is_open(answer)}
+
+    def __getitem__(self, fact: str) -> frozenset[str]:
+        """Return the open questions of a fact."""
+        return self._questions[fact] - self._answered
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._questions)
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+
+Values = dict[str, bool]
+# Adds the certain and the possible value of one fact to those before it.
+Step = Callable[[Answers, Iterable[str], Values, Values], None]
+
+
+def _answer_step(name: str, question: str, holds: Callable[[Any], bool]) -> Step:
+    def step(answers: Answers, _: Iterable[str], certain: Values, possible: Values) -> None:
+        value = answers.get(question)
+        if value is None or value == UNKNOWN:
+            certain[name], possible[name] = False, True
+        else:
+            certain[name] = possible[name] = holds(value)
+
+    return step
+
+
+def _both_sides_step(name: str, questions: Sequence[str]) -> Step:
+    def step(answers: Answers, _: Iterable[str], certain: Values, possible: Values) -> None:
+        values = [answers.get(question) for question in questions]
+        sides: frozenset[str] = frozenset().union(
             *(CERTAIN_SIDES.get(value, frozenset()) for value in values)
         )
-        unknown = any(is_open(value) for value in values)
-        return certain == BOTH, unknown or certain == BOTH
-    (value,) = values
-    if is_open(value):
-        return False, True
-    if fact["kind"] == "answer":
-        holds = value in fact["choices"]
-    elif fact["kind"] == "at_least":
-        holds = int(value) >= fact["value"]  # type: ignore[arg-type]  # open answers are out
-    else:
-        holds = int(value) <= fact["value"]  # type: ignore[arg-type]
-    return holds, holds
+        certain[name] = sides == BOTH
+        possible[name] = sides == BOTH or any(map(is_open, values))
+
+    return step
+
+
+def _parts_step(name: str, kind: str, parts: Sequence[str]) -> Step:
+    def any_step(_: Answers, __: Iterable[str], certain: Values, possible: Values) -> None:
+        certain[name] = True in map(certain.__getitem__, parts)
+        possible[name] = True in map(possible.__getitem__, parts)
+
+    def all_step(_: Answers, __: Iterable[str], certain: Values, possible: Values) -> None:
+        certain[name] = False not in map(certain.__getitem__, parts)
+        possible[name] = False not in map(possible.__getitem__, parts)
+
+    def not_given_step(_: Answers, __: Iterable[str], certain: Values, possible: Values) -> None:
+        certain[name] = possible[name] = True not in map(certain.__getitem__, parts)
+
+    return {"any": any_step, "all": all_step, "not_given": not_given_step}[kind]
+
+
+def _history_step(name: str) -> Step:
+    def step(_: Answers, history: Iterable[str], certain: Values, possible: Values) -> None:
+        certain[name] = possible[name] = name in history
+
+    return step
+
+
+def _step(fact: Mapping[str, Any]) -> Step:
+    """Compile the definition of a fact."""
+    name, kind, questions = fact["id"], fact["kind"], fact["questions"]
+    if kind == "history":
+        return _history_step(name)
+    if kind == "both_sides":
+        return _both_sides_step(name, questions)
+    if kind in {"any", "all", "not_given"}:
+        return _parts_step(name, kind, fact["facts"])
+    (question,) = questions
+    if kind == "answer":
+        return _answer_step(name, question, tuple(fact["choices"]).__contains__)
+    bound = fact["value"]
+    if kind == "at_least":
+        return _answer_step(name, question, lambda value: int(value) >= bound)
+    return _answer_step(name, question, lambda value: int(value) <= bound)
 
 
 class AskedIf(NamedTuple):
@@ -68,43 +134,52 @@ class AskedIf(NamedTuple):
     closed: str
 
 
+class CompiledFacts:
+    """Definitions of facts, ready to be computed from any report."""
+
+    def __init__(
+        self,
+        definitions: Iterable[Mapping[str, Any]],
+        asked_if: Mapping[str, AskedIf] = MappingProxyType({}),
+    ) -> None:
+        self._steps: list[tuple[str, Step]] = []
+        # The questions of each fact, with those of its parts.
+        self.questions: dict[str, frozenset[str]] = {}
+        for fact in definitions:
+            self._steps.append((fact["id"], _step(fact)))
+            self.questions[fact["id"]] = frozenset(fact["questions"]).union(
+                *(self.questions[part] for part in fact["facts"])
+            )
+        # By fact, the questions that are asked only if it is possible, each as it counts if not.
+        self._asked_if: dict[str, dict[str, str]] = {}
+        for question, condition in asked_if.items():
+            self._asked_if.setdefault(condition.fact, {})[question] = condition.closed
+
+    def derive(self, answers: Answers, history: Iterable[str] = ()) -> Facts:
+        """Compute every fact from the answers of a report, and from what earlier reports say."""
+        certain: Values = {}
+        possible: Values = {}
+        given = dict(answers)
+        closed: set[str] = set()
+        for name, step in self._steps:
+            step(given, history, certain, possible)
+            if name in self._asked_if and not possible[name]:
+                for question, mildest in self._asked_if[name].items():
+                    if is_open(given.get(question)):
+                        given[question] = mildest
+                        closed.add(question)
+        open_questions = OpenQuestions(self.questions, given)
+        return Facts(certain, possible, open_questions, frozenset(closed))
+
+
 def derive(
-    definitions: Sequence[Mapping[str, Any]],
+    definitions: Iterable[Mapping[str, Any]],
     answers: Answers,
     history: Iterable[str] = (),
     asked_if: Mapping[str, AskedIf] = MappingProxyType({}),
 ) -> Facts:
-    """Compute every fact from the answers of a report, and from what earlier reports say."""
-    certain: dict[str, bool] = {}
-    possible: dict[str, bool] = {}
-    open_questions: dict[str, frozenset[str]] = {}
-    given = dict(answers)
-    # Of these it is not yet known whether they are asked: their fact has not been computed.
-    waiting: dict[str, list[str]] = {}
-    for question, condition in asked_if.items():
-        if is_open(given.get(question)):
-            waiting.setdefault(condition.fact, []).append(question)
-    closed: set[str] = set()
-    for fact in definitions:
-        name, kind, parts = fact["id"], fact["kind"], fact["facts"]
-        if kind == "any":
-            certain[name] = any(certain[part] for part in parts)
-            possible[name] = any(possible[part] for part in parts)
-        elif kind == "all":
-            certain[name] = all(certain[part] for part in parts)
-            possible[name] = all(possible[part] for part in parts)
-        elif kind == "history":
-            certain[name] = possible[name] = name in history
-        elif kind == "not_given":
-            certain[name] = possible[name] = not any(certain[part] for part in parts)
-        else:
-            certain[name], possible[name] = _from_answers(fact, given)
-        own = {question for question in fact["questions"] if is_open(given.get(question))}
-        open_questions[name] = frozenset(own).union(*(open_questions[part] for part in parts))
-        if name in waiting and not possible[name]:
-            closed.update(waiting[name])
-            given |= {question: asked_if[question].closed for question in waiting[name]}
-    return Facts(certain, possible, open_questions, frozenset(closed))
+    """Compute facts once."""
+    return CompiledFacts(definitions, asked_if).derive(answers, history)
 
 
 def variables(condition: Any) -> Iterator[str]:

@@ -5,17 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from api.content import service
-from api.content.deps import CurrentLanguage, CurrentRelease
+from api.content.deps import CurrentRelease
 from api.content.router import IMMUTABLE_MAX_AGE, SAFETY_MAX_AGE
-from api.core.canonical import canonical
 from api.core.errors import NotFound
-from api.http.conditional import JSON, respond
-from api.http.deps import CurrentClock, ReadDb
+from api.http.conditional import respond
+from api.http.deps import ReadDb
 from api.http.openapi import content_responses
 from api.triage import schemas
-from api.triage.deps import CurrentRules, EvaluationRoute, KnownRuleSets
-from api.triage.evaluation import decide
-from api.triage.reports import case_of_sent
+from api.triage.deps import Asked, EvaluationRoute, KnownRuleSets, evaluated
 from api.triage.service import path_of
 from api.triage.vectors import PATH
 
@@ -59,12 +56,7 @@ async def get_stored_rule_set(
 
 
 @evaluating.post("/evaluations", response_model=schemas.Decision)
-async def evaluate_report(
-    rule_set: CurrentRules,
-    language: CurrentLanguage,
-    clock: CurrentClock,
-    report: schemas.TriageReport,
-) -> Response:
+async def evaluate_report(asked: Asked, report: schemas.TriageReport) -> Response:
     """Get a decision for a report. Nothing is stored, and no token is needed.
 
     Every JSON object is answered with a decision. What can't be used counts as not answered, is
@@ -72,7 +64,4 @@ async def evaluate_report(
     language, the problem holds the decision on the body; where that can't be read at all, the
     cautious outcome, in the form of a decision.
     """
-    case = case_of_sent(rule_set, report.sent, language, clock.now())
-    decision, _outcome = decide(rule_set, case)
-    # The canonical bytes: what a device with the same rule set computes offline.
-    return Response(canonical(decision), headers={"Content-Language": language}, media_type=JSON)
+    return evaluated(asked, report.sent)

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import structlog
 from datalogic_py import DataLogicError, Engine, Rule
 
 from api.content.rule_set import ENGINE, REPLAYED_ENGINES
-from api.triage.facts import AskedIf
+from api.triage.facts import AskedIf, CompiledFacts
 
 # Monotone operators alone: more or worse answers can then never silence a rule. No arithmetic
 # (libraries disagree on it) and no clock.
@@ -55,10 +56,64 @@ class RuleSet:
         """Return a language that there are texts in: this one, or the one of last resort."""
         return language if language in self.document["languages"] else LAST_RESORT
 
-    @property
+    # What every decision needs is worked out once.
+
+    @cached_property
     def must_ask(self) -> tuple[str, ...]:
         """The questions without which screening is not complete."""
         return tuple(name for name, question in self.questions.items() if question["must_ask"])
+
+    @cached_property
+    def report_facts(self) -> CompiledFacts:
+        """The facts that the rules for reports read."""
+        return CompiledFacts(self.document["facts"], self.asked_if)
+
+    @cached_property
+    def session_facts(self) -> CompiledFacts:
+        """The facts that the rules for sessions read."""
+        return CompiledFacts(self.document["session_facts"])
+
+    @cached_property
+    def rule_questions(self) -> dict[str, frozenset[str]]:
+        """The questions that each rule for reports hangs on, by its id.
+
+        What reads no fact of the rule set is broken, and must not stop a decision.
+        """
+        known = self.report_facts.questions
+        return {
+            rule["id"]: frozenset().union(*(known.get(fact, ()) for fact in rule["reads"]))
+            for rule in self.reports.rules
+        }
+
+    @cached_property
+    def encoded_questions(self) -> dict[tuple[str, str | None, str], bytes]:
+        """Open questions as JSON, by id, level and language; filled as they are asked."""
+        return {}
+
+    @cached_property
+    def levels(self) -> dict[str, Mapping[str, Any]]:
+        """The levels by id."""
+        return {level["id"]: level for level in self.document["levels"]}
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """The rank of every level; higher is more serious."""
+        return {level["id"]: level["rank"] for level in self.document["levels"]}
+
+    @cached_property
+    def levels_by_rank(self) -> tuple[str, ...]:
+        """The levels, the least serious first."""
+        return tuple(sorted(self.ranks, key=self.ranks.__getitem__))
+
+    @cached_property
+    def status_texts(self) -> dict[str, Mapping[str, str]]:
+        """The text of every activity status, by language."""
+        return {entry["status"]: entry["text"] for entry in self.document["activity_status"]}
+
+    @cached_property
+    def countries(self) -> dict[str, Mapping[str, Any]]:
+        """The countries by code."""
+        return {entry["country"]: entry for entry in self.document["countries"]}
 
 
 def well_formed(condition: Any) -> bool:
@@ -158,8 +213,6 @@ def fired(compiled: CompiledRules, facts: Mapping[str, bool]) -> list[bool | Non
         except DataLogicError:
             log.exception("rule set does not evaluate as one")
         else:
-            if len(outcome) == len(compiled.rules) and all(
-                isinstance(value, bool) for value in outcome
-            ):
+            if len(outcome) == len(compiled.rules) and {bool}.issuperset(map(type, outcome)):
                 return list(outcome)
     return [_one(rule, facts) for rule in compiled.one_by_one]

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import typer
@@ -12,9 +13,12 @@ from typer.testing import CliRunner
 from bench import __main__ as command
 from bench import load, results
 from bench.rows import LIMIT, PRODUCT, ROWS
+from bench.stage import Stage
 from tests.contract.test_documents import ROOT
+from tests.support import databases
 
 NAME = "not-modified"
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -33,8 +37,12 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk (apt-get install wrk)")
-def test_a_row_is_measured_against_its_limit(table: Path) -> None:
-    code, printed = run(NAME, "--rounds", "1", "--seconds", "1")
+def test_a_row_is_measured_against_its_limit(
+    table: Path, templates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with databases.fresh_database("sqlite", templates, tmp_path) as url:
+        monkeypatch.setattr(Stage, "database", lambda *_: url)
+        code, printed = run(NAME, "--rounds", "1", "--seconds", "1")
     assert code == 0, printed
     *_, heading, rule, line = table.read_text("utf-8").splitlines()
     assert line in printed
@@ -55,6 +63,19 @@ def test_rows_that_were_not_measured_keep_their_lines(table: Path) -> None:
     lines = [line for line in table.read_text("utf-8").splitlines() if "**0.500**" in line]
     assert [line.split(" | ")[0] for line in lines] == [f"| {first.name}", f"| {second.name}"]
     assert " | 30.00 req/s | " in lines[1]
+
+
+def test_growth_is_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "growth.svg"
+    monkeypatch.setattr("bench.results.PLOT", file)
+    (row,) = [each for each in ROWS if each.name == "own-progress-sqlite"]
+    values = {LIMIT: [1.0, 3.0, 2.0], "100": [20.0], PRODUCT: [200.0]}
+    sizes = {LIMIT: 10, "100": 100, PRODUCT: 1000}
+    results.write_plot([results.Result(row, values, sizes=sizes)])
+    plot = ElementTree.parse(file).getroot()  # noqa: S314  # our own
+    (line,) = [each for each in plot.iter(f"{SVG}polyline") if each.get("stroke") != "#ddd"]
+    assert len(str(line.get("points")).split()) == len(sizes)
+    assert row.name in [text.text for text in plot.iter(f"{SVG}text")]
 
 
 def test_without_wrk_it_says_what_to_install(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

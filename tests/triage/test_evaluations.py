@@ -642,3 +642,20 @@ def test_no_decision_holds_a_place_that_was_left_unfilled(
         for country in (None, "GB", "ZZ"):
             decision = evaluate(content_client, report | {"country": country})
             assert [text for text in texts(decision) if "{" in text or "}" in text] == []
+
+
+@pytest.mark.parametrize("answers", [{}, {"fever": "yes"}, {"radiating_pain": "left", "x": "y"}])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_ordinary_requests_and_all_others_are_decided_alike(
+    content_client: TestClient, answers: Json, language: str
+) -> None:
+    """A request without a query passes FastAPI's dependencies by; one with a query does not."""
+    report = {"pain_score": 9, "weeks": 7, "country": "ES", "answers": answers}
+    path = "/v1/triage/evaluations"
+    ordinary = content_client.post(path, json=report, headers={"Accept-Language": language})
+    other = content_client.post(path, json=report, params={"lang": language})
+    assert ordinary.status_code == other.status_code == 200
+    assert ordinary.headers["Content-Language"] == other.headers["Content-Language"] == language
+    first, second = ordinary.json(), other.json()
+    assert first["evaluated_at"] == second["evaluated_at"]
+    assert ordinary.content == other.content == rfc8785.dumps(first)
