@@ -20,6 +20,7 @@ ENTRY_FILES: dict[str, tuple[str, type[seed.SeedModel]]] = {
     "routines.json": ("routines", seed.Routine),
     "consents.json": ("consents", seed.Consent),
     "triage/questions.json": ("questions", seed.Question),
+    "triage/screens.json": ("screens", seed.Screen),
     "triage/facts.json": ("facts", seed.Fact),
     "triage/rules.json": ("rules", seed.Rule),
     "triage/session-facts.json": ("session_facts", seed.Fact),
@@ -49,6 +50,7 @@ class Catalogue:
     routines: tuple[seed.Routine, ...]
     consents: tuple[seed.Consent, ...]
     questions: tuple[seed.Question, ...]
+    screens: tuple[seed.Screen, ...]
     facts: tuple[seed.Fact, ...]
     rules: tuple[seed.Rule, ...]
     session_facts: tuple[seed.Fact, ...]

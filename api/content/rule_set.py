@@ -26,6 +26,7 @@ def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
         "engine": ENGINE,
         "languages": list(catalogue.language_codes),
         "questions": [entry.model_dump(mode="json") for entry in catalogue.questions],
+        "screens": [entry.model_dump(mode="json") for entry in catalogue.screens],
         "facts": [entry.model_dump(mode="json") for entry in catalogue.facts],
         "rules": [entry.model_dump(mode="json") for entry in catalogue.rules],
         "session_facts": [entry.model_dump(mode="json") for entry in catalogue.session_facts],

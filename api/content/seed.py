@@ -340,6 +340,14 @@ class Question(SeedModel):
     asked_if: Identifier | None
 
 
+class Screen(SeedModel):
+    """Questions on one page: ticked together, or answered one by one where nothing is mild."""
+
+    id: Identifier
+    title: Text
+    questions: Annotated[list[Identifier], Field(min_length=1, max_length=7)]
+
+
 class Fact(SeedModel):
     """A fact that rules read, defined over answers or over facts that stand before it.
 

@@ -267,6 +267,33 @@ def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
         yield SeedFault("triage/questions.json", f"/{index}/asked_if", message)
 
 
+def _questions_of(catalogue: Catalogue, name: str) -> set[str]:
+    """Return all questions that a fact rests on."""
+    facts = {fact.id: fact for fact in catalogue.facts}
+    if name not in facts:
+        return set()
+    return set(facts[name].questions).union(
+        *(_questions_of(catalogue, part) for part in facts[name].facts)
+    )
+
+
+def check_screens(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every question is on one screen, and none before what decides whether it is asked."""
+    listed = [name for screen in catalogue.screens for name in screen.questions]
+    for index, question in enumerate(catalogue.questions):
+        if catalogue.screens and listed.count(question.id) != 1:
+            message = "must be on one screen of triage/screens.json"
+            yield SeedFault("triage/questions.json", f"/{index}", message)
+    asked_if = {question.id: question.asked_if for question in catalogue.questions}
+    earlier: set[str] = set()
+    for index, screen in enumerate(catalogue.screens):
+        earlier.update(screen.questions)
+        for number, name in enumerate(screen.questions):
+            for other in sorted(_questions_of(catalogue, asked_if.get(name) or "") - earlier):
+                message = f'is asked before "{other}", which decides whether it is'
+                yield SeedFault("triage/screens.json", f"/{index}/questions/{number}", message)
+
+
 def check_head(catalogue: Catalogue) -> Iterator[SeedFault]:
     """Levels are all there in their order, and every activity status has its words."""
     wanted = [level.value for level in CareLevel]
@@ -311,4 +338,4 @@ def check_actions(catalogue: Catalogue) -> Iterator[SeedFault]:
                 yield SeedFault("triage/actions.json", f"/{place[other.code]}", message)
 
 
-ALL = (check_facts, check_questions, check_rules, check_head, check_actions)
+ALL = (check_facts, check_questions, check_screens, check_rules, check_head, check_actions)

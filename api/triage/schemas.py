@@ -321,6 +321,14 @@ class RuleSetQuestion(ResponseModel):
     ]
 
 
+class RuleSetScreen(ResponseModel):
+    """Questions on one page, in the order of asking; see docs/triage-spec.md."""
+
+    id: Name
+    title: Texts
+    questions: Annotated[list[Name], Field(max_length=20)]
+
+
 class RuleSetFact(ResponseModel):
     """How a fact is derived; see docs/triage-spec.md."""
 
@@ -472,6 +480,27 @@ class SessionVector(ResponseModel):
     advice: Annotated[list[SessionAdvice], Field(max_length=20)]
 
 
+class AskedScreen(ResponseModel):
+    """A screen with the questions that it asks of this person."""
+
+    screen_id: Name
+    questions: Annotated[list[Name], Field(max_length=20)]
+
+
+class ScreenVector(ResponseModel):
+    """What was answered so far, and the screen that has to follow."""
+
+    name: Slug
+    report: TriageReport
+    history_facts: Annotated[list[Name], Field(max_length=50)]
+    skipped: Annotated[list[Name], Field(max_length=100, description="Screens that were skipped.")]
+    screen: Annotated[AskedScreen | None, Field(description="Null: nothing is left to ask.")]
+    confirmation: Annotated[
+        dict[str, Answer],
+        Field(max_length=20, description="What confirming it answers, if nothing is ticked."),
+    ]
+
+
 class TriageVectors(ResponseModel):
     """Golden cases to check an evaluator against: equal means equal canonical bytes."""
 
@@ -480,6 +509,7 @@ class TriageVectors(ResponseModel):
     rule_set_hash: Hash
     reports: Annotated[list[ReportVector], Field(max_length=5000)]
     sessions: Annotated[list[SessionVector], Field(max_length=500)]
+    screens: Annotated[list[ScreenVector], Field(max_length=1000)]
 
 
 class RuleSetSignature(ResponseModel):
@@ -516,6 +546,7 @@ class StoredRuleSet(ResponseModel):
     incomplete_action: Name
     complete_actions: Annotated[list[RuleSetCompleteAction], Field(max_length=10)]
     questions: Annotated[list[RuleSetQuestion], Field(max_length=200)]
+    screens: Annotated[list[RuleSetScreen], Field(max_length=100)]
     facts: Annotated[list[RuleSetFact], Field(max_length=500)]
     rules: Annotated[list[RuleSetRule], Field(max_length=200)]
     session_facts: Annotated[list[RuleSetFact], Field(max_length=100)]

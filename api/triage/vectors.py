@@ -8,7 +8,7 @@ import datetime
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.content.rule_set import ENGINE
 from api.core.canonical import canonical
@@ -16,6 +16,7 @@ from api.triage.evaluation import Case, Json, advise, decide, judge_report
 from api.triage.facts import Answers
 from api.triage.reports import FIELDS, case_of_sent
 from api.triage.rules import LAST_RESORT, RuleSet, compile_rule_set
+from api.triage.screens import confirmation, next_screen
 
 PATH = "triage/vectors"
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -313,6 +314,84 @@ def cases(rule_set: RuleSet) -> list[tuple[str, Case]]:
     return found
 
 
+# Who goes through the screens, and how each differs from an unremarkable person.
+PEOPLE: Mapping[str, Answers] = {
+    "healthy-adult": {},
+    "saddle-numbness": {"saddle_numbness": "yes"},
+    "one-sided-leg-pain": {"radiating_pain": "left", "pain_score": 5},
+    "pregnancy-with-bleeding": {"pregnant": "yes", "pregnancy_bleeding": "a_little"},
+    "known-stenosis": {
+        "radiating_pain": "both",
+        "long_known": "yes",
+        "trend": "same",
+        "weeks": 200,
+        "age_years": 72,
+        "assessed_before": "yes",
+    },
+    "car-crash-8-years-ago": {"weeks": 416, "trend": "same", "stops_daily_life": "yes"},
+    "worried": {"worried": "yes"},
+}
+
+
+class Step(NamedTuple):
+    """A screen on the way of a person, what was answered before it, and the taps that it takes."""
+
+    answers: Answers
+    screen: Json | None
+    taps: int
+
+
+def walk(rule_set: RuleSet, says: Answers) -> Iterator[Step]:
+    """Go through the screens as a person does: tick what is the matter, and confirm the rest.
+
+    A tap is an answer, or the confirmation of all that was not ticked.
+    """
+    would = {**mild_answers(rule_set), **says}
+    answers: dict[str, int | str | None] = {}
+    while (screen := next_screen(rule_set, answers)) is not None:
+        before, taps = dict(answers), 0
+        asked = screen
+        # What is ticked can open another question on the same screen.
+        while asked is not None and asked["screen_id"] == screen["screen_id"]:
+            mild = confirmation(rule_set, asked)
+            ticked = {
+                name: would[name] for name in asked["questions"] if would[name] != mild.get(name)
+            }
+            if not ticked:
+                answers |= mild
+                taps += 1
+                break
+            answers |= ticked
+            taps += len(ticked)
+            asked = next_screen(rule_set, answers)
+        yield Step(before, screen, taps)
+    yield Step(answers, None, 0)
+
+
+def _screen_vector(rule_set: RuleSet, name: str, answers: Answers, *skipped: str) -> Json:
+    screen = next_screen(rule_set, answers, (), skipped)
+    return {
+        "name": name,
+        "report": as_sent(Case(answers, LAST_RESORT, NOW)),
+        "history_facts": [],
+        "skipped": list(skipped),
+        "screen": screen,
+        "confirmation": {} if screen is None else confirmation(rule_set, screen),
+    }
+
+
+def _screen_vectors(rule_set: RuleSet) -> Iterator[Json]:
+    for person, says in PEOPLE.items():
+        if not _can_be_sent(rule_set, says):
+            continue
+        for number, step in enumerate(walk(rule_set, says)):
+            if person == "healthy-adult" or number > 0:
+                yield _screen_vector(rule_set, f"{person}-{number}", step.answers)
+    names = [screen["id"] for screen in rule_set.document["screens"]]
+    yield _screen_vector(rule_set, "skipped-first", {}, *names[:1])
+    yield _screen_vector(rule_set, "skipped-all", {}, *names)
+
+
 def _instant(instant: datetime.datetime | None) -> str | None:
     return None if instant is None else instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -387,6 +466,7 @@ def vectors(rule_set: RuleSet) -> Json:
             for language in rule_set.document["languages"]
             for before, after in SESSIONS
         ],
+        "screens": list(_screen_vectors(rule_set)),
     }
 
 

@@ -39,6 +39,7 @@ def small(catalogue: Catalogue) -> Catalogue:
         warnings=catalogue.warnings[:4],
         routines=catalogue.routines[1:2],
         questions=catalogue.questions[:2],
+        screens=(),
         facts=(),
         rules=catalogue.rules[:2],
         session_facts=(),

@@ -27,7 +27,8 @@ from api.journal.history import PAIN_RISEN, PERSISTENT, PastReport, Timeline, in
 from api.triage.evaluation import Case, advise, decide
 from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet, compile_rule_set
-from api.triage.vectors import cases, report_vector
+from api.triage.screens import confirmation, next_screen
+from api.triage.vectors import NOW, PEOPLE, cases, report_vector, walk
 from tests.support.budget import budget
 from tests.triage.generators import ReportGenerator
 
@@ -35,6 +36,7 @@ Json = dict[str, Any]
 REPORTS = budget(quick=1_000, full=20_000)
 HISTORIES = budget(quick=200, full=1_000)
 DAMAGED_REPORTS = budget(quick=300, full=20_000)
+SCREENS = budget(quick=1_000, full=20_000)
 BROKEN = budget(quick=10, full=100)
 REVERSED = budget(quick=100, full=500)
 # How often each rule and level has to come up: what never came up was not compared.
@@ -120,6 +122,27 @@ def test_reports_that_cannot_all_be_used_get_the_same_bytes(
         expected.append((name, canonical(decision)))
     assert min(seen.values()) > DAMAGED_REPORTS / 100
     assert len(seen) == 4
+    assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
+
+
+def test_after_any_answers_the_same_screen_follows(rule_set: RuleSet, tmp_path: Path) -> None:
+    generator = ReportGenerator(rule_set, seed=16)
+    names = [screen["id"] for screen in rule_set.document["screens"]]
+    lines: list[Json] = []
+    expected: list[tuple[str, bytes]] = []
+    seen: Counter[str] = Counter()
+    steps = [(who, step) for who, says in PEOPLE.items() for step in walk(rule_set, says)]
+    on_their_way = [
+        (f"{who}-{at}", Case(step.answers, "en", NOW)) for at, (who, step) in enumerate(steps)
+    ]
+    for name, case in (*generator.cases(SCREENS), *on_their_way):
+        skipped = generator.random.sample(names, generator.random.choice((0, 0, 0, 1, 5)))
+        screen = next_screen(rule_set, case.answers, case.history_facts, skipped)
+        seen[screen["screen_id"] if screen else "none"] += 1
+        lines.append(written(name, case) | {"skipped": skipped})
+        mild = confirmation(rule_set, screen) if screen else {}
+        expected.append((name, canonical({"screen": screen, "confirmation": mild})))
+    assert set(seen) == {*names, "none"}
     assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
 
 

@@ -235,6 +235,8 @@ def test_a_rule_set_without_a_question_has_vectors_that_can_be_sent(catalogue: C
     document["languages"] = ["en"]
     for part in ("questions", "facts"):
         document[part] = [entry for entry in document[part] if entry["id"] != "worried"]
+    for screen in document["screens"]:
+        screen["questions"] = [name for name in screen["questions"] if name != "worried"]
     for fact in document["facts"]:
         fact["facts"] = [name for name in fact["facts"] if name != "worried"]
     document["rules"] = [rule for rule in document["rules"] if "worried" not in str(rule)]

@@ -3,10 +3,13 @@
 //
 // A line `{"rule_set": …, "trusted_keys": […]}` names the rule set for those behind it. Every other
 // line is answered with one: a report vector (without its decision) with the decision, a session
-// vector (without its advice) with the advice, `{"history": […]}` with the history facts.
+// vector (without its advice) with the advice, a screen vector with the screen and what confirming it
+// answers, `{"history": […]}` with the history facts.
 import { createInterface } from 'node:readline'
 import { once } from 'node:events'
-import { advise, canonicalBytes, evaluate, historyFacts, openRuleSet } from '../src/index.js'
+import {
+  advise, canonicalBytes, confirmScreen, evaluate, historyFacts, nextScreen, openRuleSet
+} from '../src/index.js'
 
 let ruleSet = null
 
@@ -14,6 +17,11 @@ function answer (line) {
   if ('rule_set' in line) {
     ruleSet = openRuleSet(line.rule_set, { trustedKeys: line.trusted_keys })
     return null
+  }
+  if ('skipped' in line) {
+    const { skipped, history_facts: historyFacts, report } = line
+    const screen = nextScreen(ruleSet, report, { skipped, historyFacts })
+    return { screen, confirmation: screen === null ? {} : confirmScreen(ruleSet, screen) }
   }
   if ('history' in line) return historyFacts(line.history)
   if ('pain_after' in line) {

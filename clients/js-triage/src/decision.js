@@ -117,6 +117,27 @@ function unanswered (document, outcome, openMustAsk, language, rank) {
     }))
 }
 
+const worstOf = (rank, levels) =>
+  levels.reduce((one, other) => rank.get(other) > rank.get(one) ? other : one)
+
+/** What must be asked and has no answer. */
+function missing (document, answers, facts) {
+  return document.questions
+    .filter(({ id, must_ask: must }) => must && isOpen(answers.get(id)) && !facts.closed.has(id))
+    .map(({ id }) => id)
+}
+
+/** The level alone. */
+export function levelOf (document, answers, facts) {
+  const outcome = judge(document.rules, facts)
+  const open = missing(document, answers, facts).length > 0 ||
+    outcome.undecided.some((rule) => SERIOUS.includes(rule.level))
+  return worstOf(ranksOf(document), [
+    open ? 'screening_incomplete' : 'self_care',
+    ...[...outcome.fired, ...outcome.broken].map((rule) => rule.level)
+  ])
+}
+
 /**
  * Return the decision document. `given` holds what `readReport` returns, language, historyFacts,
  * evaluatedAt and reportedAt in seconds, reportId and localDate; what is not there is null.
@@ -124,12 +145,10 @@ function unanswered (document, outcome, openMustAsk, language, rank) {
 export function decide (document, given) {
   const { language, historyFacts } = given
   const rank = ranksOf(document)
-  const worst = (levels) => levels.reduce((one, other) => rank.get(other) > rank.get(one) ? other : one)
+  const worst = (levels) => worstOf(rank, levels)
   const facts = derive(document.facts, given.answers, historyFacts, document.questions)
   const outcome = judge(document.rules, facts)
-  const openMustAsk = document.questions
-    .filter(({ id, must_ask: must }) => must && isOpen(given.answers.get(id)) && !facts.closed.has(id))
-    .map(({ id }) => id)
+  const openMustAsk = missing(document, given.answers, facts)
   const openSerious = outcome.undecided.some((rule) => SERIOUS.includes(rule.level))
   const incomplete = openMustAsk.length > 0 || given.answersIgnored || openSerious
 

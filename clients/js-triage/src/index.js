@@ -4,6 +4,7 @@ import { cautiousOutcome } from './cautious.js'
 import { adviseOn, decide, ranksOf, seconds } from './decision.js'
 import { checkRuleSet } from './integrity.js'
 import { readReport } from './report.js'
+import { confirmation, screenAfter } from './screens.js'
 
 export { canonicalBytes } from './canonical.js'
 export { CANNOT_EVALUATE, cautiousOutcome } from './cautious.js'
@@ -98,6 +99,24 @@ export function evaluate (ruleSet, report, {
     onError(error)
     return cautious()
   }
+}
+
+/**
+ * The screen to show next, as `{screen_id, questions}`: the first one that asks something and was
+ * not skipped. Null where nothing is left to ask, and in an emergency: then evaluate, and show the
+ * decision. Throws where the rule set can't be used.
+ */
+export function nextScreen (ruleSet, report, { skipped = [], historyFacts = [] } = {}) {
+  const document = opened(ruleSet)
+  return screenAfter(document, readReport(document, report).answers, historyFacts, skipped)
+}
+
+/**
+ * What confirming a screen answers, by question: `no` or `none` for each question that it asks and
+ * that was not ticked. Call nextScreen again after each tick, for what that opened or answered.
+ */
+export function confirmScreen (ruleSet, screen) {
+  return confirmation(opened(ruleSet), screen)
 }
 
 /** Advise on the pain of a session; throws where the rule set can't be used. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 
 const read = (name) => JSON.parse(readFileSync(new URL(`golden/${name}`, import.meta.url), 'utf8'))
 
-export const { reports, sessions } = read('vectors.json')
+export const { reports, screens, sessions } = read('vectors.json')
 /** A fresh copy each time, for tests to damage. */
 export const ruleSet = () => read('rule-set.json')
 export const reportOf = (name) => structuredClone(reports.find((vector) => vector.name === name).report)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { advise, canonicalBytes, evaluate, openRuleSet } from '../src/index.js'
-import { reports, ruleSet, sessions } from './golden.js'
+import {
+  advise, canonicalBytes, confirmScreen, evaluate, nextScreen, openRuleSet
+} from '../src/index.js'
+import { reports, ruleSet, screens, sessions } from './golden.js'
 
 const open = openRuleSet(ruleSet())
 const fail = (error) => { throw error }
@@ -10,6 +12,7 @@ test('there are golden cases, and a rule set that may be used', () => {
   assert.equal(open.fault, null)
   assert.ok(reports.length > 200)
   assert.ok(sessions.length > 10)
+  assert.ok(screens.length > 40)
 })
 
 for (const vector of reports) {
@@ -33,5 +36,13 @@ for (const { name, pain_before: painBefore, pain_after: painAfter, language, adv
     const found = advise(open, { painBefore, painAfter }, { language })
     assert.deepEqual(found, advice)
     assert.ok(canonicalBytes(found).equals(canonicalBytes(advice)))
+  })
+}
+
+for (const { name, report, history_facts: historyFacts, skipped, screen, confirmation } of screens) {
+  test(`${name} gets the same screen`, () => {
+    const found = nextScreen(open, report, { skipped, historyFacts })
+    assert.deepEqual(found, screen)
+    assert.deepEqual(found === null ? {} : confirmScreen(open, found), confirmation)
   })
 }
