@@ -55,8 +55,8 @@ from api.triage.router import router as triage_router
 from api.triage.service import RuleSets, withdrawn_rule_sets
 
 DESCRIPTION = """
-The open backend for mobile apps that help people with back pain through their feet: exercises,
-reflex-point massage, a daily set, and a clear word when it is time to see a professional.
+An open backend for mobile apps that help people with back pain through foot exercises, reflex-point
+massage and a daily set, and that tells them clearly when to see a professional.
 
 Footing does not diagnose. Everything about reflex points is traditional use and not shown to treat
 back pain.
@@ -103,7 +103,7 @@ async def watch_releases(context: AppContext) -> None:
         try:
             await take_up(context)
         except Exception as error:  # what is being served stays, and we try again
-            log.warning("can't look for a new release", exc_info=error)
+            log.warning("cannot check for a new release", exc_info=error)
 
 
 def make_context(settings: Settings, clock: Clock, version: str) -> AppContext:
@@ -180,7 +180,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     app = FastAPI(
         title="Footing",
         version=version("footing"),
-        summary="Foot exercises, massage and honest triage for people with back pain.",
+        summary="Foot exercises, massage and triage for people with back pain.",
         description=DESCRIPTION.strip(),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         contact={"name": "Footing contributors"},

@@ -34,7 +34,7 @@ def fhir_version(accept: str) -> Version:
             if asked == version:
                 return version
     if named:
-        message = f"FHIR comes here in the versions {' and '.join(VERSIONS)} (R4B and R5)."
+        message = f"Unknown FHIR version. Available: {', '.join(VERSIONS)} (R4B and R5)."
         raise NotAcceptable(message)
     return VERSIONS[0]
 

@@ -99,7 +99,7 @@ UNITS: Mapping[Statistic, float] = {
     Statistic.RED_FLAGS: 1,
     Statistic.PAIN_SQUARES: 100,
 }
-# A table's cells each hold everybody of it once, so that the tables must have one total.
+# The cells of each table count every participant once, so that all tables have one total.
 MARGINS = (TableName.ROUTINE, TableName.AGE, TableName.REGION)
 Cell = Mapping[Statistic, Noisy]
 
@@ -187,7 +187,7 @@ def _count(count: Noisy, *, shown: bool) -> Estimate:
 
 
 def _half(people: Noisy, contrast: Noisy) -> Noisy:
-    """Return how many said yes: everybody and "yes less no" together, halved."""
+    """Return the number of yes: half the sum of all and "yes minus no"."""
     return Noisy((people.value + contrast.value) / 2, math.hypot(people.sd, contrast.sd) / 2)
 
 

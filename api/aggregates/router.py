@@ -1,4 +1,4 @@
-"""Clinicians' calls: what there is to read, a table, a series. From publications alone."""
+"""Clinician endpoints: the catalogue, a table, a series. Only from publications."""
 
 from typing import Annotated, Any
 
@@ -34,11 +34,16 @@ NAME = r"^[a-z][a-z0-9_]*$"
 TableInPath = Annotated[str, Path(max_length=32, pattern=NAME, examples=["routine"])]
 Table = Annotated[
     str,
-    Query(max_length=32, pattern=NAME, description="A table that there is.", examples=["routine"]),
+    Query(
+        max_length=32,
+        pattern=NAME,
+        description="One of the available tables.",
+        examples=["routine"],
+    ),
 ]
 Stat = Annotated[
     str,
-    Query(max_length=32, pattern=NAME, description="A figure of it.", examples=["people"]),
+    Query(max_length=32, pattern=NAME, description="A figure of the table.", examples=["people"]),
 ]
 CellKey = Annotated[
     str, Query(max_length=64, description="A key of the table.", examples=["daily-15-minutes"])
@@ -48,26 +53,26 @@ Kind = Annotated[
     Query(
         max_length=32,
         pattern=NAME,
-        description="A kind of period that the table has; without it, the first.",
+        description="A kind of period of the table; default: the first one.",
         examples=["week"],
     ),
 ]
 StartsOn = Annotated[
     LocalDate | None,
-    Query(description="First day of a period; without it, the newest that is released."),
+    Query(description="First day of a period; default: the newest released one."),
 ]
 From = Annotated[
     LocalDate | None,
-    Query(alias="from", description="First day of a period; without it, of the first one."),
+    Query(alias="from", description="First day of a period; default: that of the first one."),
 ]
 To = Annotated[
     LocalDate | None,
-    Query(alias="to", description="Last day of a period; without it, of the last closed one."),
+    Query(alias="to", description="Last day of a period; default: that of the last closed one."),
 ]
 
 
 def forms(model: Any, fhir: Json, fhir_example: Json) -> dict[int | str, Json]:
-    """Describe an answer in its three forms."""
+    """Describe a response in its three formats."""
     answers = content_responses(model)
     answers[200]["content"] = {
         CSV: {"schema": CSV_SCHEMA, "example": CSV_EXAMPLE},
@@ -99,7 +104,7 @@ def answer(
     responses=content_responses(AggregateIndex) | {406: {}},
 )
 async def list_aggregates(request: Request, available: CurrentlyAvailable) -> Response:
-    """List the tables, keys, figures and periods there are, and what is promised."""
+    """List the available tables, keys, figures and periods, and the privacy guarantee."""
     return answer(request, service.index(available), available.texts.language)
 
 
@@ -117,9 +122,9 @@ async def get_aggregate_table(
     period_kind: Kind = None,
     starts_on: StartsOn = None,
 ) -> Response:
-    """Read every figure of a table, of one period.
+    """Get every figure of a table for one period.
 
-    `Accept: text/csv` gives CSV, `application/fhir+json` a MeasureReport (R4B; with
+    `Accept: text/csv` returns CSV, `application/fhir+json` a MeasureReport (R4B; with
     `fhirVersion=5.0` R5).
     """
     found = await service.read_table(db, available, table, period_kind, starts_on)
@@ -143,9 +148,9 @@ async def get_aggregate_series(
     first: From = None,
     last: To = None,
 ) -> Response:
-    """Read one figure of one key, period by period.
+    """Get one figure of one key over consecutive periods.
 
-    `Accept: text/csv` gives CSV, `application/fhir+json` a Bundle of MeasureReports.
+    `Accept: text/csv` returns CSV, `application/fhir+json` a Bundle of MeasureReports.
     """
     found = await service.read_series(
         db,

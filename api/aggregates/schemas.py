@@ -44,8 +44,8 @@ AnyUnit = Annotated[
 AnyStatus = Annotated[
     Status,
     Field(
-        description="`suppressed` (too few people) and `not_released` carry no number, and are not "
-        "zero. Treat an unknown value as `suppressed`."
+        description="`suppressed` (too few people) and `not_released` have no number, and are"
+        " not zero. Treat an unknown value as `suppressed`."
     ),
 ]
 PeriodStatus = Annotated[
@@ -65,7 +65,8 @@ CellKey = Annotated[
     str,
     Field(
         max_length=64,
-        description="A routine, an age band, a region, a rule; `all` where nothing is divided.",
+        description="A routine, an age band, a region or a rule; `all` for a table that is "
+        "not divided.",
         examples=["daily-15-minutes"],
     ),
 ]
@@ -79,7 +80,7 @@ PublicationName = Annotated[
 ]
 PublicationId = Annotated[
     PublicationName | None,
-    Field(description="Null as long as nothing is published; its figures never change."),
+    Field(description="Null until it is published; its figures never change."),
 ]
 Number = Annotated[float | None, Field(ge=-MOST, le=MOST, json_schema_extra=DOUBLE)]
 PrivacyParameter = Annotated[
@@ -88,7 +89,7 @@ PrivacyParameter = Annotated[
         ge=0,
         le=1000,
         json_schema_extra=DOUBLE,
-        description="How much it can tell about one participant; adds up over publications.",
+        description="How much it can reveal about one participant; adds up over publications.",
     ),
 ]
 Delta = Annotated[float, Field(ge=0, le=1, json_schema_extra=DOUBLE)]
@@ -98,8 +99,8 @@ Percent = Annotated[
         ge=50,
         le=100,
         json_schema_extra=DOUBLE,
-        description="How often the best guess whether one given person took part is right at "
-        "most, by whoever knows everything about everybody else. A coin: 50.",
+        description="The highest success rate of a guess whether one given person took part, "
+        "for an attacker who knows everything about all other people. A coin: 50.",
         examples=[51.9],
     ),
 ]
@@ -107,7 +108,7 @@ MethodUrl = Annotated[
     str,
     Field(
         max_length=500,
-        description="Where the method is explained, on this server.",
+        description="Path of the explanation of the method, on this server.",
         json_schema_extra={"format": "uri-reference"},
         examples=["/clinic#method"],
     ),
@@ -146,7 +147,7 @@ class AggregatePeriod(ResponseModel):
     publication_id: PublicationId
     closed_at: Annotated[
         Instant | None,
-        Field(description="When it was due to be closed. Null as long as it is open."),
+        Field(description="When it was due to be closed. Null while it is open."),
     ]
 
 
@@ -158,7 +159,7 @@ class ListedPeriod(AggregatePeriod):
 
 
 class AggregateTableEntry(ResponseModel):
-    """A table as there is one for each period of a kind."""
+    """A table that is published for each period of a kind."""
 
     table: AnyTable
     title: Sentence
@@ -173,7 +174,7 @@ class Guarantee(ResponseModel):
     text: Sentence
     unit: Annotated[
         Literal["participant"],
-        Field(description="Whom it protects. Read an unknown value as less than a participant."),
+        Field(description="What it protects. Treat an unknown value as less than a participant."),
     ]
     delta: Delta
     year_ceiling_rho: PrivacyParameter
@@ -183,7 +184,7 @@ class Guarantee(ResponseModel):
 
 
 class AggregateIndex(ResponseModel):
-    """What there is to read, and under which guarantee."""
+    """The available figures, and their privacy guarantee."""
 
     profile: Annotated[str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]*$")]
     guarantee: Guarantee
@@ -194,7 +195,7 @@ class AggregateIndex(ResponseModel):
             ge=0,
             le=365,
             json_schema_extra=INT32,
-            description="What arrives later than this after its day is not counted.",
+            description="Records that arrive more than this long after their day are not counted.",
         ),
     ]
     grace_days: Annotated[
@@ -225,7 +226,7 @@ class AggregatePrivacy(ResponseModel):
         Field(
             max_length=48,
             pattern=r"^participant-[a-z][a-z0-9_]*$",
-            description="Whom these figures are about: one participant, for one period.",
+            description="What the guarantee protects: one participant, for one period.",
             examples=["participant-week"],
         ),
     ]
@@ -238,11 +239,15 @@ class AggregateFigure(ResponseModel):
     """A number with its uncertainty, or none at all."""
 
     status: AnyStatus
-    estimate: Annotated[Number, Field(description="Null where the status shows no number.")]
-    standard_error: Annotated[Number, Field(description="Both errors together.")]
-    sampling_error: Annotated[Number, Field(description="That other people would have differed.")]
-    privacy_error: Annotated[Number, Field(description="That of the noise.")]
-    ci95_low: Annotated[Number, Field(description="The 95 % interval, cut off at what can be.")]
+    estimate: Annotated[Number, Field(description="Null if the status has no number.")]
+    standard_error: Annotated[
+        Number, Field(description="Sampling error and privacy error combined.")
+    ]
+    sampling_error: Annotated[
+        Number, Field(description="The error because other people would have had other results.")
+    ]
+    privacy_error: Annotated[Number, Field(description="The error from the noise.")]
+    ci95_low: Annotated[Number, Field(description="The 95 % interval, limited to possible values.")]
     ci95_high: Number
 
 
@@ -275,7 +280,7 @@ class AggregatePoint(AggregateFigure):
     publication_id: PublicationId
     closed_at: Annotated[
         Instant | None,
-        Field(description="When it was due to be closed. Null as long as it is open."),
+        Field(description="When it was due to be closed. Null while it is open."),
     ]
     rho: PrivacyParameter
     epsilon: PrivacyParameter
@@ -294,14 +299,14 @@ class AggregateSeries(ResponseModel):
     unit: AnyUnit
     period_kind: PeriodKind
     privacy: Annotated[
-        AggregatePrivacy, Field(description="Of one publication: that of the last point.")
+        AggregatePrivacy, Field(description="The cost of one publication: that of the last point.")
     ]
     method_url: MethodUrl
     points: Annotated[
         list[AggregatePoint],
         Field(
             max_length=MOST_PERIODS,
-            description="Oldest first, also those of periods without a number.",
+            description="Oldest first, including periods without a number.",
         ),
     ]
 
@@ -310,8 +315,8 @@ class AggregateSeries(ResponseModel):
 CSV_SCHEMA: Json = {
     "type": "string",
     "maxLength": 100_000_000,
-    "description": "RFC 4180, in UTF-8 with a byte order mark, with a line of names first. What "
-    "carries no number is empty and has its `status`.",
+    "description": "RFC 4180, in UTF-8 with a byte order mark, with a header line. A missing "
+    "number is empty, and `status` gives the reason.",
 }
 CSV_EXAMPLE = (
     "table,period_kind,starts_on,ends_on,publication_id,key,title,stat,unit,status,estimate,"
@@ -325,8 +330,8 @@ _OPEN: Json = {"type": "object", "maxProperties": 30, "description": "As FHIR de
 _DAY: Json = {"type": "string", "format": "date", "maxLength": 10}
 FHIR_REPORT: Json = {
     "type": "object",
-    "description": "A FHIR MeasureReport of the type `summary`: R4B (4.3.0), or R5 (5.0.0) where "
-    "`fhirVersion=5.0` is accepted. docs/clinicians.md says what is where.",
+    "description": "A FHIR MeasureReport of the type `summary`: R4B (4.3.0), or R5 (5.0.0) if"
+    " `fhirVersion=5.0` is accepted. docs/clinicians.md describes the mapping.",
     "required": ["resourceType", "id", "status", "type", "measure", "period", "group"],
     "properties": {
         "resourceType": {"type": "string", "const": "MeasureReport"},
@@ -337,8 +342,8 @@ FHIR_REPORT: Json = {
         "status": {
             "type": "string",
             "enum": ["complete", "pending", "error"],
-            "description": "Of a period that is published, not closed yet, or lost. Read an "
-            "unknown value as `error`.",
+            "description": "`complete`: published, `pending`: not closed yet, `error`: lost. "
+            "Treat an unknown value as `error`.",
         },
         "type": {"type": "string", "const": "summary"},
         "measure": {"type": "string", "format": "uri", "maxLength": 100},

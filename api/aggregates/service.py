@@ -247,7 +247,7 @@ def _known(place: str, asked: str, known: Iterable[Named]) -> Named:
     for name in every:
         if name == asked:
             return name
-    message = f"There is no such {place.rpartition('/')[2]} here; there is {', '.join(every)}."
+    message = f"Unknown {place.rpartition('/')[2]}. Available: {', '.join(every)}."
     raise InvalidRequest(message, faults=[Fault(place, "not_offered", message)])
 
 
@@ -338,7 +338,7 @@ async def read_table(
     names = list(dict.fromkeys(name for name, _ in available.tables))
     table = next((name for name in names if name == asked), None)
     if table is None:
-        message = f"There is no such table; there is {', '.join(names)}."
+        message = f"Unknown table. Available: {', '.join(names)}."
         raise NotFound(message)
     started = _started_period(available, table, period_kind, starts_on)
     found = _estimates(started, await cells_of(db, [started.publication_id or ""]), table)
@@ -385,7 +385,7 @@ def _span(
             raise _not_aligned("/query/to", last, ends)
         end = ends.index(last)
     if begin > end:
-        message = f"to lies before from: the first period ends on {ends[begin]}."
+        message = f"to is before from: the first period ends on {ends[begin]}."
         raise InvalidRequest(message, faults=[Fault("/query/to", "period_not_aligned", message)])
     return started_periods[begin : end + 1]
 

@@ -31,7 +31,7 @@ class Texts:
         return self.catalogue.phrase(f"aggregates_{name}", self.language).format(**values)
 
     def guarantee(self, rho: float) -> str:
-        """Say what is promised to everybody who takes part, for a year."""
+        """Return the guarantee for every participant, for a year."""
         return self._phrase("guarantee", percent=promised_percent(rho))
 
     def ledger(self, rho: float) -> str:

@@ -81,7 +81,7 @@ async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | N
     except Exception:  # whatever it is: nothing is read that the log does not show
         log.exception("a query could not be written to the audit log")
         return Unavailable(
-            "The query can't be written to the audit log just now, so it is not answered.",
+            "The query cannot be written to the audit log, so it was rejected. Try again later.",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
     return None
@@ -121,7 +121,7 @@ async def identify(context: AppContext, text: str) -> Clinician:
     """Return whose credentials these are, by their format and their look-up."""
     match token_kind(text):
         case "participant":
-            raise WrongTokenKind("A participant's token never opens a clinician's call.")
+            raise WrongTokenKind("A participant's token cannot be used for clinician endpoints.")
         case "clinician_key":
             key = read_key(text)
             if key is None:
@@ -130,7 +130,7 @@ async def identify(context: AppContext, text: str) -> Clinician:
                 return await verify_key(db, key, context.clock)
         case "access_token":
             if AccessTokens not in context.parts:
-                raise refused("This server takes no access tokens.")
+                raise refused("This server does not accept access tokens.")
             return await context.part(AccessTokens).verify(text)
         case _:
             raise refused("This is neither a key nor an access token.")
@@ -144,7 +144,7 @@ async def authenticate(
 ) -> Clinician:
     """Tell who is calling, and whether they may."""
     if not isinstance(request.scope["route"], AuditedRoute):
-        message = "a clinician's call needs route_class=AuditedRoute on its router"
+        message = "a clinician endpoint needs route_class=AuditedRoute on its router"
         raise TypeError(message)
     if credentials is None:
         message = "Send the key or the access token as Authorization: Bearer …"

@@ -21,6 +21,6 @@ def refused(reason: str) -> NotAuthenticated:
 
 def scope_missing(scope: str) -> InsufficientScope:
     """Say which scope a call needs."""
-    reason = f"This call needs the scope {scope}."
+    reason = f"This endpoint requires the scope {scope}."
     challenge = f'{BEARER}, error="insufficient_scope", scope="{scope}"'
     return InsufficientScope(reason, headers={"WWW-Authenticate": challenge})

@@ -1,7 +1,7 @@
 """Access tokens of the configured OpenID Connect issuer, verified with the keys it publishes.
 
 The keys are kept for a while. An unknown key id has them read again, but only every so often:
-anybody can write a key id into a token, and must not be able to make us call the issuer at will.
+a key id in a token can be invented, and must not trigger requests to the issuer at will.
 While the issuer is away, the keys that are known go on for an hour.
 """
 
@@ -65,7 +65,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
                 raise IssuerFault(message)
     document = json.loads(body)
     if not isinstance(document, dict):
-        message = "the document is no JSON object"
+        message = "the document is not a JSON object"
         raise IssuerFault(message)
     return document
 
@@ -77,7 +77,7 @@ def read_key_set(document: dict[str, Any]) -> KeySet:
         try:
             key = JWKRegistry.import_key(entry)
         except MALFORMED:
-            log.warning("a key of the issuer can't be read")
+            log.warning("cannot read a key of the issuer")
             continue
         if isinstance(key, SIGNATURE_KEYS) and key.get("use", "sig") == "sig":
             keys.append(key)
@@ -141,7 +141,7 @@ class AccessTokens:
         header = self._header(text)
         key = await self._key(header)
         if key is None:
-            raise refused("The access token is signed with a key that its issuer doesn't publish.")
+            raise refused("The access token is signed with a key that its issuer does not publish.")
         try:
             claims = jwt.decode(text, key, registry=self.registry).claims
             self.claims.validate(claims)
@@ -187,7 +187,7 @@ class AccessTokens:
         if known is None or (self._age() > FRESH and not self.reading.locked()):
             await self._read()
         if self.keys is None or self._age() > USABLE:
-            message = "The keys of the issuer of access tokens can't be read just now."
+            message = "The keys of the access token issuer cannot be fetched at the moment."
             retry = str(int(PAUSE.total_seconds()))
             raise Unavailable(message, headers={"Retry-After": retry})
         return self._pick(header)
@@ -215,7 +215,7 @@ class AccessTokens:
                 self.keys = await self._fetch()
                 self.read_at = now
             except (IssuerFault, *UNREADABLE) as error:
-                log.warning("can't read the issuer's keys", exc_info=error)
+                log.warning("cannot fetch the issuer's keys", exc_info=error)
 
     async def _fetch(self) -> KeySet:
         async with (
@@ -230,9 +230,9 @@ class AccessTokens:
         document = await _get(client, self.issuer.rstrip("/") + DISCOVERY)
         url = document.get("jwks_uri")
         if document.get("issuer") != self.issuer:
-            message = "it names itself otherwise than FOOTING_OIDC_ISSUER"
+            message = "its issuer differs from FOOTING_OIDC_ISSUER"
             raise IssuerFault(message)
         if not isinstance(url, str) or not is_safe_url(url) or is_downgrade(self.issuer, url):
-            message = "its jwks_uri is not one that we may call"
+            message = "its jwks_uri is not allowed"
             raise IssuerFault(message)
         return url

@@ -13,21 +13,21 @@ class ClinicianProfile(ResponseModel):
 
     kind: Annotated[
         Kind,
-        Field(description="How they proved it. Read an unknown value as `access_token`."),
+        Field(description="The kind of credentials. Treat an unknown value as `access_token`."),
     ]
     name: Annotated[
         str | None,
         Field(
             max_length=200,
-            description="The key's name, or the name that the issuer gives; null if none.",
+            description="The key's name, or the name from the access token; null if none.",
             examples=["Ward 3"],
         ),
     ]
     scopes: Annotated[
         list[Annotated[str, Field(max_length=64, examples=["aggregates:read"])]],
-        Field(max_length=10, description="What they may do here. Ignore what you don't know."),
+        Field(max_length=10, description="What the credentials permit. Ignore unknown values."),
     ]
-    expires_at: Annotated[Instant, Field(description="When the key or the access token ends.")]
+    expires_at: Annotated[Instant, Field(description="When the key or the access token expires.")]
     issuer: Annotated[
         str | None,
         Field(max_length=2000, description="Who issued the access token; null for a key."),

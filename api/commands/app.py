@@ -17,7 +17,7 @@ COMMANDS = {
     "rules": "Read, compare and withdraw rule sets.",
     "clinician": "Keys of clinicians, who read aggregates.",
     "audit": "Print what clinicians have asked, oldest first.",
-    "demo": "Fill an empty database with made-up people and publish their figures.",
+    "demo": "Fill an empty database with fictitious people and publish their figures.",
     "openapi": "Print the OpenAPI document.",
 }
 

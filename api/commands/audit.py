@@ -32,7 +32,9 @@ def read_since(text: str | None) -> datetime.datetime | None:
     if found is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return found.replace(tzinfo=datetime.UTC)
     if found is None or found.tzinfo is None:
-        raise fail("--since takes a date such as 2026-11-22, or a time such as 2026-11-22T10:00Z.")
+        raise fail(
+            "--since must be a date such as 2026-11-22, or a time such as 2026-11-22T10:00Z."
+        )
     return found
 
 
@@ -60,13 +62,13 @@ def write_table(entries: Iterable[dict[str, Any]]) -> None:
 @app.command()
 def audit(
     since: Annotated[
-        str | None, typer.Option(help="Not before this date (UTC) or time with offset.")
+        str | None, typer.Option(help="From this date (UTC) or time with offset.")
     ] = None,
     who: Annotated[
         str | None,
         typer.Option(help="A key's name or id, or the subject of the issuer's user."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = "table",
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = "table",
 ) -> None:
     """Print what clinicians have asked, oldest first."""
     start = read_since(since)

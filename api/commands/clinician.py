@@ -29,9 +29,9 @@ LONGEST_DAYS = 366
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Whose key it is; the audit log shows it.")],
-    days: Annotated[int, typer.Option(help="How long it is valid.", min=1, max=LONGEST_DAYS)],
-    scope: Annotated[Scope, typer.Option(help="What it opens.")] = READ_AGGREGATES,
+    name: Annotated[str, typer.Argument(help="The name of the key; shown in the audit log.")],
+    days: Annotated[int, typer.Option(help="Days until it expires.", min=1, max=LONGEST_DAYS)],
+    scope: Annotated[Scope, typer.Option(help="What it permits.")] = READ_AGGREGATES,
 ) -> None:
     """Make a key and print it, this once, on standard output."""
     if not NAME.match(name):

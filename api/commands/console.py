@@ -63,8 +63,8 @@ async def opened(settings: Settings, *, patient: bool = False) -> AsyncIterator[
             url = make_url(settings.database_url)
             # Without its user, password and query, which can hold a password too.
             place = URL.create(url.get_backend_name(), None, None, url.host, url.port, url.database)
-            reason = str(getattr(error, "orig", error)) or "no answer in time"
-            message = f"Can't open the database {place}: {reason}"
+            reason = str(getattr(error, "orig", error)) or "no response in time"
+            message = f"Cannot open the database {place}: {reason}"
             if database.dialect == "sqlite":
                 # aiosqlite leaves a thread behind that would trip over the end of the event loop.
                 for thread in set(threading.enumerate()) - {threading.current_thread()}:
@@ -86,5 +86,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     except Exception as error:
         if not is_outage(error):
             raise
-        message = "The database is away or busy. What was done stays done; run it again."
+        message = (
+            "The database is unavailable or busy. Completed work is kept; run the command again."
+        )
         raise fail(message, LATER) from None

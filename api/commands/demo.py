@@ -39,7 +39,7 @@ WEEK = datetime.timedelta(weeks=1)
 AS_GIVEN = {"render_nulls": True}
 TOGETHER = 100
 # The page and the audit log show this name.
-KEY_NAME = "Demo with made-up people"
+KEY_NAME = "Demo with fictitious people"
 KEY_DAYS = 30
 
 
@@ -49,9 +49,9 @@ async def require_empty(database: Database) -> None:
         for table in (Participant, Publication):
             if (await db.exec(select(exists().select_from(table)))).one():
                 message = (
-                    "This database already holds participants or publications. Made-up people "
-                    "must not be mixed with real ones: give FOOTING_DATABASE_URL an empty one. "
-                    "Nothing was changed."
+                    "This database already contains participants or publications. Fictitious "
+                    "people must not be mixed with real ones: set FOOTING_DATABASE_URL to an "
+                    "empty database. Nothing was changed."
                 )
                 raise NotReady(message)
 
@@ -112,9 +112,9 @@ def summary(filled: Filled, publisher: Publisher, closed: list[Period], key: str
     periods = collections.Counter(period.kind for period in closed)
     kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.policy.periods]
     return f"""\
-Made up: {counts[Participant]} people, {counts[ExerciseSession]} sessions, \
+Created: {counts[Participant]} people, {counts[ExerciseSession]} sessions, \
 {counts[SymptomReport]} reports.
-None of these people exists. Closed periods: {", ".join(kinds)}.
+All of these people are fictitious. Closed periods: {", ".join(kinds)}.
 
 To see their figures:
 
@@ -134,16 +134,14 @@ To see one of the people as their app does:
 @app.command()
 def demo(
     participants: Annotated[
-        int, typer.Option(help="How many people to make up.", min=1, max=1_000_000)
+        int, typer.Option(help="Number of fictitious people.", min=1, max=1_000_000)
     ] = 3000,
-    weeks: Annotated[
-        int, typer.Option(help="For how many weeks they have been there.", min=4, max=520)
-    ] = 26,
+    weeks: Annotated[int, typer.Option(help="Number of weeks of records.", min=4, max=520)] = 26,
     seed: Annotated[
-        int, typer.Option(help="Another number makes other people up; the noise has none.")
+        int, typer.Option(help="Another number creates other people; the noise has no seed.")
     ] = 1,
 ) -> None:
-    """Fill an empty database with made-up people and publish their figures."""
+    """Fill an empty database with fictitious people and publish their figures."""
     settings = read_settings()
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)

@@ -1,6 +1,6 @@
 """People who don't exist, for looking at Footing: who they are, what they log, what triage says.
 
-The distributions stand in `People` and in docs/operators.md. They are made up, to be looked at and
+The distributions are in `People` and in docs/operators.md. They are made up, to be looked at and
 not to be learnt from: no figure that comes out of them says anything about real people. Records
 are made by the models, the hashes and the triage that a real upload goes through.
 """

@@ -50,13 +50,14 @@ def rule_set_of(catalogue: Catalogue) -> RuleSet:
 @app.command()
 def table(
     folder: SeedFolder = None,
-    form: Annotated[review.Format, typer.Option("--format", help="How to write it.")] = "markdown",
+    form: Annotated[review.Format, typer.Option("--format", help="Output format.")] = "markdown",
     language: Annotated[str, typer.Option(help="The language of the texts.")] = "en",
 ) -> None:
     """Print the rule set as a table for a clinician."""
     catalogue, _ = valid_or_fail(folder or read_settings().seed_folder)
     if language not in catalogue.language_codes:
-        raise fail(f"There is no {language}; there is {', '.join(catalogue.language_codes)}.")
+        known = ", ".join(catalogue.language_codes)
+        raise fail(f"Language {language} is not available. Available: {known}.")
     rule_set = rule_set_of(catalogue)
     uses: dict[str, int] = {}
     for _, case in vectors.cases(rule_set):
@@ -87,7 +88,7 @@ def diff(
     other: Annotated[Path, typer.Argument(help="The seed folder with the changed rule set.")],
     folder: SeedFolder = None,
     reports: Annotated[
-        Path | None, typer.Option(help="A file with one report a line, as JSON.")
+        Path | None, typer.Option(help="A file with one report per line, as JSON.")
     ] = None,
 ) -> None:
     """Show what a changed rule set would do to the vectors, and to a file of reports."""
@@ -99,7 +100,7 @@ def diff(
     # What the checks find is shown and not fatal: a threshold is tried before its examples are
     # rewritten. It can't be seeded like this.
     for fault in sorted(fault for check in triage_checks.ALL for fault in check(changed)):
-        typer.echo(f"Would be refused: {fault}", err=True)
+        typer.echo(f"Would be rejected: {fault}", err=True)
     before, after = rule_set_of(catalogue), rule_set_of(changed)
     for line in review.rule_set_differences(before, after):
         typer.echo(line)
@@ -115,7 +116,7 @@ def diff(
 @app.command("withdraw")
 def withdraw_rule_set(
     rule_set_hash: Annotated[str, typer.Argument(help="The hash of the rule set.")],
-    reason: Annotated[str, typer.Option(help="Why; sent to devices.", max=500)],
+    reason: Annotated[str, typer.Option(help="The reason; sent to devices.", max=500)],
 ) -> None:
     """Never use a rule set again, and decide again where it was used."""
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
@@ -134,7 +135,7 @@ def withdraw_rule_set(
                     message = "It is in force. Seed a corrected one first: footing seed"
                     raise fail(message)
                 if await rule_sets.find(db, rule_set_hash) is None:
-                    raise fail("No rule set with this hash was ever stored here.")
+                    raise fail("No rule set with this hash was ever stored in this database.")
                 in_force = rule_sets.of(release)
                 await withdraw(db, rule_set_hash, reason, clock)
             count = 0

@@ -37,7 +37,7 @@ def seed(
     try:
         sign = None if signing_key is None else read_signer(signing_key.read_bytes())
     except (OSError, ValueError) as error:
-        raise fail(f"Can't sign with {signing_key}: {error}") from None
+        raise fail(f"Cannot sign with {signing_key}: {error}") from None
     catalogue, overdue = valid_or_fail(folder or settings.seed_folder, "; nothing was changed")
     for fault in overdue:
         typer.echo(f"Overdue: {fault}", err=True)
@@ -48,8 +48,8 @@ def seed(
             async with in_turn(database, "seed", say) as db:
                 if sign is None and await signed_in_force(db):
                     message = (
-                        "The rule set in force is signed: phones that check signatures would not "
-                        "take up one without. Give --signing-key; nothing was changed."
+                        "The rule set in force is signed: devices that check signatures would"
+                        " not accept an unsigned one. Use --signing-key; nothing was changed."
                     )
                     raise NotReady(message)
                 release, changed = await service.seed(

@@ -38,7 +38,7 @@ def require_free(host: str, port: int) -> None:
     except OSError as error:
         # Behind the reason Python repeats the address.
         reason = str(error.strerror).partition(" (")[0]
-        raise fail(f"Can't listen on {host}, port {port}: {reason}") from None
+        raise fail(f"Cannot listen on {host}, port {port}: {reason}") from None
 
 
 async def require_ready(settings: Settings) -> None:

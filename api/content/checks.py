@@ -98,11 +98,11 @@ def check_ids(catalogue: Catalogue) -> Iterator[SeedFault]:
         for index, entry in enumerate(entries):
             key = entry_key(entry) if field == "consents" else _key(entry)
             if key in seen:
-                yield SeedFault(name, f"/{index}", f'"{_key(entry)}" stands here twice')
+                yield SeedFault(name, f"/{index}", f'"{_key(entry)}" is listed twice')
             seen.add(key)
         for wanted in CONTRACT_IDS.get(field, ()):
             if wanted not in seen:
-                yield SeedFault(name, "", f'"{wanted}" is missing, which the contract names')
+                yield SeedFault(name, "", f'"{wanted}" is missing; apps rely on it')
     activities = [activity.id for activity in catalogue.activities]
     for index, massage in enumerate(catalogue.massages):
         if activities.count(massage.id) > 1:
@@ -148,7 +148,9 @@ def check_translations(catalogue: Catalogue) -> Iterator[SeedFault]:
     """Every text is there in every language, and in no other."""
     codes = set(catalogue.language_codes)
     if "en" not in codes:
-        yield SeedFault("languages.json", "", "English is missing: it answers when nothing matches")
+        yield SeedFault(
+            "languages.json", "", "English is missing: it is used when no language matches"
+        )
     documents = [
         (name, [e.model_dump() for e in entries]) for name, _, entries in _files(catalogue)
     ]
@@ -242,7 +244,7 @@ def check_claims(catalogue: Catalogue) -> Iterator[SeedFault]:
         for path, claim in _claims(entries, ()):
             if not claim.evidence.source_ids:
                 place = pointer((*path, "evidence", "source_ids"))
-                yield SeedFault(name, place, f'the claim "{claim.id}" names no source')
+                yield SeedFault(name, place, f'the claim "{claim.id}" has no source')
 
 
 def check_reviews(today: datetime.date) -> Callable[[Catalogue], Iterator[SeedFault]]:
@@ -261,9 +263,9 @@ def check_reviews(today: datetime.date) -> Callable[[Catalogue], Iterator[SeedFa
                 message = f"the review was due on {review.due_at}"
                 yield SeedFault(name, f"{place}/due_at", message, "overdue")
             if review.reviewed_at > today:
-                yield SeedFault(name, f"{place}/reviewed_at", "lies in the future")
+                yield SeedFault(name, f"{place}/reviewed_at", "is in the future")
             if review.status is ReviewStatus.CLINICALLY_REVIEWED and not review.reviewer:
-                yield SeedFault(name, f"{place}/reviewer", "a clinical review names its reviewer")
+                yield SeedFault(name, f"{place}/reviewer", "a clinical review needs a reviewer")
 
     return check
 
@@ -294,7 +296,7 @@ def check_dosages(catalogue: Catalogue) -> Iterator[SeedFault]:
         for index, activity in enumerate(activities):
             dosage, pace, place = activity.dosage, activity.pace, f"/{index}/dosage"
             if (dosage.sets is None) != (dosage.repetitions is None):
-                yield SeedFault(name, place, "sets and repetitions come together")
+                yield SeedFault(name, place, "sets and repetitions must be given together")
             if dosage.repetitions is not None and dosage.repetitions.min == 0:
                 yield SeedFault(name, f"{place}/repetitions/min", "must be at least 1")
             if dosage.seconds_per_side is not None and dosage.seconds_per_side.max == 0:
@@ -356,11 +358,15 @@ def check_drawings(catalogue: Catalogue) -> Iterator[SeedFault]:
         for element in elements:
             tag = element.tag.rpartition("}")[2]
             if tag in FORBIDDEN_ELEMENTS:
-                yield SeedFault(media.file, "", f"holds <{tag}>, which drawings must not")
+                yield SeedFault(
+                    media.file, "", f"contains <{tag}>, which is not allowed in drawings"
+                )
             for attribute in element.attrib:
                 bare = attribute.rpartition("}")[2].lower()
                 if bare.startswith("on") or bare == "href":
-                    yield SeedFault(media.file, "", f"holds {bare}=, which drawings must not")
+                    yield SeedFault(
+                        media.file, "", f"contains {bare}=, which is not allowed in drawings"
+                    )
 
 
 def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
@@ -379,7 +385,7 @@ def check_questions(catalogue: Catalogue) -> Iterator[SeedFault]:
             message = f"the choices must be {', '.join(SIDES)}"
             yield SeedFault("triage/questions.json", f"{place}/choices", message)
         if len(set(choices)) < len(choices):
-            yield SeedFault("triage/questions.json", f"{place}/choices", "a choice stands twice")
+            yield SeedFault("triage/questions.json", f"{place}/choices", "a choice is listed twice")
 
 
 ALL: tuple[Callable[[Catalogue], Iterable[SeedFault]], ...] = (

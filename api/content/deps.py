@@ -18,7 +18,8 @@ CurrentRelease = Annotated[Release, Depends(get_release)]
 Lang = Annotated[
     str | None,
     Query(
-        description="Language of the answer, such as `es`; before `Accept-Language`.",
+        description="Language of the response, such as `es`; takes precedence over "
+        "`Accept-Language`.",
         # Said and not checked here: whatever else is asked for is refused with what there is.
         json_schema_extra={
             "minLength": 2,

@@ -50,7 +50,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     for key in keys:
         if keys.count(key) > 1:
-            message = f'the key "{key}" stands twice in one object'
+            message = f'the key "{key}" occurs twice in one object'
             raise ValueError(message)
     return dict(pairs)
 

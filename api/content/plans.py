@@ -15,7 +15,7 @@ from api.content.vocabulary import ActivityStatus, CareLevel, CautionAction, Equ
 from api.core.errors import Fault, InvalidRequest
 
 ROUTINE = "daily-15-minutes"
-# The condition of cautions that hold for everybody.
+# The condition of cautions that apply to all users.
 EVERYONE = "always"
 SECONDS_PER_MINUTE = 60
 CARE_ORDER = list(CareLevel)

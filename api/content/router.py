@@ -110,7 +110,7 @@ def _matches(
 def _one(release: Release, name: str, item_id: str, language: str) -> Body:
     body = release.bodies.get((f"{name}/{item_id}", language))
     if body is None:
-        message = f"There is no {item_id} among the {name}."
+        message = f"Unknown id {item_id} in {name}."
         raise NotFound(message)
     return body
 
@@ -278,10 +278,10 @@ async def get_content(
 async def get_media(
     request: Request, release: CurrentRelease, db: ReadDb, name: MediaName
 ) -> Response:
-    """Get a picture; its name holds its hash, so that it may be kept for ever."""
+    """Get a picture. Its name contains its hash, so that it may be cached forever."""
     path = f"media/{name}"
     body = release.bodies.get((path, "")) or await service.find_body(db, path)
     if body is None:
-        message = "There is no such picture."
+        message = "Unknown picture."
         raise NotFound(message)
     return respond(request, body, max_age=IMMUTABLE_MAX_AGE, immutable=True)

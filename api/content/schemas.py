@@ -1,4 +1,4 @@
-"""What the content calls answer. Every field is always present; null where there is nothing."""
+"""Responses of the content endpoints. Every field is always present; null if empty."""
 
 from typing import Annotated, Literal
 
@@ -72,7 +72,7 @@ HelpLevel = Annotated[
 
 
 class NullableRange(ResponseModel):
-    """Least and most, exactly as the source gives them; null where it gives none."""
+    """Minimum and maximum, exactly as in the source; null if it gives none."""
 
     model_config = {
         **ResponseModel.model_config,
@@ -120,7 +120,7 @@ class ContentClaim(ResponseModel):
 
 
 class ActivityDosage(ResponseModel):
-    """How much: `source` is `seed` where the article says it, null fields where it says nothing."""
+    """How much: `source` is `seed` if the article gives it; what it does not give is null."""
 
     text: Sentence
     seconds_per_side: NullableRange | None
@@ -131,7 +131,7 @@ class ActivityDosage(ResponseModel):
 
 
 class EquipmentItem(ResponseModel):
-    """One thing to have at hand; any one of `any_of` will do."""
+    """A piece of equipment; any one of `any_of` is enough."""
 
     any_of: Annotated[list[AnyEquipment], Field(max_length=10)]
     required: bool
@@ -244,7 +244,7 @@ class Massage(Exercise):
 
 
 class Tip(ActivityBase):
-    """Advice that goes with the activities."""
+    """Advice that accompanies the activities."""
 
 
 class Benefit(ContentBase):
@@ -290,7 +290,8 @@ class Routine(ContentBase):
     estimated_seconds: SecondsRange
     assumptions: Annotated[list[Sentence], Field(max_length=30)]
     claimed_seconds: Annotated[
-        Seconds | None, Field(description="The time the article names; null where it names none.")
+        Seconds | None,
+        Field(description="The time that the article states; null if it states none."),
     ]
     claim_holds: Annotated[
         Literal["always", "low_end_only", "never", "no_claim"],
@@ -323,7 +324,7 @@ ConsentVersion = Annotated[
 
 
 class ConsentText(ResponseModel):
-    """What a participant agrees to, word for word, in one version."""
+    """The exact text that a participant agrees to, in one version."""
 
     id: Annotated[
         Literal["storage", "research"],
@@ -337,7 +338,7 @@ class ConsentText(ResponseModel):
 
 
 class ContentCondition(ResponseModel):
-    """A condition that cautions hang on; a person may say that it is theirs."""
+    """A medical condition that cautions can refer to, and that a profile may list."""
 
     id: Name
     title: Sentence
@@ -402,7 +403,7 @@ class ConsentList(ResponseModel):
 
 
 class DeletedContent(ResponseModel):
-    """A piece of content that an earlier release held and this one does not."""
+    """An entry that an earlier release had and this one does not."""
 
     kind: Name
     id: Slug
@@ -411,7 +412,7 @@ class DeletedContent(ResponseModel):
 class ContentBundle(ResponseModel):
     """All content in one language, for use offline."""
 
-    version: Annotated[Hash, Field(description="The release, named by its hash.")]
+    version: Annotated[Hash, Field(description="The hash of the release.")]
     hash: Annotated[Hash, Field(description="SHA-256 over `content` in canonical JSON (RFC 8785).")]
     language: LanguageCode
     languages: Annotated[list[LanguageCode], Field(max_length=50)]
@@ -438,7 +439,7 @@ class BundledContent(ResponseModel):
 
 
 class PlanRequest(RequestModel):
-    """What a person has: time, things, and conditions of their own."""
+    """What a user has: time, equipment, positions and medical conditions."""
 
     minutes: Annotated[int, Field(ge=1, le=240, json_schema_extra=INT32, examples=[15]), WHOLE]
     equipment: Annotated[
@@ -453,16 +454,16 @@ class PlanRequest(RequestModel):
         list[Name],
         Field(
             max_length=50,
-            description="Ids of conditions that are the person's own.",
+            description="Ids of the user's medical conditions.",
             examples=[["diabetes"]],
         ),
     ] = []
 
 
 class PlanItem(RoutineItem):
-    """One activity of a plan: how much of it, and the cautions of the person's conditions.
+    """One activity of a plan: how much of it, and the cautions for the user's conditions.
 
-    The planned figures lie within the dosage; null where the dosage has no such figure.
+    The planned figures are within the dosage; null if the dosage has no such figure.
     """
 
     planned_seconds: Annotated[Seconds, Field(description="Both feet and rests included.")]
@@ -491,7 +492,7 @@ class Plan(ResponseModel):
 
     fits: Annotated[
         bool,
-        Field(description="Whether there is a plan that keeps within the time asked for."),
+        Field(description="Whether a plan fits within the requested time."),
     ]
     requested_seconds: Seconds
     planned_seconds: Annotated[Seconds, Field(description="With time to change over.")]

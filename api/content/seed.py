@@ -199,7 +199,7 @@ class Activity(SeedModel):
 
 
 class Tip(SeedModel):
-    """Advice that goes with the activities."""
+    """Advice that accompanies the activities."""
 
     id: Slug
     title: Text
@@ -317,7 +317,7 @@ class Phrase(SeedModel):
 
 
 class Choice(SeedModel):
-    """One answer a question can have."""
+    """A possible answer to a question."""
 
     id: Identifier
     text: Text
@@ -349,7 +349,7 @@ class Screen(SeedModel):
 
 
 class Fact(SeedModel):
-    """A fact that rules read, defined over answers or over facts that stand before it.
+    """A fact that rules read, defined over answers or over facts that are listed before it.
 
     kind           reads                 certain when                      possible when
     answer         question, choices     the answer is one of them         so, or not answered

@@ -37,7 +37,7 @@ MIGRATIONS_FOLDER = ASSETS / "alembic"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 MEMORY = "memory://"
-# A call waits this long for Redis, no more: counting is no reason to keep anybody waiting.
+# A request waits at most this long for Redis: counting must not delay requests.
 RATE_STORAGE_TIMEOUT_SECONDS = 0.5
 
 
@@ -60,7 +60,7 @@ Rate = Annotated[str, AfterValidator(_rate)]
 
 
 def open_rate_storage(url: str) -> Storage:
-    """Open the place where calls are counted; nothing is connected to yet."""
+    """Open the storage of rate limits; this does not connect yet."""
     if url == MEMORY:
         return MemoryStorage()
     storage = storage_from_string(
@@ -96,7 +96,7 @@ def _rate_storage(value: str) -> str:
 
 
 class Setting(BaseModel):
-    """A setting with parts of its own, written as JSON."""
+    """A setting with several fields, written as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -113,7 +113,7 @@ WebAddress = Annotated[str, Field(max_length=500, pattern=r"^https://[!#-;=?-~]+
 
 
 class AppVersions(Setting):
-    """What versions of an app there are for one platform, as its team tells."""
+    """The minimum and recommended versions of an app on one platform."""
 
     minimum: AppVersion | None = None
     recommended: AppVersion | None = None
@@ -132,7 +132,7 @@ class AppVersions(Setting):
 
 
 class Deprecated(Setting):
-    """A call that goes away, or is replaced, and when."""
+    """A deprecated endpoint, with its dates."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: Annotated[str, Field(pattern=r"^/")]
@@ -143,16 +143,16 @@ class Deprecated(Setting):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.sunset_at is not None and self.sunset_at < self.deprecated_at:
-            message = "sunset_at lies before deprecated_at"
+            message = "sunset_at is before deprecated_at"
             raise ValueError(message)
         return self
 
 
-def _each_once(calls: tuple[Deprecated, ...]) -> tuple[Deprecated, ...]:
-    if len({(call.method, call.path) for call in calls}) < len(calls):
-        message = "a call is named twice"
+def _each_once(endpoints: tuple[Deprecated, ...]) -> tuple[Deprecated, ...]:
+    if len({(each.method, each.path) for each in endpoints}) < len(endpoints):
+        message = "an endpoint is listed twice"
         raise ValueError(message)
-    return calls
+    return endpoints
 
 
 def is_safe_url(value: str) -> bool:

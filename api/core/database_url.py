@@ -43,7 +43,7 @@ ONE_OF = {
     "pgbouncer": {"true", "false"},
 }
 INSTEAD = {
-    "channel_binding": "sslmode=verify-full with an sslrootcert keeps others out as well",
+    "channel_binding": "use sslmode=verify-full with an sslrootcert instead",
     "connection_limit": "set FOOTING_DATABASE_POOL_SIZE",
 }
 # What a URL may say in its query as well as before it.
@@ -121,7 +121,7 @@ def _check(name: str, value: str) -> None:
             raise _refused(name, "connect_timeout is not a whole number of seconds")
     elif name in FILES:
         if value != SYSTEM and not Path(value).is_file():
-            raise _refused(name, f"{name} names a file that is not there")
+            raise _refused(name, f"{name} names a file that does not exist")
     elif name not in UNDERSTOOD | OURS:
         raise _refused(name, f"the parameter {name} is not known here")
 

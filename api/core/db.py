@@ -89,7 +89,7 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            message = "a naive datetime can't be stored"
+            message = "cannot store a naive datetime"
             raise ValueError(message)
         value = value.astimezone(datetime.UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value

@@ -1,6 +1,6 @@
 """Errors by meaning. Each carries the status and the stable code of its problem document.
 
-Every subclass of `Problem` is listed in docs/problems.md; a test holds the two together.
+Every subclass of `Problem` is listed in docs/problems.md; a test compares the two.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ MAX_FAULTS = 50
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, and where: `pointer` is a JSON Pointer (RFC 6901)."""
+    """One error and its place; `pointer` is a JSON Pointer (RFC 6901)."""
 
     pointer: str
     code: str
@@ -86,15 +86,15 @@ class NotAuthenticated(Problem):
 
 
 class WrongTokenKind(Problem):
-    """A token of another kind: a clinician's key on a participant's call, or the reverse."""
+    """The wrong kind of token: a clinician's key for a participant endpoint, or the reverse."""
 
     status = 403
     code = "wrong_token_kind"
-    title = "This token is for other calls"
+    title = "The token is not valid for this endpoint"
 
 
 class NotFound(Problem):
-    """There is no such resource, or it belongs to another participant."""
+    """The resource does not exist, or belongs to another participant."""
 
     status = 404
     code = "not_found"
@@ -110,11 +110,11 @@ class MethodNotAllowed(Problem):
 
 
 class NotAcceptable(Problem):
-    """The client takes no media type that this call answers in."""
+    """The client accepts no media type that the endpoint offers."""
 
     status = 406
     code = "not_acceptable"
-    title = "No such media type here"
+    title = "No acceptable media type"
 
 
 class RequestTimeout(Problem):
@@ -126,7 +126,7 @@ class RequestTimeout(Problem):
 
 
 class BodyTooLarge(Problem):
-    """The body is larger than this call takes."""
+    """The body is larger than the endpoint allows."""
 
     status = 413
     code = "body_too_large"
@@ -135,7 +135,7 @@ class BodyTooLarge(Problem):
 
 
 class BodyTooComplex(Problem):
-    """The body has more values, keys in one object or levels than this request takes."""
+    """The body has more values, keys in one object or levels than allowed."""
 
     status = 413
     code = "body_too_complex"
@@ -144,11 +144,11 @@ class BodyTooComplex(Problem):
 
 
 class PreconditionFailed(Problem):
-    """It was changed since the client last read it."""
+    """The resource was changed since the client last read it."""
 
     status = 412
     code = "precondition_failed"
-    title = "It has changed in the meantime"
+    title = "The resource has changed"
 
 
 class UnsupportedMediaType(Problem):
@@ -160,7 +160,7 @@ class UnsupportedMediaType(Problem):
 
 
 class RateLimited(Problem):
-    """Too many calls in too short a time."""
+    """Too many requests in too short a time."""
 
     status = 429
     code = "rate_limited"
@@ -180,11 +180,11 @@ class InternalError(Problem):
 
     status = 500
     code = "internal_error"
-    title = "Something went wrong on our side"
+    title = "Internal error"
 
 
 class Unavailable(Problem):
-    """The database, or who issues access tokens, is away; the same may be sent again."""
+    """The database or the token issuer is unavailable; the request may be sent again."""
 
     status = 503
     code = "unavailable"

@@ -41,7 +41,7 @@ class WriteCheck:
             if found is None:
                 log.info("the database can be written to again")
             else:
-                log.warning("the database can't be written to", reason=found)
+                log.warning("cannot write to the database", reason=found)
         self.last = found
         return found
 

@@ -26,7 +26,7 @@ class BundledPage:
     def _body(self, name: str) -> Body:
         """Return a file, which is read and compressed when it is first asked for."""
         if name not in self.media_types:
-            message = "There is no such file."
+            message = "Unknown file."
             raise NotFound(message)
         if name not in self._bodies:
             data = (self.folder / name).read_bytes()

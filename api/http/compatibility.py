@@ -1,8 +1,8 @@
-"""What goes away and when, and which app versions there are: announced in advance.
+"""Deprecated endpoints and supported app versions: announced in advance.
 
-Deprecated calls answer as ever, with the headers `Deprecation` (RFC 9745) and `Sunset` (RFC 8594).
-No call is refused because of an app's version: nobody's upload or question about a red flag may
-wait for an update.
+Deprecated endpoints work as before, with the headers `Deprecation` (RFC 9745) and `Sunset`
+(RFC 8594). No request is rejected because of an app's version: no upload and no report of a red
+flag may wait for an update.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ Address = Annotated[
 
 
 class PlatformVersions(ResponseModel):
-    """The versions of the app for one platform; null where the operator sets none."""
+    """The app versions for one platform; null if the operator sets none."""
 
     platform: Annotated[
         Platform,
@@ -107,14 +107,14 @@ def describe(settings: Settings, server_version: str) -> Body:
 async def get_compatibility(request: Request, context: Context) -> Response:
     """Get the supported app versions and the deprecated endpoints.
 
-    No request is refused because of an app's version. An app below the minimum asks for an update
+    No request is rejected because of an app's version. An app below the minimum asks for an update
     and continues uploading and triaging.
     """
     return respond(request, context.compatibility, max_age=MAX_AGE)
 
 
 def headers_of(call: Deprecated) -> list[tuple[str, str]]:
-    """Write the headers that every answer of a deprecated call bears."""
+    """Return the headers of every response of a deprecated endpoint."""
     headers = [("Deprecation", f"@{int(call.deprecated_at.timestamp())}")]
     if call.sunset_at is not None:
         headers.append(("Sunset", format_datetime(call.sunset_at.astimezone(UTC), usegmt=True)))
@@ -124,7 +124,7 @@ def headers_of(call: Deprecated) -> list[tuple[str, str]]:
 
 
 class DeprecationMiddleware:
-    """Tells with every answer of a deprecated call that it goes away, also with problems."""
+    """Adds the headers of deprecated endpoints to every response, problems included."""
 
     def __init__(self, app: ASGIApp, calls: Iterable[Deprecated]) -> None:
         self.app = app
@@ -151,7 +151,8 @@ def check(app: FastAPI, calls: Iterable[Deprecated]) -> None:
     for call in calls:
         if call.method.lower() not in app.openapi()["paths"].get(call.path, {}):
             message = (
-                f"FOOTING_DEPRECATIONS names {call.method} {call.path}, which is no call of this "
+                f"FOOTING_DEPRECATIONS names {call.method} {call.path}, which is not an endpoint "
+                "of this "
                 "server. Write its path as in docs/openapi.json."
             )
             raise NotReady(message)

@@ -190,10 +190,10 @@ def _uuid(value: Any) -> Any:
 
 def _storable(value: str) -> str:
     if "\x00" in value:
-        message = "must not hold the character NUL"
+        message = "must not contain the character NUL"
         raise ValueError(message)
     if any("\ud800" <= character <= "\udfff" for character in value):
-        message = "must not hold half of a surrogate pair"
+        message = "must not contain a lone surrogate"
         raise ValueError(message)
     return value
 
@@ -233,8 +233,9 @@ TimeZoneName = Annotated[
         min_length=1,
         max_length=64,
         pattern=r"^[A-Za-z0-9_+\-:/]+$",
-        description="IANA time zone, or an offset such as `+05:30` where a device knows no more; "
-        "answers have one spelling for each. What the server does not know is stored as it is.",
+        description="IANA time zone, or an offset such as `+05:30` if the device knows no "
+        "name; responses have one spelling for each. An unknown zone is stored as"
+        " sent.",
         examples=["Europe/Madrid"],
     ),
     AfterValidator(one_spelling),

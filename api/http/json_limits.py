@@ -54,7 +54,7 @@ class JsonMeter:
     def _feed(self, window: bytes) -> None:
         if 0 in window:
             # Python's parser would also read UTF-16 and UTF-32, where bytes mean other things.
-            message = "The body is not JSON in UTF-8: it holds a zero byte."
+            message = "The body is not JSON in UTF-8: it contains a zero byte."
             raise MalformedJson(message)
         structure = self._outside_strings(window).translate(None, NOT_STRUCTURE)
         opened = structure.count(b"[") + structure.count(b"{")

@@ -31,5 +31,5 @@ def choose_language(asked: str | None, accept_language: str, available: tuple[st
     if primary in available:
         return primary
     known = ", ".join(available)
-    message = f"There is no such language here; there is {known}."
+    message = f"Unknown language. Available: {known}."
     raise InvalidRequest(message, faults=[Fault("/query/lang", "unknown_language", message)])

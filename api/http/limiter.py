@@ -69,7 +69,7 @@ async def _hit(
     }
     if not admitted:
         raise RateLimited(
-            f"Too many calls; try again in {wait} seconds.",
+            f"Too many requests; try again in {wait} seconds.",
             headers={**headers, "Retry-After": str(wait)},
         )
     return headers

@@ -19,6 +19,6 @@ def choose_media_type(request: Request, available: tuple[str, ...]) -> str:
     ]
     best = MIMEAccept(accepted).best_match(available)
     if best is None:
-        message = f"This call answers in {' or '.join(available)}; Accept asks for something else."
+        message = f"Available media types: {', '.join(available)}. Accept allows none of them."
         raise NotAcceptable(message)
     return best

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every call alike: notes, problems and headers."""
+"""Parts of the OpenAPI document that all endpoints share: notes, problems and headers."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ Json = dict[str, Any]
 NOTES = """
 How to read this document:
 
-- Every field of an answer is always present, and null where it is empty. Clients ignore fields they
-  do not know: answers may gain some.
-- Enums may grow inside `v1`. Each says what an unknown value means; let your generator read one
-  as such (`enumUnknownDefaultCase` of openapi-generator).
-- Times are RFC 3339; answers always have the form `2026-11-22T10:00:00Z`.
-- Errors are problem documents (RFC 9457). Act on `code`; `errors[].pointer` says what and where.
-- The examples were recorded from the app. Lists in them are cut to one entry, and hashes, tokens
-  and ids that the server makes are replaced.
+- Every field of a response is always present, and null if it is empty. Clients ignore unknown
+  fields: responses may gain some.
+- Enums may grow within `v1`. Each documents how to treat an unknown value; configure your generator
+  to accept one (`enumUnknownDefaultCase` of openapi-generator).
+- Times are RFC 3339; responses always have the form `2026-11-22T10:00:00Z`.
+- Errors are problem documents (RFC 9457). Act on `code`; `errors[].pointer` refers to the fault.
+- The examples were recorded from the app. Lists are shortened to one entry, and generated hashes,
+  tokens and ids are replaced.
 """
 SERVERS = [
     {
@@ -34,12 +34,12 @@ DESCRIPTIONS = {
     413: "The body is too large.",
     415: "The body is not application/json, or it is compressed.",
     422: "Something in the request is not as described here.",
-    429: "Too many requests; `Retry-After` says when to try again.",
+    429: "Too many requests; retry after `Retry-After` seconds.",
     500: "A fault of ours; nothing was stored.",
-    503: "Something we need is away; send the same again after `Retry-After` seconds.",
+    503: "Temporarily unavailable; retry after `Retry-After` seconds.",
 }
-STORED_BEFORE = "Stored before: the first answer again."
-SUCCESS = {"200": "The answer.", "201": "Stored.", "202": "Taken.", "204": "Done."}
+STORED_BEFORE = "Already stored: the first response again."
+SUCCESS = {"200": "The response.", "201": "Stored.", "202": "Taken.", "204": "Done."}
 
 
 def header(description: str, example: str) -> Json:
@@ -50,18 +50,21 @@ def header(description: str, example: str) -> Json:
 
 HEADERS = {
     "Access-Control-Allow-Origin": header(
-        "Only where the operator lets in web pages of other origins; apps do without.",
+        "Only if the operator allows web pages of other origins; not needed by apps.",
         "https://app.example.org",
     ),
-    "Accept-Encoding": header("How a body may be sent, where it came compressed.", "identity"),
-    "Cache-Control": header("How long the answer may be kept.", "public, max-age=3600"),
-    "Content-Language": header("The language of the answer's texts.", "en"),
+    "Accept-Encoding": header(
+        "The accepted coding of a body, if it was sent compressed.", "identity"
+    ),
+    "Cache-Control": header("How long the response may be cached.", "public, max-age=3600"),
+    "Content-Language": header("The language of the texts in the response.", "en"),
     "ETag": header("Strong; one for each content coding.", '"5d41402abc4b2a76b9719d911017c592.br"'),
     "Location": header(
-        "Where to read it, if it can be read.", "/v1/sessions/01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"
+        "The URL of the resource, if it can be read.",
+        "/v1/sessions/01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21",
     ),
     "RateLimit": header(
-        "The remaining budget, by the IETF draft on RateLimit header fields; only where limited.",
+        "The remaining budget (IETF draft on RateLimit header fields); only on limited endpoints.",
         '"participant";r=599;t=60',
     ),
     "RateLimit-Policy": header("The limit itself.", '"participant";q=600;w=60'),
@@ -75,16 +78,18 @@ HEADERS = {
             "examples": [2],
         },
     },
-    "Vary": header("What the answer depends on.", "Accept-Language, Accept-Encoding"),
+    "Vary": header(
+        "The request headers that the response depends on.", "Accept-Language, Accept-Encoding"
+    ),
     "WWW-Authenticate": header("How to authenticate.", 'Bearer realm="footing"'),
     "X-Request-ID": header(
         "The request's id: yours if it was well formed. Our logs know it.",
         "01939d6e7a5b7c3e8f102b6d5c4e3a21",
     ),
 }
-# Written only of calls that an operator deprecates.
+# Only for endpoints that an operator deprecates.
 DEPRECATION_HEADERS = {
-    "Deprecation": header("Since when the call is deprecated (RFC 9745).", "@1767225600"),
+    "Deprecation": header("Since when the endpoint is deprecated (RFC 9745).", "@1767225600"),
     "Sunset": header("When it ends (RFC 8594).", "Thu, 31 Dec 2026 00:00:00 GMT"),
     "Link": header("What to do instead.", '<https://example.org>; rel="deprecation"'),
 }
@@ -95,7 +100,7 @@ IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "The ETag of the answer you have, in whichever coding: 304 if it is still so.",
+    "description": "The ETag of the response that you have, in any coding: 304 if it is unchanged.",
     "schema": {
         "type": "string",
         "maxLength": 500,

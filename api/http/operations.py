@@ -42,5 +42,5 @@ async def get_readiness(context: Context) -> Readiness:
     if release is None:
         raise Unavailable("No release is loaded yet.", headers=RETRY_SOON)
     if await context.write_check.reason() is not None:
-        raise Unavailable("The database can't be written to just now.", headers=RETRY_SOON)
+        raise Unavailable("Cannot write to the database at the moment.", headers=RETRY_SOON)
     return Readiness(status="ok", release=release)

@@ -42,7 +42,7 @@ NextCursor = Annotated[
     str | None,
     Field(
         max_length=512,
-        description="Where the next page starts; null on the last page.",
+        description="The start of the next page; null on the last page.",
         examples=[None],
     ),
 ]
@@ -55,7 +55,7 @@ def encode_cursor(*position: str) -> str:
 
 def unreadable_cursor() -> InvalidRequest:
     """Refuse a cursor that is not one of ours."""
-    message = "The cursor can't be read; start again without one."
+    message = "The cursor is not valid; start again without one."
     return InvalidRequest(message, faults=[Fault("/query/cursor", "invalid_cursor", message)])
 
 

@@ -65,9 +65,8 @@ class ProblemDetails(BaseModel):
     decision: Annotated[
         dict[str, Any] | None,
         Field(
-            description="The decision that is given nevertheless if one was requested: "
-            "on an evaluation that is refused, and on symptom reports that are not stored. "
-            "Show it like any other. Else null."
+            description="The decision on a rejected evaluation, or on symptom reports that "
+            "are not stored. Show it like any other. Otherwise null."
         ),
     ]
 
@@ -169,7 +168,7 @@ def from_http_exception(request: Request, raised: HTTPException) -> Problem:
         return raised.problem
     match raised.status_code:
         case HTTPStatus.NOT_FOUND:
-            return errors.NotFound("There is nothing at this address.")
+            return errors.NotFound("Unknown path.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             allow = allowed_methods(request)
             return errors.MethodNotAllowed(
@@ -191,7 +190,7 @@ def from_exception(raised: Exception) -> Problem:
         if not isinstance(raised, QueueFull):  # to refuse has to stay cheap
             log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(
-            "The database can't be reached just now. Nothing was stored; send it again.",
+            "The database is unavailable. Nothing was stored; send the request again.",
             headers=RETRY_SOON,
         )
     log.error("unhandled error", exc_info=raised)

@@ -42,7 +42,7 @@ def refuse_unknown_parameters(request: Request) -> None:
         return
     fields = get_flat_params(route.dependant)
     known = sorted(field.alias for field in fields if isinstance(field.field_info, Query))
-    message = f"This call has no such parameter; it has {', '.join(known) or 'none at all'}."
+    message = f"Unknown parameter. Available: {', '.join(known) or 'none'}."
     refuse(
         Fault(pointer(["query", name]), "unknown_parameter", message)
         for name in request.query_params

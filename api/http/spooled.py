@@ -26,7 +26,7 @@ async def spool(pieces: AsyncIterator[bytes]) -> IO[bytes]:
         file.flush()
     except OSError as error:
         file.close()
-        message = "There is no room to prepare this answer just now. Try again later."
+        message = "There is no disk space to prepare this response. Try again later."
         raise Unavailable(message, headers=RETRY_SOON) from error
     except BaseException:
         file.close()

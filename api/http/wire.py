@@ -278,6 +278,8 @@ class WireProtocol(HttpToolsProtocol):
         lines = [*self.server_state.default_headers, *sent]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in lines)
         self.transport.write(STATUS_LINE[problem.status] + head + b"\r\n" + bytes(response.body))
-        log.info("request refused", status=problem.status, code=problem.code, request_id=request_id)
+        log.info(
+            "request rejected", status=problem.status, code=problem.code, request_id=request_id
+        )
         self.waiting_bytes = max(self.waiting_bytes, 1)  # something is always left to read
         self.close_gently()

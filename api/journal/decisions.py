@@ -265,7 +265,7 @@ async def find_decision(
     )
     decision = (await db.exec(statement)).first()
     if decision is None:
-        raise NotFound("You have no such decision.")
+        raise NotFound("Unknown decision.")
     return decision
 
 

@@ -8,4 +8,4 @@ class IdConflict(Problem):
 
     status = 409
     code = "id_conflict"
-    title = "This id is taken by other content"
+    title = "The id is already used for other content"

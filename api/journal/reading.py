@@ -119,7 +119,7 @@ async def get_session(
     """Return one of the participant's sessions."""
     found = await find_records(db, ExerciseSession, participant_id, {session_id})
     if not found:
-        raise NotFound("You have no such record.")
+        raise NotFound("Unknown record.")
     return session_of(found[0], rule_set, language)
 
 
@@ -140,7 +140,7 @@ async def get_report(
     statement = _reports(participant_id).where(SymptomReport.id == report_id)
     found = (await db.exec(statement)).first()
     if found is None:
-        raise NotFound("You have no such record.")
+        raise NotFound("Unknown record.")
     return report_of(*found)
 
 

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1", tags=["journal"])
 reporting = APIRouter(prefix="/v1", tags=["journal"], route_class=ReportRoute)
 # 201 the first time, 200 when the same was stored before, 409 when something else was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
-    200: {"description": "Stored before; the same answer again."},
+    200: {"description": "Already stored; the same response again."},
     409: {},
 }
 OwnId = Annotated[RecordId, Path(examples=["01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"])]
@@ -86,9 +86,9 @@ async def get_session(
 async def file_symptom_report(
     journal: StoringJournal, report: NewSymptomReport, response: Response
 ) -> StoredSymptomReport:
-    """File a symptom report and get its decision; sent again, it is stored once.
+    """Upload a symptom report and get its decision. Retries are stored once.
 
-    A report that is refused gets a decision too, in the problem: on what of it can be used.
+    A rejected report gets a decision too, in the problem: on the parts of it that can be used.
     """
     stored, created = await service.file_report(journal, report)
     response.headers["Content-Language"] = stored.decision.language
@@ -104,7 +104,7 @@ async def delete_session(journal: OwnJournal, session_id: OwnId) -> None:
 
 @router.delete("/symptom-reports/{report_id}", status_code=204)
 async def delete_symptom_report(journal: OwnJournal, report_id: OwnId) -> None:
-    """Delete a symptom report with its decisions, for good; a hold it brought about stays."""
+    """Permanently delete a symptom report and its decisions. A hold that it caused remains."""
     await service.delete_report(journal, report_id)
 
 
@@ -131,7 +131,7 @@ async def get_symptom_report(
 async def get_decision(
     caller: ReadingCaller, db: ReadDb, decision_id: OwnId
 ) -> StoredDecisionDetails:
-    """Get one of your decisions, with the facts and rules it comes from."""
+    """Get one of your decisions, with its facts and rules."""
     return await reading.get_decision(db, caller.participant_id, decision_id)
 
 
@@ -155,7 +155,7 @@ async def replay_decision(
 async def record_clearance(
     journal: StoringJournal, clearance: NewClearance, response: Response
 ) -> StoredClearance:
-    """Record that a professional has seen the person and said that the activities are fine."""
+    """Record that a professional has seen the user and said that the activities are fine."""
     stored, created = await service.clear(journal, clearance)
     response.status_code = 201 if created else 200
     return stored

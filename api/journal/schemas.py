@@ -63,7 +63,7 @@ Amount = Annotated[
 Note = Annotated[
     Annotated[str, Field(max_length=500), STORABLE] | None,
     Field(
-        description="The participant's own words; no one else can read them.",
+        description="A free-text note; only the participant can read it through the API.",
         examples=["Easier than yesterday."],
     ),
 ]
@@ -79,7 +79,7 @@ ClientId = Annotated[
 Deleted = Annotated[
     bool,
     Field(
-        description="True where you deleted it before: sent again, it is not stored again.",
+        description="True if you deleted it before: it is not stored again.",
         examples=[False],
     ),
 ]
@@ -101,8 +101,8 @@ class Adjustment(ResponseModel):
         Field(
             max_length=64,
             pattern=r"^[a-z0-9_]+$",
-            description="`date_mismatch`: the person's own date can't have been the one that was "
-            "sent; it is taken from the instant and the time zone.",
+            description="`date_mismatch`: the sent date contradicts the instant and the time "
+            "zone; the date is derived from these.",
             examples=["date_mismatch"],
         ),
     ]
@@ -112,8 +112,8 @@ Adjusted = Annotated[
     list[Adjustment],
     Field(
         max_length=20,
-        description="What is stored otherwise than it was sent. The record is stored, and its "
-        "content hash is that of what was sent.",
+        description="Values that are stored differently from what was sent. The record is "
+        "stored, and its content hash is that of what was sent.",
         examples=[[]],
     ),
 ]
@@ -144,7 +144,7 @@ class NewSession(RequestModel):
     routine_id: Annotated[Slug | None, Field(examples=["daily-15-minutes"])] = None
     started_at: Instant
     ended_at: Annotated[Instant, Field(examples=["2026-11-22T10:15:00Z"])]
-    local_date: Annotated[LocalDate, Field(description="The person's own date when it started.")]
+    local_date: Annotated[LocalDate, Field(description="The user's local date when it started.")]
     time_zone: TimeZoneName
     status: SessionStatus
     items: Annotated[list[SessionItem], Field(max_length=100)]
@@ -209,7 +209,7 @@ class NewSymptomReport(ReportFields):
 
     id: ClientId
     reported_at: Instant
-    local_date: Annotated[LocalDate, Field(description="The person's own date.")]
+    local_date: Annotated[LocalDate, Field(description="The user's local date.")]
     time_zone: TimeZoneName
     note: Note = None
     device_decision: DeviceDecision | None = None
@@ -233,21 +233,22 @@ class StoredSymptomReport(ResponseModel):
     country: StoredCountry
     answers: Annotated[
         dict[QuestionId, Answer],
-        Field(max_length=200, description="The questions that were answered."),
+        Field(max_length=200, description="The answered questions."),
     ]
     note: Note
     device_agrees: Annotated[
         bool | None,
         Field(
-            description="Whether the device's decision has the level that its rule set gives "
-            "here; null if the device sent none, or its rule set is unknown."
+            description="Whether the device's decision has the level that the server computes"
+            " with the same rule set; null if the device sent none, or its rule "
+            "set is unknown."
         ),
     ]
     decision: Decision
 
 
 class NewClearance(RequestModel):
-    """A professional has seen the person and said that the activities are fine."""
+    """A professional has seen the user and said that the activities are fine."""
 
     id: ClientId
     cleared_at: Annotated[Instant, Field(description="When the professional said so.")]
@@ -266,7 +267,7 @@ class StoredClearance(ResponseModel):
 
 
 class StoredDecisionDetails(ResponseModel):
-    """A decision as it was stored, with all that it takes to compute it again."""
+    """A decision as it was stored, with everything needed to compute it again."""
 
     id: RecordId
     report_id: RecordId
@@ -277,7 +278,7 @@ class StoredDecisionDetails(ResponseModel):
     ]
     superseded_by: Annotated[
         RecordId | None,
-        Field(description="The decision that counts now; null where it is this one."),
+        Field(description="The current decision; null if it is this one."),
     ]
     certain_facts: Annotated[list[Name], Field(max_length=500)]
     possible_facts: Annotated[list[Name], Field(max_length=500)]
@@ -314,9 +315,9 @@ Count = Annotated[int, Field(ge=0, le=LARGEST_INT32, json_schema_extra=INT32)]
 
 
 class Streak(ResponseModel):
-    """Days in a row, by the person's own dates; today counts once something was done.
+    """Consecutive days, by the user's local dates; today counts once there is a session.
 
-    A date that the person skipped by flying west over the date line breaks no streak.
+    A date that the user skipped by flying west over the date line does not break a streak.
     """
 
     days: Count
@@ -350,17 +351,17 @@ class ProgressWeek(ResponseModel):
         Field(
             ge=0,
             le=100,
-            description="Active days of the planned ones; null where nothing was planned.",
+            description="The share of planned days that were active; null if no day was planned.",
             json_schema_extra=INT32,
         ),
     ]
 
 
 class PainProgress(ResponseModel):
-    """The first seven days with pain scores against the last seven, in tenths of a point.
+    """The first seven days with pain scores compared with the last seven, in tenths of a point.
 
-    A change counts from 2 points of 10, or 30 % of the baseline. It is no proof that the activities
-    did it: most back pain changes by itself.
+    A change counts from 2 points of 10, or 30 % of the baseline. It does not prove an effect of the
+    activities: most back pain changes by itself.
     """
 
     status: Annotated[
@@ -375,7 +376,7 @@ class PainProgress(ResponseModel):
 
 
 class LastDecision(ResponseModel):
-    """The decision on the newest report; null where there is no report."""
+    """The decision on the newest report; null if there is no report."""
 
     model_config = {
         **ResponseModel.model_config,
@@ -402,7 +403,7 @@ class ActivitiesInForce(ResponseModel):
 class Progress(ResponseModel):
     """A participant's progress."""
 
-    today: Annotated[LocalDate, Field(description="The person's own date.")]
+    today: Annotated[LocalDate, Field(description="The user's local date.")]
     time_zone: TimeZoneName
     streak: Streak
     sessions_total: Count

@@ -122,7 +122,7 @@ def _keep(
 async def _find(writing: Writing, model: type[RecordModel], record_id: uuid.UUID) -> RecordModel:
     found = await find_records(writing.db, model, writing.participant_id, {record_id})
     if not found:
-        raise NotFound("You have no such record.")
+        raise NotFound("Unknown record.")
     return found[0]
 
 

@@ -167,7 +167,7 @@ async def revoke_device(
     """Revoke a device's token at once; revoking it again changes nothing."""
     own = (col(Device.participant_id) == participant_id, col(Device.device_id) == device_id)
     if (await db.exec(select(Device.device_id).where(*own))).first() is None:
-        raise NotFound("You have no such device.")
+        raise NotFound("Unknown device.")
     await db.exec(
         update(Device)
         .where(*own, col(Device.revoked_at).is_(None))

@@ -49,7 +49,7 @@ async def read_feed(db: AsyncSession, token: str, catalogue: Catalogue) -> bytes
     )
     owner = (await db.exec(statement)).first()
     if owner is None:
-        raise NotFound("There is no such calendar, or it was revoked.")
+        raise NotFound("Unknown or revoked calendar.")
     participant_id, language = owner
     in_force = await schedule_in_force(db, participant_id)
     # Derived from the stored hash: it identifies the calendar, not the participant.

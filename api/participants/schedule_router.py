@@ -75,7 +75,7 @@ async def answer(
 async def get_schedule(
     caller: ReadingCaller, db: ReadDb, release: CurrentRelease, response: Response
 ) -> Schedule:
-    """Get your schedule; 404 while there is none."""
+    """Get your schedule; 404 if there is none."""
     in_force = await schedules.schedule_in_force(db, caller.participant_id)
     return await answer(db, caller.participant_id, in_force, release, response)
 

@@ -50,8 +50,8 @@ Language = Annotated[
         min_length=2,
         max_length=35,
         pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{1,8})*$",
-        description="BCP 47; answers come in the nearest language there is. An underscore, as some "
-        "platforms write it, is read as a hyphen.",
+        description="BCP 47; responses use the nearest available language. An underscore, as "
+        "some platforms write it, is read as a hyphen.",
         examples=["es-MX"],
     ),
     AfterValidator(hyphened),
@@ -59,7 +59,7 @@ Language = Annotated[
 
 
 class ConsentChoice(RequestModel):
-    """What the person agrees to from now on; storage and research apart."""
+    """What the user agrees to from now on; storage and research separately."""
 
     version: Annotated[
         str,
@@ -95,7 +95,7 @@ def _agreed(value: object) -> object:
 
 
 class ConsentGiven(ConsentChoice):
-    """What the person agreed to: without storage there is nothing to enrol for."""
+    """What the user agreed to. Storage is required."""
 
     storage: Annotated[
         Literal[True], BeforeValidator(_agreed), Field(description="Required.", examples=[True])
@@ -137,14 +137,14 @@ RecoveryCodeText = Annotated[
         max_length=60,
         pattern=r"^[0-9A-Z*~$=]+(-[0-9A-Z*~$=]+)*$",
         description="Links another device and recovers the data after a loss. Show it to the "
-        "person to write down: it can't be shown again.",
+        "user to write down: it cannot be shown again.",
         examples=["8KQ3V-M2XHT-7WJ0R-PCE5N-BY4GD-A9SZ1-F"],
     ),
 ]
 
 
 class LinkedDevice(ResponseModel):
-    """A device with its token, which is shown this once and kept as a hash: store it well."""
+    """A device with its token, which is shown only once and stored as a hash: keep it safe."""
 
     participant_id: RecordId
     device_id: RecordId
@@ -159,13 +159,13 @@ class LinkedDevice(ResponseModel):
 
 
 class Enrolled(LinkedDevice):
-    """A new participant. Token and code are shown this once and kept as hashes."""
+    """A new participant. Token and code are shown only once and stored as hashes."""
 
     recovery_code: RecoveryCodeText
 
 
 class DeviceLink(RequestModel):
-    """The recovery code as the person typed it; case, spaces and punctuation do not matter."""
+    """The recovery code as the user typed it; case, spaces and punctuation are ignored."""
 
     recovery_code: Annotated[
         str,
@@ -205,14 +205,14 @@ class ConsentState(ResponseModel):
 
 
 class ConsentHistory(ResponseModel):
-    """What the person agrees to now, and what they agreed to before."""
+    """What the user agrees to now, and agreed to before."""
 
     current: ConsentState
     history: Annotated[
         list[ConsentState],
         Field(
             max_length=CONSENTS_SHOWN,
-            description="Newest first, the current one included; the export holds them all.",
+            description="Newest first, including the current one; the export contains all.",
         ),
     ]
 
@@ -276,9 +276,9 @@ ReminderTimes = Annotated[
     ],
     Field(
         max_length=MOST_TIMES,
-        description="When to remind, on each of the days, by the clock on the wall in `time_zone`. "
-        "Empty: no reminders. A time that the clocks skip in spring is meant an hour "
-        "later; one that comes twice in autumn, the first time.",
+        description="When to remind, on each of the days, in local time of `time_zone`. "
+        "Empty: no reminders. A time that is skipped in spring is read as an hour"
+        " later; one that occurs twice in autumn, as its first occurrence.",
         examples=[["08:00", "19:30"]],
     ),
     AfterValidator(in_order),
@@ -319,7 +319,7 @@ class Schedule(ResponseModel):
     reminder_title: Annotated[
         Sentence,
         Field(
-            description="What to show on a locked screen, where others read it too.",
+            description="What to show on a locked screen, where others can read it.",
             examples=["Exercise time"],
         ),
     ]

@@ -28,8 +28,8 @@ class Purged:
 def never_used(before: datetime.datetime) -> ColumnElement[bool]:
     """Make the condition that an enrolment was made before an instant and no call came after it.
 
-    Whoever stored, changed or only read something has called. That nothing changed since is asked
-    beside it: no fault in the one may cost anybody their records.
+    Every authenticated request counts as use. That nothing was changed is checked as well, so that
+    a fault in one check never costs a participant their records.
     """
     return and_(
         col(Participant.used).is_(False),

@@ -31,7 +31,7 @@ async def erase_everything(
     clock: CurrentClock,
     settings: CurrentSettings,
 ) -> ErasureReceipt:
-    """Erase everything at once. It can't be undone; later requests get 410 for 30 days."""
+    """Erase everything immediately. This cannot be undone; later requests get 410 for 30 days."""
     # First of all: a backup that is restored later must not bring back whom it does not know of.
     log = PublicationLog(settings.publication_log)
     await log.erased(caller.participant_id, clock.now().date())

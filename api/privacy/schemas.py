@@ -66,7 +66,9 @@ class LedgerEntry(ResponseModel):
     starts_on: LocalDate
     ends_on: LocalDate
     publication_id: PublicationName
-    rho: Annotated[PrivacyParameter, Field(description="What it can tell about one at most.")]
+    rho: Annotated[
+        PrivacyParameter, Field(description="The most that it can reveal about one participant.")
+    ]
     epsilon: PrivacyParameter
     entered: Annotated[
         Entered,
@@ -78,7 +80,7 @@ class LedgerEntry(ResponseModel):
 
 
 class LedgerSum(ResponseModel):
-    """What all the publications of the list can tell about one together, at most."""
+    """The most that all listed publications together can reveal about one participant."""
 
     rho: PrivacyParameter
     epsilon: PrivacyParameter

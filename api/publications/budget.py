@@ -45,7 +45,7 @@ def most_touched(period_days: int, days: int = WINDOW_DAYS) -> int:
 def best_guess_percent(rho: float) -> float:
     """Return how often the best guess "was she in it?" is right, where a coin is right in 50 %.
 
-    Of an attacker who knows everybody else's records; for Gaussian noise of this rho.
+    For an attacker who knows all other records; for Gaussian noise of this rho.
     """
     return 100 * NormalDist().cdf(math.sqrt(2 * rho) / 2)
 

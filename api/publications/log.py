@@ -91,7 +91,7 @@ class PublicationLog:
         except FileNotFoundError:
             return logged
         except OSError as error:
-            message = f"Can't read the publication log {self.path}: {error.strerror}"
+            message = f"Cannot read the publication log {self.path}: {error.strerror}"
             raise NotReady(message) from None
         *lines, unfinished = data.split(END)
         if unfinished and _is_json(unfinished):
@@ -103,7 +103,7 @@ class PublicationLog:
                 self._take(json.loads(line), installation, logged)
             except (ValueError, KeyError, TypeError):
                 message = (
-                    f"Line {number} of the publication log {self.path} can't be understood. "
+                    f"Line {number} of the publication log {self.path} is not valid. "
                     "Restore it from a copy."
                 )
                 raise NotReady(message) from None
@@ -141,7 +141,7 @@ class PublicationLog:
             raise self._unwritable(error) from None
 
     def _unwritable(self, error: OSError) -> NotReady:
-        return NotReady(f"Can't write the publication log {self.path}: {error.strerror}")
+        return NotReady(f"Cannot write the publication log {self.path}: {error.strerror}")
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:
@@ -227,6 +227,9 @@ class PublicationLog:
         try:
             await asyncio.to_thread(self._append, entry)
         except OSError:
-            message = "The erasure can't be recorded now, so nothing was erased. Try again later."
+            message = (
+                "The erasure cannot be recorded at the moment, so nothing was erased. "
+                "Try again later."
+            )
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             raise Unavailable(message, headers=retry) from None

@@ -63,7 +63,7 @@ class TablePolicy(_PolicyModel):
             message = f"{self.table} has a measure twice"
             raise ValueError(message)
         if (self.table in FROM_REPORTS) != (names == [Measure.RED_FLAGS]):
-            message = f"{self.table} can't measure {', '.join(names)}"
+            message = f"{self.table} cannot measure {', '.join(names)}"
             raise ValueError(message)
         return self
 
@@ -185,7 +185,7 @@ class PublicationPolicy(_PolicyModel):
     def _bounds_and_ceiling_hold(self) -> Self:
         kinds = [period.kind for period in self.periods]
         if len(set(kinds)) < len(kinds) or not set(self.year.reruns) <= set(kinds):
-            message = "the kinds of periods are not each named once"
+            message = "each kind of period must be listed exactly once"
             raise ValueError(message)
         for period in self.periods:
             for measure in period.measures:
@@ -217,7 +217,7 @@ def read_policy(seed_folder: Path, profile: str) -> PublicationPolicy:
         document: Any = json.loads(path.read_text("utf-8"))
         return PublicationPolicy.model_validate(document)
     except OSError as error:
-        message = f"Can't read the policy {path}: {error.strerror}"
+        message = f"Cannot read the policy {path}: {error.strerror}"
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)[0]
         place = "/".join(map(str, found["loc"]))

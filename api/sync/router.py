@@ -25,10 +25,10 @@ batching = APIRouter(tags=["journal"], route_class=BatchRoute)
 
 @batching.post(BATCHES)
 async def upload_batch(journal: StoringJournal, batch: Batch) -> BatchReceipts:
-    """Upload what was kept offline; each record gets a receipt, and none holds up another.
+    """Upload records that were kept offline. Each record gets a receipt, and none blocks another.
 
-    Send it again as often as you like: what was stored before is a `duplicate`. A batch that is
-    refused as a whole gets one decision for all of its reports, in the problem: the strictest.
+    A batch can be sent again: records that are already stored are a `duplicate`. A batch that is
+    rejected as a whole gets one decision for all of its reports, in the problem: the strictest.
     """
     return await batches.take(journal, batch)
 

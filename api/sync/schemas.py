@@ -71,7 +71,7 @@ class Receipt(ResponseModel):
             description="Its place in the list of its kind, from 0.",
         ),
     ]
-    id: Annotated[RecordId | None, Field(description="Null where it had none that can be read.")]
+    id: Annotated[RecordId | None, Field(description="Null if it had no readable id.")]
     status: Annotated[
         Literal["created", "duplicate", "conflict", "rejected"],
         Field(description="Keep the record of an unknown value, and send it again later."),
@@ -79,9 +79,10 @@ class Receipt(ResponseModel):
     action: Annotated[
         Literal["none", "fix", "retry_later", "drop"],
         Field(
-            description="What to do: `none`, it is stored, take it off the queue; `fix`, change "
-            "what `pointer` names and send it again; `retry_later`, send it again as it is; "
-            "`drop`, it can never be stored. Treat an unknown value as `retry_later`."
+            description="What to do: `none`, it is stored, remove it from the queue; `fix`, "
+            "change what `pointer` refers to and send it again; `retry_later`, "
+            "send it again unchanged; `drop`, it can never be stored. Treat an "
+            "unknown value as `retry_later`."
         ),
     ]
     code: Annotated[
@@ -89,7 +90,8 @@ class Receipt(ResponseModel):
         Field(
             max_length=64,
             pattern=r"^[a-z0-9_]+$",
-            description="`deleted` for a duplicate that you deleted; else why it was refused.",
+            description="`deleted` for a duplicate that you deleted; otherwise why it was "
+            "rejected.",
             examples=[None],
         ),
     ]
@@ -98,25 +100,29 @@ class Receipt(ResponseModel):
         str | None,
         Field(
             max_length=500,
-            description="JSON Pointer (RFC 6901) into the batch, to the first thing that is wrong.",
+            description="JSON Pointer (RFC 6901) into the batch, to the first fault.",
             examples=[None],
         ),
     ]
     content_hash: Annotated[
         Hash | None,
-        Field(description="Of what was sent; null where nothing was stored. Echo it in reconcile."),
+        Field(
+            description="The hash of what was sent; null if nothing was stored. Echo it in "
+            "a reconciliation."
+        ),
     ]
     adjusted: Adjusted
     decision_level: Annotated[
         Level | None,
         Field(
-            description="Of a report's current decision, or of the advice on a session's pain: "
-            "fetch the record to show it. Of a report that was refused: what can be used of it "
-            "asks for this. Else null. Treat an unknown value as `emergency`."
+            description="The level of a report's current decision, or of the advice on a "
+            "session's pain: fetch the record to show it. For a rejected report: "
+            "the level of its usable parts. Otherwise null. Treat an unknown "
+            "value as `emergency`."
         ),
     ]
     decision_headline: Annotated[
-        Sentence | None, Field(description="What to do at that level, in words. Else null.")
+        Sentence | None, Field(description="What to do at that level, as text. Otherwise null.")
     ]
 
 
@@ -139,7 +145,10 @@ class BatchReceipts(ResponseModel):
 
 
 class ChangedRecord(ResponseModel):
-    """Something that became new or was deleted. Apply it by its id; that it comes twice is fine."""
+    """A record that was stored, changed or deleted.
+
+    Apply it by its id; applying it twice is safe.
+    """
 
     number: Annotated[Number, Field(description="Counts the participant's changes, without gaps.")]
     kind: Annotated[
@@ -151,7 +160,7 @@ class ChangedRecord(ResponseModel):
     ]
     id: RecordId
     changed_at: Instant
-    deleted: Annotated[bool, Field(description="True where it is gone: remove your copy.")]
+    deleted: Annotated[bool, Field(description="True if it was deleted: remove your copy.")]
     session: LoggedSession | None
     symptom_report: StoredSymptomReport | None
     clearance: StoredClearance | None
@@ -164,10 +173,10 @@ class ChangeList(ResponseModel):
     next_cursor: Annotated[
         str,
         Field(
-            max_length=512, description="Keep it, and ask from here the next time.", min_length=1
+            max_length=512, description="Store it, and send it with the next request.", min_length=1
         ),
     ]
-    has_more: Annotated[bool, Field(description="Whether there is more to fetch now.")]
+    has_more: Annotated[bool, Field(description="Whether more changes are available now.")]
 
 
 class KnownRecord(RequestModel):
@@ -176,7 +185,7 @@ class KnownRecord(RequestModel):
     kind: RecordKind
     id: RecordId
     content_hash: Annotated[
-        Hash | None, Field(description="As the server gave it; null where none ever arrived.")
+        Hash | None, Field(description="As the server returned it; null if you never received one.")
     ] = None
 
 
@@ -198,7 +207,7 @@ class ReconciledRecord(ResponseModel):
             "copy. Ask again about an unknown value."
         ),
     ]
-    content_hash: Annotated[Hash | None, Field(description="Of what is stored.")]
+    content_hash: Annotated[Hash | None, Field(description="The hash of the stored record.")]
 
 
 class Reconciled(ResponseModel):

@@ -99,10 +99,10 @@ def _fact_faults(fact: Fact, questions: Mapping[str, Question], earlier: set[str
     if (fact.kind in {"at_least", "at_most"}) != (fact.value is not None):
         yield "value belongs to at_least and at_most, and to them alone"
     if (fact.kind == "answer") != bool(fact.choices):
-        yield "choices belong to answer, and to it alone"
+        yield "only facts of the kind answer have choices"
     for name in fact.facts:
         if name not in earlier:
-            yield f'the fact "{name}" does not stand before this one'
+            yield f'the fact "{name}" is not listed before this one'
     for name in fact.questions:
         if name in questions:
             yield from _question_faults(fact, questions[name])
@@ -115,11 +115,11 @@ def _question_faults(fact: Fact, question: Question) -> Iterator[str]:
     if fact.kind == "both_sides" and question.type is not QuestionType.SIDES:
         yield f'the question "{name}" has no sides'
     if fact.kind in {"at_least", "at_most"} and question.type is not QuestionType.INTEGER:
-        yield f'the question "{name}" is not answered by a number'
+        yield f'the question "{name}" does not have a number as its answer'
     for choice in set(fact.choices) - {choice.id for choice in question.choices}:
         yield f'the question "{name}" has no choice "{choice}"'
     if "unknown" in fact.choices:
-        yield "unknown is no answer that a fact could rest on"
+        yield "a fact cannot depend on the answer unknown"
 
 
 def _facts_faults(part: Part) -> Iterator[SeedFault]:
@@ -131,7 +131,7 @@ def _facts_faults(part: Part) -> Iterator[SeedFault]:
 
 
 def check_facts(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Every fact is well made from questions, or from facts that stand before it."""
+    """Every fact is well made from questions, or from facts that are listed before it."""
     for part in parts(catalogue):
         yield from _facts_faults(part)
 
@@ -167,7 +167,7 @@ def _rule_faults(rule: Rule, facts: set[str]) -> Iterator[tuple[str, str]]:
     for name in sorted(used - facts):
         yield "/condition", f'reads "{name}", which is neither a fact nor a question\'s fact'
     for name in sorted(used ^ set(rule.reads)):
-        yield "/reads", f'"{name}" must stand in reads and in the condition, or in neither'
+        yield "/reads", f'"{name}" must be in reads and in the condition, or in neither'
     for operator in sorted(set(_operators(rule.condition)) - OPERATORS):
         yield "/condition", f'uses the operator "{operator}"; only {sorted(OPERATORS)} are allowed'
     fires = {example.fires for example in rule.examples}
@@ -206,10 +206,10 @@ def _condition_faults(part: Part) -> Iterator[SeedFault]:
             yield SeedFault(part.rules_file, f"/{index}/condition", message)
             continue
         if not monotone:
-            message = "is not monotone: a worse answer could silence it"
+            message = "is not monotone: a worse answer could stop it from firing"
             yield SeedFault(part.rules_file, f"/{index}/condition", message)
         if not well_formed(rule.condition):
-            message = "is not written as docs/triage-spec.md says; phones could not evaluate it"
+            message = "does not follow docs/triage-spec.md; devices could not evaluate it"
             yield SeedFault(part.rules_file, f"/{index}/condition", message)
 
 
@@ -240,7 +240,7 @@ def _answer_faults(
             yield f'"{name}" is not a question'
         elif question.type is QuestionType.INTEGER:
             if not isinstance(value, int):
-                yield f'"{name}" is answered by a whole number'
+                yield f'"{name}" needs a whole number as its answer'
         elif value not in {choice.id for choice in question.choices}:
             yield f'"{name}" has no choice "{value}"'
 

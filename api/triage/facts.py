@@ -187,7 +187,7 @@ def variables(condition: Any) -> Iterator[str]:
     if isinstance(condition, dict):
         for operator, operands in condition.items():
             if operator == "var":
-                # What is no name is named all the same, so that checks can refuse it.
+                # An invalid name is listed too, so that checks can reject it.
                 yield str(operands[0] if isinstance(operands, list) and operands else operands)
             else:
                 yield from variables(operands)

@@ -15,7 +15,7 @@ from api.triage.evaluation import Json, decide
 from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet
 
-# Not 401: whoever has no valid token asks for an evaluation, which needs none. Not 429 and 503:
+# Not 401: a client without a valid token asks for an evaluation, which needs none. Not 429 and 503:
 # to refuse has to stay cheap.
 REFUSED = frozenset({403, 409, 410, 422})
 
@@ -36,8 +36,8 @@ def decide_on_usable(rule_set: RuleSet, sent: Any, language: str, now: datetime.
     if isinstance(sent, Mapping):
         try:
             return decide(rule_set, case_of_sent(rule_set, sent, language, now))[0]
-        except Exception:  # a fault of ours, which must not leave anybody without an answer
-            log.exception("can't decide on a refused report")
+        except Exception:  # an internal error, which must not leave a user without a decision
+            log.exception("cannot decide on a rejected report")
     return cautious_outcome(rule_set, language, now)
 
 

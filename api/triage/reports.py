@@ -38,12 +38,12 @@ def _faults(rule_set: RuleSet, report: ReportFields) -> Iterator[Fault]:
         if choice is None:  # the same as left out, whatever its name is
             continue
         if question is None or name in FIELDS:
-            message = "There is no such question in this rule set."
+            message = "Unknown question."
             yield Fault(place, "unknown_question", message)
             continue
         choices = [known["id"] for known in question["choices"]]
         if choice not in choices:
-            message = f"There is no such choice; there is {', '.join(choices)}."
+            message = f"Unknown choice. Available: {', '.join(choices)}."
             yield Fault(place, "unknown_choice", message)
 
 

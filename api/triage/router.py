@@ -46,7 +46,7 @@ async def get_triage_vectors(request: Request, release: CurrentRelease) -> Respo
 async def get_stored_rule_set(
     request: Request, release: CurrentRelease, db: ReadDb, rule_set_hash: RuleSetHash
 ) -> Response:
-    """Get any rule set ever used."""
+    """Get any rule set that was ever used."""
     path = path_of(rule_set_hash)
     body = release.bodies.get((path, "")) or await service.find_body(db, path)
     if body is None:
@@ -59,9 +59,9 @@ async def get_stored_rule_set(
 async def evaluate_report(asked: Asked, report: schemas.TriageReport) -> Response:
     """Get a decision for a report. Nothing is stored, and no token is needed.
 
-    Every JSON object is answered with a decision. What can't be used counts as not answered, is
-    listed in `ignored`, and never leaves an all-clear. Where something else is refused, such as the
-    language, the problem holds the decision on the body; where that can't be read at all, the
+    Every JSON object gets a decision. Parts that cannot be used count as not answered, are listed
+    in `ignored`, and prevent an all-clear. If something else is rejected, such as the language,
+    the problem contains the decision on the body; if the body cannot be read at all, the
     cautious outcome, in the form of a decision.
     """
     return evaluated(asked, report.sent)

@@ -72,7 +72,7 @@ PainScore = Annotated[
 ]
 Weeks = Annotated[
     Annotated[int, Field(ge=0, le=5200, json_schema_extra=INT32), WHOLE] | None,
-    Field(description="How many weeks it has lasted.", examples=[2]),
+    Field(description="How many weeks the pain has lasted.", examples=[2]),
 ]
 Trend = Annotated[
     Literal["better", "same", "worse"] | None,
@@ -105,7 +105,7 @@ Amount = Annotated[int, Field(ge=0, le=10_000, json_schema_extra=INT32)]
 
 
 class ReportFields(RequestModel):
-    """What a person reports. Left out, null and `unknown` are the same: not answered."""
+    """What a user reports. Omitted, null and `unknown` all mean: not answered."""
 
     pain_score: PainScore = None
     weeks: Weeks = None
@@ -129,11 +129,11 @@ def _free(schema: dict[str, Any]) -> None:
 
 
 class TriageReport(BaseModel):
-    """A report to evaluate without storing it: any JSON object is answered with a decision.
+    """A report to evaluate without storing it: any JSON object gets a decision.
 
-    It holds `pain_score`, `weeks`, `trend`, `age_years`, `country` and `answers`, as
-    `NewSymptomReport` describes them. What can't be used counts as not answered and is listed in
-    `ignored` of the decision.
+    It has `pain_score`, `weeks`, `trend`, `age_years`, `country` and `answers`, as
+    `NewSymptomReport` describes them. Parts that cannot be used count as not answered and are
+    listed in `ignored` of the decision.
     """
 
     model_config = ConfigDict(frozen=True, json_schema_extra=_free)
@@ -163,7 +163,7 @@ class TriageReport(BaseModel):
 
 
 class IgnoredPart(ResponseModel):
-    """Something in a report that can't be used and counts as not answered."""
+    """A part of a report that cannot be used and counts as not answered."""
 
     pointer: Annotated[
         str,
@@ -195,7 +195,7 @@ class DecisionAction(ResponseModel):
 
 
 class DecisionReason(ResponseModel):
-    """A rule that fired, what it read, and where it comes from."""
+    """A rule that fired, its facts, and its sources."""
 
     rule_id: RuleName
     level: WarnedLevel
@@ -205,7 +205,7 @@ class DecisionReason(ResponseModel):
 
 
 class UnansweredQuestion(ResponseModel):
-    """A question that is open, and the level its answer could raise the decision to."""
+    """An open question, and the level that its answer could raise the decision to."""
 
     question_id: Name
     text: Sentence
@@ -231,7 +231,7 @@ class DecisionSafetyNet(ResponseModel):
 class Decision(ResponseModel):
     """The result of triage: never a diagnosis, and never a statement that someone is safe."""
 
-    id: Annotated[RecordId | None, Field(description="Null where nothing was stored.")]
+    id: Annotated[RecordId | None, Field(description="Null if nothing was stored.")]
     level: Level
     possible_level: Annotated[
         CareLevel,
@@ -245,7 +245,7 @@ class Decision(ResponseModel):
         bool, Field(description="True from the level `see_professional` upwards.")
     ]
     headline: Annotated[
-        Sentence, Field(description="What to do, in a few words. Show it first, and large.")
+        Sentence, Field(description="What to do, in a few words. Show it first, in large type.")
     ]
     message: Annotated[str, Field(max_length=8000)]
     actions: Annotated[
@@ -272,8 +272,8 @@ class Decision(ResponseModel):
         list[IgnoredPart],
         Field(
             max_length=50,
-            description="What was sent and can't be used: it counts as not answered. Tell your "
-            "developers. Empty for what was stored.",
+            description="Parts of the request that cannot be used: they count as not "
+            "answered. Log them. Empty for stored reports.",
         ),
     ]
     ignored_total: Annotated[
@@ -282,7 +282,7 @@ class Decision(ResponseModel):
             ge=0,
             le=2_147_483_647,
             json_schema_extra=INT32,
-            description="How many there are in all; `ignored` lists the first.",
+            description="The total number; `ignored` lists the first ones.",
         ),
     ]
     rule_set_version: Version
@@ -293,7 +293,7 @@ class Decision(ResponseModel):
 
 
 class RuleSetChoice(ResponseModel):
-    """One answer a question can have."""
+    """A possible answer to a question."""
 
     id: Name
     text: Texts
@@ -304,7 +304,8 @@ class RuleSetQuestion(ResponseModel):
 
     id: Name
     type: Annotated[
-        QuestionType, Field(description="A question of an unknown value can't be asked: update.")
+        QuestionType,
+        Field(description="A question with an unknown value cannot be asked: update the app."),
     ]
     text: Texts
     help: Texts | None
@@ -434,7 +435,7 @@ class RuleSetSafetyNet(ResponseModel):
 
 
 class RuleSetCountry(ResponseModel):
-    """Whom to call in one country; elsewhere the phrase `emergency_call_anywhere` is used."""
+    """The emergency numbers of one country. Others use the phrase `emergency_call_anywhere`."""
 
     country: CountryCode
     emergency_number: Annotated[str, Field(max_length=6, pattern=r"^[0-9]{2,6}$")]
@@ -516,7 +517,8 @@ class RuleSetSignature(ResponseModel):
     """A signature over the canonical bytes that the hash is made of; see docs/triage-spec.md."""
 
     algorithm: Annotated[
-        Literal["ed25519"], Field(description="A signature of an unknown value can't be checked.")
+        Literal["ed25519"],
+        Field(description="A signature with an unknown value cannot be verified."),
     ]
     key_id: Annotated[Hash, Field(description="The SHA-256 of the raw public key.")]
     value: Annotated[
@@ -528,7 +530,7 @@ class RuleSetSignature(ResponseModel):
 
 
 class RuleSetReview(ResponseModel):
-    """Who has signed the rule set; it lies outside the hash."""
+    """The review of the rule set; not part of the hash."""
 
     status: AnyReviewStatus
     reviewer: Annotated[str | None, Field(max_length=200)]
@@ -575,6 +577,6 @@ class CurrentRuleSet(StoredRuleSet):
 
     review: RuleSetReview
     signature: Annotated[
-        RuleSetSignature | None, Field(description="Null where the operator signs nothing.")
+        RuleSetSignature | None, Field(description="Null if the operator does not sign rule sets.")
     ]
     withdrawn: Annotated[list[WithdrawnRuleSet], Field(max_length=1000)]

@@ -33,7 +33,7 @@ class Service(Protocol):
         ...
 
     def add_sybil(self, week: int) -> None:
-        """Make somebody up who practises in the victim's cell."""
+        """Create a fictitious participant who practises in the victim's cell."""
         ...
 
     def withdraw(self, week: int) -> None:
@@ -151,7 +151,7 @@ class Naive:
 
     def count(self, first: datetime.date, last: datetime.date, routine: str | None) -> float | None:
         week = (first - MONDAY).days // 7
-        # The victim practises on a Sunday, everybody else on a Monday.
+        # The victim practises on a Sunday, all others on a Monday.
         sunday = last >= monday(week) + 6 * DAY
         victims = self.known + self.added.get(week, 0) + (self.there[week] and sunday)
         exact = (routine != OTHERS) * victims + (routine != VICTIMS) * self.others

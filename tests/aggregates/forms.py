@@ -41,7 +41,7 @@ def csv_rows(response: httpx.Response) -> list[dict[str, str]]:
 
 
 def strata(report: Json) -> dict[tuple[str, str], Json]:
-    """Read a MeasureReport of either version, as somebody would who knows FHIR."""
+    """Read a MeasureReport of either version, as a FHIR client would."""
     found = {}
     for group in report["group"]:
         stat = group["code"]["coding"][0]["code"]

@@ -35,7 +35,7 @@ def real_keys(
 def person(
     days: int = 5, *, start: datetime.date = MONDAY, routine: str | None = ROUTINE, **about: Any
 ) -> Person:
-    """Make somebody who practises on some days of the week that begins then."""
+    """Create a participant who practises on some days of the week that begins then."""
     made = Person(**about)
     for number in range(days):
         made.session(start + number * DAY, routine=routine)

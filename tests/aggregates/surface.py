@@ -1,4 +1,4 @@
-"""Everything that a clinician can see of a server: all their calls, found in its own document."""
+"""Everything that a clinician can see of a server: all clinician endpoints of its document."""
 
 import itertools
 import re
@@ -32,7 +32,7 @@ Seen = tuple[int, tuple[tuple[str, str], ...], bytes]
 
 
 def _schemas(document: Json, operation: Json, place: str) -> dict[str, bool]:
-    """Return the parameters of a place, and whether the call needs them."""
+    """Return the parameters of a place, and whether the endpoint requires them."""
     shared = document["components"].get("parameters", {})
     found = [
         shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
@@ -54,7 +54,7 @@ def _queries(needed: list[str], optional: list[str]) -> Iterator[dict[str, str]]
 
 
 def questions(document: Json) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Return every call of clinicians that the document lists, with all that it can be asked."""
+    """Return every clinician endpoint of the document, with all its parameters."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if {"clinicianToken": []} not in operation["security"]:

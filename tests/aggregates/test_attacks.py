@@ -52,7 +52,7 @@ def test_an_attack_that_breaks_a_naive_service_is_a_guess_here(
     assert accuracy(service, secrets, ATTACKS[name]) <= BOUND + ROOM
 
 
-def test_no_question_ever_has_two_answers(service: AttackedService) -> None:
+def test_repeated_queries_return_identical_responses(service: AttackedService) -> None:
     """Whatever sybils, victims and the publisher do in between."""
     for week in range(WEEKS):
         in_cell(service, week)

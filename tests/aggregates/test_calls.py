@@ -117,7 +117,7 @@ def test_everything_with_a_name_has_a_title_in_the_language_that_is_asked_for(
 # A table.
 
 
-def test_a_cell_says_what_was_measured_with_its_uncertainty(reader: Clinician) -> None:
+def test_a_cell_has_its_estimate_and_its_uncertainty(reader: Clinician) -> None:
     said = cells(reader, TABLE)
     people = said[ROUTINE, "people"]
     # 100 people, and no noise in this publication.
@@ -215,7 +215,7 @@ def test_a_series_has_a_point_for_every_period_also_those_without_a_number(
     ]
 
 
-def test_a_series_says_what_the_tables_say(reader: Clinician) -> None:
+def test_a_series_agrees_with_the_tables(reader: Clinician) -> None:
     for (key, stat), cell in cells(reader, TABLE).items():
         (point,) = ask(reader, SERIES, table="routine", key=key, stat=stat).json()["points"]
         assert {name: point[name] for name in ("status", *NUMBERS)} == {
@@ -238,7 +238,7 @@ def test_a_series_says_what_the_tables_say(reader: Clinician) -> None:
         (TABLE, {"period_kind": "cycle", "starts_on": "2026-09-14"}, "starts_on", "2026-10-05"),
     ],
 )
-def test_days_that_bound_no_period_are_refused_with_the_nearest(
+def test_days_that_bound_no_period_are_rejected_with_the_nearest_ones(
     reader: Clinician, path: str, params: dict[str, str], pointer: str, nearest: str
 ) -> None:
     response = ask(reader, path, **(params | FIGURE if path == SERIES else params))
@@ -257,7 +257,7 @@ def test_days_that_bound_no_period_are_refused_with_the_nearest(
         ("period_kind", "week, cycle"),
     ],
 )
-def test_what_is_not_offered_is_refused_with_what_is(
+def test_an_unavailable_choice_is_rejected_with_the_available_ones(
     reader: Clinician, name: str, there_is: str
 ) -> None:
     response = ask(reader, SERIES, **(FIGURE | {name: "nothing"}))
@@ -286,7 +286,7 @@ def test_every_query_leaves_its_entry_in_the_audit_log(
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/csv", R4B, R5])
-def test_a_client_that_has_it_gets_304_and_each_form_has_a_tag_of_its_own(
+def test_an_unchanged_response_is_304_and_each_format_has_its_own_etag(
     reader: Clinician, accept: str
 ) -> None:
     first = ask(reader, TABLE, accept)
@@ -356,12 +356,12 @@ def test_the_form_is_the_one_that_the_client_likes_best(
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/fhir+json; fhirVersion=4.0"])
-def test_a_form_that_there_is_not_is_refused(reader: Clinician, accept: str) -> None:
+def test_an_unavailable_media_type_is_rejected(reader: Clinician, accept: str) -> None:
     assert ask(reader, TABLE, accept).status_code == 406
     assert ask(reader, "/v1/aggregates", "text/csv").status_code == 406
 
 
-def test_csv_comes_as_a_file_with_a_name(reader: Clinician) -> None:
+def test_csv_has_a_file_name(reader: Clinician) -> None:
     response = ask(reader, TABLE, "text/csv")
     assert response.headers["Content-Disposition"] == (
         'attachment; filename="footing-routine-week-2026-09-07.csv"'
@@ -386,7 +386,7 @@ def test_no_text_of_csv_is_run_as_a_formula(
 
 
 @pytest.mark.parametrize("rho", [1e-6, 0.0045, 0.0182, 0.4986, 1.5, 20.0])
-def test_epsilon_is_what_opendp_says_it_is(rho: float) -> None:
+def test_epsilon_equals_that_of_opendp(rho: float) -> None:
     assert epsilon_of(rho, 1e-6) == pytest.approx(Accountant().epsilon([rho], 1e-6), rel=1e-9)
 
 

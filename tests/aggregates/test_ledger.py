@@ -41,7 +41,7 @@ CYCLE = STANDARD.period("cycle")
 
 @pytest.fixture
 def life(database_url: str, make_client: AppMaker, clock: FakeClock) -> Phone:
-    """Somebody who agrees to research on the first day of an installation."""
+    """A participant who agrees to research on the first day of an installation."""
     settle(database_url)
     clock.instant = at(MONDAY)
     phone = Phone(make_client(database_url=database_url))
@@ -121,7 +121,7 @@ def publication(period: Period) -> Json:
 
 
 @pytest.mark.proof
-def test_it_agrees_with_what_the_publications_count_about_anybody(database_url: str) -> None:
+def test_it_agrees_with_what_the_publications_count(database_url: str) -> None:
     """Late, corrected, abandoned, refused: only who moves a figure has it in their ledger."""
     chance = random.Random(7)
     policies = PublicationPolicies(STANDARD, {})
@@ -197,7 +197,7 @@ def test_what_was_deleted_before_the_close_is_in_nothing(
     assert entered(life) == {}
 
 
-def test_it_tells_nobody_about_anybody_else(
+def test_it_reveals_nothing_about_other_participants(
     life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     practise(life, clock, MONDAY)

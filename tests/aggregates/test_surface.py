@@ -1,4 +1,4 @@
-"""Nothing that a clinician can see depends on anybody before a period is closed."""
+"""Nothing that a clinician can see depends on a participant before a period is closed."""
 
 from pathlib import Path
 
@@ -29,10 +29,10 @@ async def count_participants(_: ClinicianCaller, db: ReadDb) -> dict[str, int]:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("kind", databases.KINDS)
-def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
+def test_two_servers_that_differ_by_one_participant_return_identical_responses(
     kind: str, templates: Path, tmp_path: Path
 ) -> None:
-    """To the byte and with their headers; somebody else was erased after the publication, too."""
+    """Byte for byte, with headers; another participant was erased after the publication, too."""
     with neighbouring_servers(kind, templates, tmp_path) as servers:
         one = surface(servers.without, servers.key)
         other = surface(servers.having, servers.key)
@@ -41,10 +41,8 @@ def test_two_servers_that_differ_by_a_participant_answer_every_call_alike(
     assert differences(one, other) == []
 
 
-def test_a_call_that_counts_participants_is_found_by_itself(
-    templates: Path, tmp_path: Path
-) -> None:
-    """The proof can fail: a leak that somebody adds one day is in the document, and so in it."""
+def test_an_endpoint_that_counts_participants_is_detected(templates: Path, tmp_path: Path) -> None:
+    """The proof can fail: an endpoint that leaks is in the document, and so in the comparison."""
 
     def leak(app: FastAPI) -> None:
         app.include_router(leaking)

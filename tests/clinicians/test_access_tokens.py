@@ -51,7 +51,7 @@ def part(value: Any) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def test_an_access_token_opens_the_call_and_leaves_a_hash_in_the_log(
+def test_an_access_token_is_accepted_and_logged_as_a_hash(
     client: TestClient, issuer: Issuer, database_url: str, footing: Footing
 ) -> None:
     answer = ask(client, issuer.token(name="Dr. Quokka"))
@@ -94,7 +94,7 @@ def test_an_access_token_opens_the_call_and_leaves_a_hash_in_the_log(
     ],
 )
 @ON_SQLITE
-def test_whatever_issuers_write_differently_opens_the_call_too(
+def test_variants_of_issuers_are_accepted(
     client: TestClient, issuer: Issuer, changes: dict[str, Any]
 ) -> None:
     answer = ask(client, issuer.token(**changes))
@@ -125,7 +125,7 @@ def test_whatever_issuers_write_differently_opens_the_call_too(
     ],
 )
 @ON_SQLITE
-def test_a_claim_that_is_not_right_is_refused_by_its_name(
+def test_an_invalid_claim_is_rejected_and_named(
     client: TestClient, issuer: Issuer, changes: dict[str, Any], says: str
 ) -> None:
     assert_refused(ask(client, issuer.token(**changes)), says)
@@ -144,7 +144,7 @@ def test_a_token_lives_until_it_expires_and_a_minute_for_clocks_that_differ(
 
 @pytest.mark.parametrize("scope", [None, "openid", "aggregates:read:all", "AGGREGATES:READ", 7])
 @ON_SQLITE
-def test_a_token_without_the_scope_is_refused_with_its_name(
+def test_a_token_without_the_scope_is_rejected_with_the_scope_named(
     client: TestClient, issuer: Issuer, scope: Any
 ) -> None:
     refused = ask(client, issuer.token(scope=scope))
@@ -155,7 +155,7 @@ def test_a_token_without_the_scope_is_refused_with_its_name(
 
 
 @ON_SQLITE
-def test_the_operator_says_which_scope_the_issuer_gives(
+def test_the_required_scope_can_be_configured(
     database_url: str, make_client: AppMaker, issuer: Issuer
 ) -> None:
     settings = issuer.settings(oidc_required_scope="api://footing/read")
@@ -198,9 +198,7 @@ def test_the_public_key_is_no_secret_to_sign_with(client: TestClient, issuer: Is
 
 
 @ON_SQLITE
-def test_an_extension_that_we_do_not_know_but_must_heed_is_refused(
-    client: TestClient, issuer: Issuer
-) -> None:
+def test_an_unknown_critical_extension_is_rejected(client: TestClient, issuer: Issuer) -> None:
     key = issuer.keys["first"]
     assert isinstance(key, RSAKey)
 
@@ -217,7 +215,7 @@ def test_an_extension_that_we_do_not_know_but_must_heed_is_refused(
 
 
 @ON_SQLITE
-def test_a_token_that_was_touched_is_refused(client: TestClient, issuer: Issuer) -> None:
+def test_a_modified_token_is_rejected(client: TestClient, issuer: Issuer) -> None:
     header, body, signature = issuer.token(scope="openid").split(".")
     more = part(issuer.claims())
     other = issuer.token().split(".")[2]
@@ -265,7 +263,7 @@ def test_only_algorithms_on_the_list_are_taken(
 
 
 @ON_SQLITE
-def test_a_key_is_used_for_its_own_algorithm_alone(client: TestClient, issuer: Issuer) -> None:
+def test_a_key_is_used_only_for_its_own_algorithm(client: TestClient, issuer: Issuer) -> None:
     issuer.add_key("curve", curve=True)
     signed = issuer.token(kid="curve")
     _, body, signature = signed.split(".")
@@ -291,7 +289,7 @@ def test_a_key_is_used_for_its_own_algorithm_alone(client: TestClient, issuer: I
     ],
 )
 @ON_SQLITE
-def test_what_is_no_token_or_too_long_is_refused(
+def test_malformed_and_overlong_tokens_are_rejected(
     client: TestClient, issuer: Issuer, token: str
 ) -> None:
     assert_refused(ask(client, token))
@@ -328,7 +326,7 @@ def test_a_new_key_is_found_and_an_old_one_is_dropped(
     issuer.add_key("second")
     clock.advance(seconds=31)
     assert ask(client, issuer.token(kid="second")).status_code == 200
-    assert_refused(ask(client, old), "doesn't publish")
+    assert_refused(ask(client, old), "does not publish")
 
 
 @ON_SQLITE
@@ -382,7 +380,7 @@ def test_a_jwks_address_that_is_set_needs_no_discovery(
 
 
 @ON_SQLITE
-def test_a_key_of_a_kind_that_nobody_knows_yet_does_not_take_the_others_with_it(
+def test_a_key_of_an_unknown_kind_does_not_invalidate_the_others(
     client: TestClient, issuer: Issuer
 ) -> None:
     document = json.loads(issuer.body("/keys"))
@@ -401,7 +399,7 @@ def assert_away(response: httpx.Response) -> None:
     assert int(response.headers["Retry-After"]) >= 1
 
 
-def test_an_issuer_that_is_away_lets_nobody_in_and_comes_back_by_itself(
+def test_no_token_is_accepted_while_the_issuer_is_unavailable_and_it_recovers(
     client: TestClient, issuer: Issuer, clock: FakeClock
 ) -> None:
     issuer.stop()
@@ -437,7 +435,7 @@ def test_an_issuer_that_does_not_answer_is_given_up_in_time(
     issuer.delay = 6
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(ask, client, issuer.token())
-        # Meanwhile everybody else is served.
+        # Meanwhile all other requests are served.
         health = pool.submit(client.get, "/healthz").result(timeout=3)
         assert health.status_code == 200
         assert not slow.done()
@@ -465,7 +463,7 @@ def test_an_issuer_that_does_not_answer_is_given_up_in_time(
     ],
 )
 @ON_SQLITE
-def test_an_answer_that_is_not_what_was_asked_for_lets_nobody_in(
+def test_no_token_is_accepted_after_an_unexpected_response_of_the_issuer(
     client: TestClient, issuer: Issuer, path: str, document: Any
 ) -> None:
     if isinstance(document, dict):
@@ -483,7 +481,7 @@ def test_an_issuer_on_https_does_not_send_us_to_an_address_without_it() -> None:
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 @ON_SQLITE
-def test_an_error_or_a_redirect_of_the_issuer_lets_nobody_in(
+def test_no_token_is_accepted_after_an_error_or_a_redirect_of_the_issuer(
     client: TestClient, issuer: Issuer, status: int
 ) -> None:
     issuer.status = status
@@ -495,16 +493,16 @@ def test_an_error_or_a_redirect_of_the_issuer_lets_nobody_in(
 
 
 @ON_SQLITE
-def test_a_server_without_an_issuer_takes_no_access_tokens(
+def test_a_server_without_an_issuer_accepts_no_access_tokens(
     database_url: str, make_client: AppMaker, issuer: Issuer
 ) -> None:
     client = make_client(database_url=database_url)
-    assert_refused(ask(client, issuer.token()), "takes no access tokens")
+    assert_refused(ask(client, issuer.token()), "does not accept access tokens")
     assert issuer.calls == []
 
 
 @ON_SQLITE
-def test_an_access_token_never_opens_a_participants_call(
+def test_an_access_token_cannot_be_used_for_participant_endpoints(
     client: TestClient, issuer: Issuer
 ) -> None:
     refused = Clinician(client, issuer.token()).get("/v1/me")

@@ -46,7 +46,7 @@ async def read_table(
 ) -> dict[str, str]:
     await db.execute(text("SELECT 1"))
     if table == "nothing":
-        raise NotFound("There is no such table.")
+        raise NotFound("Unknown table.")
     if table == "broken":
         message = "a fault of ours"
         raise RuntimeError(message)
@@ -77,7 +77,7 @@ def settings() -> dict[str, Any]:
 
 @pytest.fixture
 def clinician(database_url: str, clock: FakeClock, settings: dict[str, Any]) -> Iterator[Clinician]:
-    """A clinician with a key, before an app that has such calls."""
+    """A clinician with a key, and an app that has such endpoints."""
     app = create_app(Settings(database_url=database_url, **settings), clock)
     app.include_router(aggregates, prefix="/v1/test")
     app.include_router(unaudited, prefix="/v1/test")
@@ -126,7 +126,7 @@ def test_whatever_the_answer_is_the_query_is_written_down_with_its_status(
     assert (entry["status"], entry["parameters"]) == (status, parameters)
 
 
-def test_what_a_call_does_not_have_as_a_parameter_is_refused_and_not_written_down(
+def test_an_unknown_parameter_is_rejected_and_not_logged(
     clinician: Clinician, database_url: str
 ) -> None:
     asked = {"access_token": clinician.token, "participant": "Quokka"}
@@ -164,7 +164,7 @@ FAIL_ON_ENTRIES = {
 
 
 @pytest.mark.parametrize("path", ["tables/routine", "as/csv", "tables/nothing", "as/unchanged"])
-def test_what_can_not_be_written_down_is_not_answered(
+def test_a_query_that_cannot_be_logged_is_not_answered(
     clinician: Clinician, database_url: str, path: str
 ) -> None:
     execute(database_url, FAIL_ON_ENTRIES[database_url.partition(":")[0]])
@@ -185,7 +185,7 @@ def test_a_query_does_not_hold_one_connection_while_it_waits_for_another(
     assert len(rows(database_url, AuditEntry)) == 1
 
 
-def test_a_call_that_forgot_the_log_does_not_answer(clinician: Clinician) -> None:
+def test_an_endpoint_without_the_audit_log_does_not_work(clinician: Clinician) -> None:
     refused = clinician.get("/v1/test/forgotten")
     assert refused.status_code == 500
     assert "figures" not in refused.text
@@ -307,10 +307,10 @@ def test_the_command_finds_who_and_since_when(
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-11-22T10:00", "22.11.2026", ""])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_time_that_is_not_clear_is_refused(footing: Footing, since: str) -> None:
+def test_an_ambiguous_time_is_rejected(footing: Footing, since: str) -> None:
     refused = footing("audit", "--since", since)
     assert refused.returncode == 1
-    assert "--since takes" in refused.stderr
+    assert "--since must be" in refused.stderr
 
 
 def test_the_log_can_be_read_as_a_table_and_as_csv(

@@ -1,4 +1,4 @@
-"""Clinicians' keys: given out once, hashed at rest, ended at once, and for their own calls."""
+"""Clinicians' keys: shown once, stored as hashes, revoked immediately, limited to their scope."""
 
 import re
 import uuid
@@ -18,7 +18,7 @@ from tests.support.clock import FakeClock
 from tests.support.phone import Phone
 
 
-def test_the_command_prints_the_key_alone_and_it_opens_the_call(
+def test_the_command_prints_only_the_key_and_the_key_is_accepted(
     footing: Footing, client: TestClient
 ) -> None:
     added = footing("clinician", "add", "Ward 3", "--days", "90")
@@ -73,7 +73,7 @@ def test_a_key_opens_until_the_moment_it_expires(clinician: Clinician, clock: Fa
 
 
 @pytest.mark.parametrize("by", ["name", "id", "id with hyphens"])
-def test_a_revoked_key_is_shut_out_at_once(
+def test_a_revoked_key_is_rejected_immediately(
     clinician: Clinician, footing: Footing, database_url: str, clock: FakeClock, by: str
 ) -> None:
     other = Clinician(clinician.client, give_key(database_url, clock, "Ward 4"))
@@ -103,7 +103,7 @@ def test_revoking_by_name_ends_every_key_of_that_name_and_keeps_when_the_first_e
     assert first in stored
 
 
-def test_revoking_what_is_not_there_says_so(footing: Footing) -> None:
+def test_revoking_an_unknown_key_is_reported(footing: Footing) -> None:
     for name in ("Ward 9", str(uuid.uuid4())):
         failed = footing("clinician", "revoke", name)
         assert failed.returncode == 1
@@ -143,7 +143,7 @@ def test_the_list_shows_every_key_and_whether_it_opens_anything(
     assert clinician.token.rpartition("_")[2] not in listed
 
 
-def test_whoever_does_not_know_the_secret_learns_nothing_about_a_key(
+def test_without_the_secret_nothing_is_revealed_about_a_key(
     clinician: Clinician, footing: Footing
 ) -> None:
     key = read_key(clinician.token)
@@ -174,7 +174,7 @@ def test_whoever_does_not_know_the_secret_learns_nothing_about_a_key(
     ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic dXNlcjpwYXNz", "Bearer " + "x" * 30_000],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_is_no_key_is_refused_with_how_to_send_one(
+def test_a_malformed_key_is_rejected_with_how_to_send_one(
     client: TestClient, authorization: str
 ) -> None:
     response = client.get("/v1/clinician", headers={"Authorization": authorization})
@@ -189,7 +189,7 @@ def test_without_any_credentials_the_challenge_names_no_error(client: TestClient
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="footing"'
 
 
-def test_a_participants_token_is_refused_without_a_look_up(
+def test_a_participants_token_is_rejected_without_a_look_up(
     phone: Phone, clinician: Clinician, database_url: str
 ) -> None:
     execute(database_url, "DROP TABLE clinician_key")
@@ -200,14 +200,14 @@ def test_a_participants_token_is_refused_without_a_look_up(
         assert response.json()["code"] == "wrong_token_kind"
 
 
-def test_a_key_never_opens_a_participants_call(clinician: Clinician) -> None:
+def test_a_key_cannot_be_used_for_participant_endpoints(clinician: Clinician) -> None:
     for path in ("/v1/me", "/v1/sessions", "/v1/me/export", "/v1/devices"):
         response = clinician.get(path)
         assert response.status_code == 403, path
         assert response.json()["code"] == "wrong_token_kind"
 
 
-def test_a_key_without_the_scope_is_refused_with_its_name(
+def test_a_key_without_the_scope_is_rejected_with_the_scope_named(
     clinician: Clinician, database_url: str
 ) -> None:
     execute(database_url, "UPDATE clinician_key SET scopes = '[]'")
@@ -219,7 +219,7 @@ def test_a_key_without_the_scope_is_refused_with_its_name(
     )
 
 
-def test_guesses_are_limited_by_address_and_calls_by_key(
+def test_guesses_are_limited_by_address_and_requests_by_key(
     database_url: str, make_client: AppMaker, clock: FakeClock
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_clinician="3/hour")

@@ -195,7 +195,7 @@ def test_a_key_opens_the_figures_and_is_kept_nowhere(visit: Visit, ward: Ward) -
     assert not [url for url in visit.requests if ward.key in url]
 
 
-def test_what_is_announced_to_a_screen_reader_says_about_so_many(visit: Visit) -> None:
+def test_screen_readers_announce_figures_with_their_uncertainty(visit: Visit) -> None:
     summary = visit.page.locator("[role=status]").text_content() or ""
     assert re.search(r"Newest, .*: about [\d,]+ \([\d,]+ to [\d,]+\) people\.$", summary), summary
 
@@ -208,7 +208,7 @@ def test_what_is_announced_to_a_screen_reader_says_about_so_many(visit: Visit) -
         ("fp_" + "0" * 32 + "_" + "0" * 32 + "_" + "0" * 64, "participant's phone"),
     ],
 )
-def test_what_is_no_key_is_refused_in_plain_words(
+def test_an_invalid_key_is_rejected_in_plain_words(
     open_page: Open, ward: Ward, token: str, reason: str
 ) -> None:
     visit = open_page(ward)
@@ -302,7 +302,7 @@ def test_the_refusal_of_an_issuer_is_shown(open_page: Open, hospital: tuple[Issu
     assert urlsplit(page.url).query.replace("lang=en", "") == ""
 
 
-def test_a_code_that_nobody_here_asked_for_is_dropped(
+def test_an_unsolicited_authorization_code_is_ignored(
     open_page: Open, hospital: tuple[Issuer, Ward]
 ) -> None:
     issuer, ward = hospital
@@ -442,7 +442,7 @@ def test_downloads_are_the_bytes_of_the_api(visit: Visit, ward: Ward) -> None:
     assert b"suppressed" in saved(visit.page, "#period-downloads", "Download CSV")[1]
 
 
-# Everybody can use it.
+# Accessibility.
 
 
 def test_the_keyboard_alone_is_enough(open_page: Open, ward: Ward) -> None:
@@ -519,9 +519,7 @@ def test_nothing_is_wider_than_a_small_screen(open_page: Open, ward: Ward, langu
         )
 
 
-def test_it_speaks_spanish_where_the_browser_does_and_can_be_switched(
-    open_page: Open, ward: Ward
-) -> None:
+def test_the_language_follows_the_browser_and_can_be_switched(open_page: Open, ward: Ward) -> None:
     page = open_page(ward, locale="es-MX").page
     expect(page.locator("html")).to_have_attribute("lang", "es")
     sign_in(page, ward.key)
@@ -573,7 +571,7 @@ def test_a_script_that_is_slipped_in_does_not_run(open_page: Open, ward: Ward) -
     visit.complaints.clear()
 
 
-def test_before_anything_is_published_it_says_so(open_page: Open, new_ward: Ward) -> None:
+def test_without_publications_the_page_says_so(open_page: Open, new_ward: Ward) -> None:
     page = open_page(new_ward).page
     sign_in(page, new_ward.key)
     expect(page.locator("#busy")).to_contain_text("Nothing is published yet.")

@@ -1,4 +1,4 @@
-"""Keys and access tokens stand in no log, no audit entry and no error of a real server."""
+"""Keys and access tokens are in no log, no audit entry and no error of a real server."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ FAIL = {
 }
 
 
-def test_a_secret_stands_nowhere_but_with_its_owner(database_url: str, tmp_path: Path) -> None:
+def test_a_secret_is_stored_nowhere(database_url: str, tmp_path: Path) -> None:
     added = footing(
         "clinician", "add", "Ward 3", "--days", "1", database_url=database_url, folder=tmp_path
     )
@@ -50,7 +50,7 @@ def test_a_secret_stands_nowhere_but_with_its_owner(database_url: str, tmp_path:
                 client.get("/v1/clinician", headers={"Authorization": f"Basic {secret}"}),
             ]
         answers.append(Clinician(client, unknown).get())
-        # The worst moment for a secret is an error that nobody foresaw.
+        # An unexpected error is the most likely place for a secret to leak.
         execute(database_url, FAIL[database_url.partition(":")[0]])
         answers += [Clinician(client, secret).get() for secret in (key, token)]
     expected = [200, 422, 401, 403, 401]

@@ -29,7 +29,7 @@ def test_help_imports_nothing_of_the_application() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_listed_command_says_of_itself_what_the_list_says(name: str) -> None:
+def test_the_help_of_a_command_agrees_with_the_list(name: str) -> None:
     (listed,) = [
         command
         for command in typer.main.get_group(app).commands.values()

@@ -1,4 +1,4 @@
-"""`footing demo`: made-up people whose records are as sound as anybody's, and never beside real."""
+"""`footing demo`: fictitious people with valid records, never mixed with real ones."""
 
 import datetime
 import re
@@ -40,7 +40,7 @@ def every_change(phone: Phone) -> list[Json]:
 
 
 def without_gone(record: Json, *names: str) -> Json:
-    """Make of a stored record what the phone had sent."""
+    """Return the request that a stored record came from."""
     return {name: value for name, value in record.items() if name not in names}
 
 
@@ -70,14 +70,14 @@ def filled(
         yield Filled(url, *done, (first, today()))
 
 
-def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
+def test_the_demo_has_figures_a_key_and_a_valid_device_token(
     filled: Filled, tmp_path: Path
 ) -> None:
     said = filled.said
     assert filled.code == 0, filled.error
     assert "Making up" in filled.error
     assert "Publishing" in filled.error
-    assert "None of these people exists." in said
+    assert "All of these people are fictitious." in said
     (key,) = re.findall(r"^  (fc_\w+)$", said, re.MULTILINE)
     (path, token) = re.findall(r"8000(/v1/\S+) .*Bearer (fp_\w+)", said)[0]
     with (
@@ -109,7 +109,7 @@ def test_a_newcomer_gets_figures_a_key_and_a_phone_that_works(
         assert phone.get("/v1/me/export").status_code == 200
 
 
-def test_every_record_stands_where_the_phones_would_look_for_it(filled: Filled) -> None:
+def test_every_demo_record_is_in_the_change_feed(filled: Filled) -> None:
     now = datetime.datetime.now(datetime.UTC)
     people = {row["participant_id"]: row for row in rows(filled.url, Participant)}
     assert len(people) == 40
@@ -151,7 +151,7 @@ def test_a_second_time_it_refuses_and_changes_nothing(filled: Filled, tmp_path: 
     before = rows(filled.url, Participant), rows(filled.url, Publication)
     code, said, error = demo(filled.url, tmp_path, *SMALL)
     assert (code, said) == (1, "")
-    assert error.startswith("This database already holds participants")
+    assert error.startswith("This database already contains participants")
     assert error.count("\n") == 1
     assert (rows(filled.url, Participant), rows(filled.url, Publication)) == before
 
@@ -160,14 +160,16 @@ def test_a_second_time_it_refuses_and_changes_nothing(filled: Filled, tmp_path: 
 def test_beside_a_real_person_it_refuses(database_url: str, tmp_path: Path) -> None:
     code, _, error = demo(database_url, tmp_path, *SMALL)
     assert code == 1
-    assert "already holds participants" in error
+    assert "already contains participants" in error
     assert len(rows(database_url, Participant)) == 1
     (installation,) = rows(database_url, Installation)
     assert installation["installed_on"] >= datetime.date(2026, 11, 1)
 
 
 @pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
-def test_without_tables_it_says_what_to_run(empty_database_url: str, tmp_path: Path) -> None:
+def test_without_tables_the_error_names_the_command_to_run(
+    empty_database_url: str, tmp_path: Path
+) -> None:
     code, _, error = demo(empty_database_url, tmp_path)
     assert code == 1
     assert error.endswith("Run: footing migrate\n")

@@ -93,7 +93,7 @@ def test_a_changed_threshold_lists_the_decisions_that_would_change(
     assert line.startswith("reports.jsonl:2: screening_incomplete -> see_professional [level, ")
     assert line.endswith("] +P03")
     assert printed[-1].endswith("decisions would change.")
-    assert "Would be refused: triage/rules.json#" in result.stderr
+    assert "Would be rejected: triage/rules.json#" in result.stderr
 
 
 def test_nothing_changed_means_no_decision_would_change(footing: Footing) -> None:
@@ -109,7 +109,7 @@ def test_a_line_that_is_no_report_is_named(footing: Footing, tmp_path: Path) -> 
     assert "reports.jsonl:2: not a report" in result.stderr
 
 
-def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_anew(
+def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_again(
     footing: Footing, make_client: AppMaker, database_url: str, corrected_seed: Path
 ) -> None:
     client = make_client(database_url=database_url, release_poll_seconds=0.1)

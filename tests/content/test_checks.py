@@ -81,11 +81,11 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     # What stands twice, or not at all.
     "a benefit that stands twice": (
         copy_entry("benefits.json", 0),
-        ['benefits.json#/3: "improves-posture" stands here twice'],
+        ['benefits.json#/3: "improves-posture" is listed twice'],
     ),
     "a warning of the article that is gone": (
         drop("warnings.json", "/1"),
-        ['warnings.json#: "radiating-pain" is missing, which the contract names'],
+        ['warnings.json#: "radiating-pain" is missing; apps rely on it'],
     ),
     "an exercise that is also a massage": (
         lambda folder: folder.put(
@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         [
             (
                 "benefits.json#/1/why/evidence/source_ids: "
-                'the claim "releases-tension-why" names no source'
+                'the claim "releases-tension-why" has no source'
             )
         ],
     ),
@@ -127,18 +127,18 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         [
             (
                 "routines.json#/0/claims/2/evidence/source_ids: "
-                'the claim "weak-feet-strain-the-spine" names no source'
+                'the claim "weak-feet-strain-the-spine" has no source'
             )
         ],
     ),
     # Reviews.
     "a review dated in the future": (
         put(EXERCISES, "/1/review/reviewed_at", "2998-01-01"),
-        ["exercises.json#/1/review/reviewed_at: lies in the future"],
+        ["exercises.json#/1/review/reviewed_at: is in the future"],
     ),
     "a clinical review by nobody": (
         put(EXERCISES, "/1/review/status", "clinically_reviewed"),
-        ["exercises.json#/1/review/reviewer: a clinical review names its reviewer"],
+        ["exercises.json#/1/review/reviewer: a clinical review needs a reviewer"],
     ),
     # Dosages.
     "a dosage whose least is more than its most": (
@@ -152,7 +152,7 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     ),
     "sets without repetitions": (
         put(EXERCISES, "/2/dosage/repetitions", None),
-        ["exercises.json#/2/dosage: sets and repetitions come together"],
+        ["exercises.json#/2/dosage: sets and repetitions must be given together"],
     ),
     "no repetition at all": (
         put(EXERCISES, "/2/dosage/repetitions/min", 0),
@@ -204,19 +204,19 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     # Drawings.
     "a drawing with a script": (
         replace(CURLS, "</svg>", "<script>alert(1)</script></svg>"),
-        ["media/toe-curls.svg#: holds <script>, which drawings must not"],
+        ["media/toe-curls.svg#: contains <script>, which is not allowed in drawings"],
     ),
     "a drawing that runs something when it is shown": (
         replace(CURLS, "<svg ", '<svg onload="alert(1)" '),
-        ["media/toe-curls.svg#: holds onload=, which drawings must not"],
+        ["media/toe-curls.svg#: contains onload=, which is not allowed in drawings"],
     ),
     "a drawing with a link": (
         replace(CURLS, "<svg ", '<svg xmlns:x="http://www.w3.org/1999/xlink" x:href="#a" '),
-        ["media/toe-curls.svg#: holds href=, which drawings must not"],
+        ["media/toe-curls.svg#: contains href=, which is not allowed in drawings"],
     ),
     "a drawing that fetches a picture": (
         replace(CURLS, "</svg>", "<image/></svg>"),
-        ["media/toe-curls.svg#: holds <image>, which drawings must not"],
+        ["media/toe-curls.svg#: contains <image>, which is not allowed in drawings"],
     ),
     "a drawing that is not well-formed": (
         replace(CURLS, "</svg>", ""),
@@ -274,7 +274,7 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         put(RULES, "/0/reads/-", "fever"),
         [
             (
-                'triage/rules.json#/0/reads: "fever" must stand in reads and in the condition, '
+                'triage/rules.json#/0/reads: "fever" must be in reads and in the condition, '
                 "or in neither"
             )
         ],
@@ -290,7 +290,12 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     ),
     "a rule that is not monotone": (
         put(RULES, "/0/condition", {"===": [{"var": "saddle_numbness"}, False]}),
-        ["triage/rules.json#/0/condition: is not monotone: a worse answer could silence it"],
+        [
+            (
+                "triage/rules.json#/0/condition: is not monotone: "
+                "a worse answer could stop it from firing"
+            ),
+        ],
     ),
     "a rule against its own example": (
         put(RULES, "/0/examples/0/fires", False),  # noqa: FBT003
@@ -344,5 +349,5 @@ def test_english_can_not_be_left_out(seed_folder: SeedFolder) -> None:
     seed_folder.put("languages.json", "/0/code", "de")
     code, lines = seed_folder.check()
     assert code == 1
-    assert "languages.json#: English is missing: it answers when nothing matches" in lines
+    assert "languages.json#: English is missing: it is used when no language matches" in lines
     assert 'exercises.json#/0/title/de: the translation "de" is missing' in lines

@@ -71,7 +71,7 @@ def test_an_unknown_language_is_refused_with_what_there_is(
         {
             "pointer": "/query/lang",
             "code": "unknown_language",
-            "message": "There is no such language here; there is en, es.",
+            "message": "Unknown language. Available: en, es.",
         }
     ]
 

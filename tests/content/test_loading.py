@@ -59,7 +59,7 @@ MISSHAPEN: dict[str, tuple[SeedEdit, str]] = {
     ),
     "a key that stands twice": (
         replace("tips.json", '"id": "be-consistent",', '"id": "a",\n"id": "b",'),
-        'tips.json#: the key "id" stands twice in one object',
+        'tips.json#: the key "id" occurs twice in one object',
     ),
     "a file that is not UTF-8": (
         lambda folder: folder.write_bytes("tips.json", b'["\xff"]'),

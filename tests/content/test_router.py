@@ -210,7 +210,7 @@ def test_an_unknown_id_is_not_found(content_client: TestClient, name: str) -> No
     assert response.headers["Content-Type"] == "application/problem+json"
     problem = response.json()
     assert problem["code"] == "not_found"
-    assert problem["detail"] == f"There is no no-such among the {name}."
+    assert problem["detail"] == f"Unknown id no-such in {name}."
     assert problem["instance"] == f"/v1/{name}/no-such"
 
 
@@ -230,7 +230,7 @@ def test_what_is_no_id_is_refused(content_client: TestClient, item_id: str) -> N
 def test_a_picture_is_found_by_its_whole_name_alone(content_client: TestClient, name: str) -> None:
     response = content_client.get(f"/v1/media/{name}")
     assert response.status_code == 404
-    assert response.json()["detail"] == "There is no such picture."
+    assert response.json()["detail"] == "Unknown picture."
 
 
 @pytest.mark.parametrize("name", ["toe-curls.png", "Toe-Curls.svg", ".svg", "x" * 97 + ".svg"])

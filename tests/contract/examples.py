@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document, recorded from the app as a phone would use it.
+"""The examples of the OpenAPI document, recorded from the app as a client would use it.
 
     RECORD_EXAMPLES=1 python -m pytest tests/contract/test_openapi.py -k "examples_are and sqlite"
     footing openapi > docs/openapi.json
@@ -67,7 +67,7 @@ REPORT: Json = {
         "cancer_history": "no",
     },
 }
-# What a phone sends, by the name of its schema.
+# Requests of a client, by the name of their schema.
 SENT: dict[str, Json] = {
     "Enrolment": {
         "time_zone": "Europe/Madrid",
@@ -193,7 +193,7 @@ ANSWERED_CLINICIAN = (
 
 
 def _answers(client: httpx.Client) -> Iterator[tuple[str, Any]]:
-    """Go through a phone's day; every call must succeed."""
+    """Send the requests of a client's day; every one must succeed."""
     client.headers["X-Request-ID"] = REQUEST_ID
     real = {"rule_set": "", "decision": "", "code": ""}
     for name, method, path, sent in ANSWERED:
@@ -256,7 +256,7 @@ def _clinician(client: httpx.Client, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def _farewell(client: httpx.Client) -> Iterator[tuple[str, Any]]:
-    """Erase the participant; the next request of the phone gets 410."""
+    """Erase the participant; the next request of the device gets 410."""
     yield "ErasureReceipt", client.delete("/v1/me").json()
     yield "Problem410", client.get("/v1/me").json()
 

@@ -53,7 +53,7 @@ def dependencies(dependant: Dependant) -> Iterator[Any]:
         yield from dependencies(below)
 
 
-def test_no_handler_or_dependency_of_a_request_takes_a_thread() -> None:
+def test_no_handler_or_dependency_runs_in_a_thread() -> None:
     """FastAPI runs each synchronous one in a thread of its pool."""
     routes = list(iter_route_contexts(create_app(Settings()).routes))
     assert len(routes) > 50

@@ -113,7 +113,7 @@ def test_everything_that_is_copied_is_there_and_let_through() -> None:
     assert all((ROOT / source).exists() for source in sources)
 
 
-def test_the_health_check_tells_a_server_that_answers_from_one_that_does_not(
+def test_the_health_check_detects_a_server_that_does_not_respond(
     database_url: str, tmp_path: Path
 ) -> None:
     _, _, check = last("HEALTHCHECK").partition("CMD ")
@@ -132,7 +132,7 @@ def test_the_health_check_tells_a_server_that_answers_from_one_that_does_not(
     assert code(server.url) == 1
 
 
-def test_compose_needs_a_password_and_has_none_of_its_own() -> None:
+def test_compose_requires_a_password_and_has_no_default() -> None:
     text = (ROOT / "compose.yaml").read_text("utf-8")
     passwords = re.findall(r"\$\{POSTGRES_PASSWORD[^}]*\}", text)
     assert passwords
@@ -178,8 +178,8 @@ def test_compose_pins_the_major_version_of_postgresql_and_opens_only_this_machin
     assert SERVICES["api"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
 
 
-def test_a_proxy_on_the_same_machine_is_believed_and_nobody_else() -> None:
-    """Otherwise everybody behind it would share one budget, or choose their own address."""
+def test_only_a_proxy_on_the_same_machine_is_trusted() -> None:
+    """Otherwise all clients behind it would share one budget, or choose their own address."""
     (config,) = COMPOSE["networks"]["default"]["ipam"]["config"]
     gateway = ipaddress.ip_address(config["gateway"])
     assert gateway in ipaddress.ip_network(config["subnet"])

@@ -73,7 +73,7 @@ def test_an_operation_shows_its_recorded_example(visit: Visit) -> None:
     expect(operation.locator(".responses-wrapper")).to_contain_text("id_conflict")
 
 
-def test_a_call_can_be_tried_from_the_page(visit: Visit) -> None:
+def test_a_request_can_be_sent_from_the_page(visit: Visit) -> None:
     operation = visit.page.locator("#operations-content-getExercise")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()

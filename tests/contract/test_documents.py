@@ -209,7 +209,7 @@ def answer_differences(answer: Block, printed: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", WITH_COMMANDS, ids=name_of)
-def test_every_command_of_a_document_runs_and_prints_what_stands_below_it(
+def test_every_command_of_a_document_runs_and_prints_the_documented_output(
     path: Path, request: pytest.FixtureRequest, clone: Path, tmp_path: Path
 ) -> None:
     with contextlib.ExitStack() as stack:
@@ -492,17 +492,17 @@ def broken(value: Any, tried: set[str], name: str = "") -> Iterator[Any]:
 
 
 def nonsense(document: Json) -> Iterator[tuple[str, str, Json]]:
-    """Make wrong requests of every call: of its address, its query, and each place of its body."""
+    """Make invalid requests for every endpoint: its path, its query, and each place of its body."""
     queries: set[str] = set()
     tried: set[str] = set()
     for path, operations in document["paths"].items():
         url = re.sub(r"\{.*?\}", "toe-curls", path)
         for method, operation in operations.items():
             if method == "delete":
-                continue  # takes no body and no query, and could end the phone that asks
+                continue  # takes no body and no query, and could revoke the device that asks
             yield method, url, {}
             for parameter in operation.get("parameters", ()):
-                # The same parameter of another call says the same.
+                # The same parameter of another endpoint returns the same.
                 if parameter.get("in") == "query" and json.dumps(parameter) not in queries:
                     queries.add(json.dumps(parameter))
                     for wrong in WRONG_QUERY:
@@ -514,7 +514,7 @@ def nonsense(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def for_clinicians(document: Json) -> set[str]:
-    """Return the paths of clinicians' calls."""
+    """Return the paths of clinician endpoints."""
     return {
         path
         for path, operations in document["paths"].items()
@@ -524,7 +524,7 @@ def for_clinicians(document: Json) -> set[str]:
 
 
 def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
-    """Send every call all kinds of nonsense, and collect the codes that come back."""
+    """Send invalid requests to every endpoint, and collect the returned codes."""
     phone = Phone(client)
     phone.enrol()
     closed = for_clinicians(RECORDED)
@@ -603,7 +603,7 @@ def every_call() -> set[str]:
     }
 
 
-def test_every_call_is_listed_for_those_who_make_it() -> None:
+def test_every_endpoint_is_listed_in_the_documents() -> None:
     rows = [
         *table(DOCS / "app-teams.md", "## All endpoints"),
         *table(DOCS / "operators.md", "## Health and monitoring"),

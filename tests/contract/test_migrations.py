@@ -157,7 +157,7 @@ def back_to_a_log_that_can_be_changed(url: str) -> None:
 def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever needs the table after it would wait behind it."""
+    """Later requests for the table would wait behind it."""
     back_to_a_log_that_can_be_changed(database_url)
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT_MILLISECONDS", 50)
 
@@ -186,7 +186,7 @@ def test_a_migration_waits_shortly_for_a_table_in_use_and_tries_again(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_migration_that_takes_long_is_not_cut_off(database_url: str, tmp_path: Path) -> None:
+def test_a_long_migration_is_not_interrupted(database_url: str, tmp_path: Path) -> None:
     """Neither by our own time-out nor by one that a host has given the database."""
     back_to_a_log_that_can_be_changed(database_url)
     name = database_url.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Null for a field that may be left out is the same as leaving it out, on every call.
+"""Null for a field that may be left out is the same as leaving it out, on every endpoint.
 
 Clients made by a generator write every field of a request, whatever was meant.
 """
@@ -94,7 +94,7 @@ def said(node: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
-    """A phone on an app that limits nobody. What null means is settled before any database."""
+    """A client of an app without rate limits. Null is handled before any database access."""
     plenty: Json = {
         f"rate_limit_{name}": "100000/minute" for name in ("enrolment", "public", "participant")
     }
@@ -117,7 +117,7 @@ def test_every_body_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "name"), list(bodies()))
-def test_null_is_the_same_as_left_out_and_refused_where_it_is_required(
+def test_null_equals_an_omitted_field_and_is_rejected_for_a_required_one(
     phone: Phone, method: str, path: str, name: str
 ) -> None:
     def send(body: Json) -> httpx.Response:

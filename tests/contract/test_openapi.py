@@ -169,7 +169,7 @@ def test_no_schema_is_a_union(document: Json) -> None:
     assert not [place for place, schema in all_schemas(document) if unions & schema.keys()]
 
 
-def test_no_schema_bears_a_name_that_generators_or_languages_use_themselves(document: Json) -> None:
+def test_no_schema_has_a_name_that_generators_or_languages_reserve(document: Json) -> None:
     bad = re.compile(r"(Input|Output|Inner)$|^(HTTP)?ValidationError$|^(Text|Type|Patch|Event)$")
     assert not [name for name in document["components"]["schemas"] if bad.search(name)]
 
@@ -181,7 +181,7 @@ def test_every_operation_is_named_after_its_handler_and_no_two_alike(document: J
     assert len(set(names)) == len(names)
 
 
-def test_head_is_answered_but_not_listed(document: Json) -> None:
+def test_head_is_supported_but_not_listed(document: Json) -> None:
     assert {method for method, _, _ in operations(document)} <= {
         "get",
         "post",
@@ -191,7 +191,7 @@ def test_head_is_answered_but_not_listed(document: Json) -> None:
     }
 
 
-def test_a_country_is_taken_in_any_letters_and_answered_in_capitals(document: Json) -> None:
+def test_a_country_is_accepted_in_any_case_and_returned_in_upper_case(document: Json) -> None:
     schemas = document["components"]["schemas"]
     taken, answered = (
         schemas[name]["properties"]["country"]["pattern"]
@@ -291,7 +291,7 @@ def test_every_field_of_an_answer_is_always_present(document: Json) -> None:
         assert set(schema.get("required", ())) == fields.keys(), name
 
 
-def test_every_enum_of_an_answer_says_what_an_unknown_value_means(document: Json) -> None:
+def test_every_enum_of_a_response_documents_unknown_values(document: Json) -> None:
     silent = []
     for name, schema in answered_schemas(document).items():
         if "enum" in schema:
@@ -333,7 +333,7 @@ def test_every_problem_is_a_problem_document(document: Json) -> None:
             assert content[PROBLEM]["schema"]["$ref"].endswith("/ProblemDetails")
 
 
-def test_a_call_asks_for_a_token_exactly_where_the_document_says_so(
+def test_an_endpoint_requires_a_token_exactly_if_the_document_says_so(
     document: Json, content_client: TestClient
 ) -> None:
     values = {"cursor": "x", "name": "toe-curls-0123456789abcdef.svg", "item_id": "toe-curls"}
@@ -346,9 +346,7 @@ def test_a_call_asks_for_a_token_exactly_where_the_document_says_so(
         assert (status == 401) is needs_token(operation), (method, path, status)
 
 
-def test_content_says_that_a_client_may_have_it_already(
-    document: Json, content_client: TestClient
-) -> None:
+def test_content_documents_304(document: Json, content_client: TestClient) -> None:
     prepared = [
         (path, operation)
         for _, path, operation in operations(document)

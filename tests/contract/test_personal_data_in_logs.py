@@ -25,7 +25,7 @@ FAIL_ON_NOTES = {
 }
 
 
-def test_the_log_tells_what_happened_and_nothing_about_anybody(
+def test_the_log_shows_what_happened_and_nothing_about_a_person(
     database_url: str, tmp_path: Path
 ) -> None:
     execute(database_url, FAIL_ON_NOTES[database_url.partition(":")[0]])
@@ -60,7 +60,7 @@ def test_the_log_tells_what_happened_and_nothing_about_anybody(
             client.get(tried)
         phone.delete("/v1/me/schedule/feed")
         assert client.get(calendar).status_code == 404
-        # The worst moment for a secret is an error that nobody foresaw.
+        # An unexpected error is the most likely place for a secret to leak.
         failed = phone.post_report(phone.report({"fever": "yes"}, note=f"{NOTE} fails"))
         assert failed.status_code == 500
         ids = [session["id"], report["id"], phone.participant_id, enrolled["device_id"]]

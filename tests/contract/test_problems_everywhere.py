@@ -1,4 +1,4 @@
-"""Whatever is wrong with a call, on any operation: a documented problem, never anything else."""
+"""Any invalid request, on any operation, gets a documented problem and nothing else."""
 
 import re
 import uuid
@@ -99,7 +99,7 @@ def well_shaped(schema: Json) -> str:
 
 
 class Caller(Phone):
-    """A phone that has enrolled, and has a clinician's key for calls that need one."""
+    """A phone that has enrolled, and has a clinician's key for endpoints that need one."""
 
     def __init__(self, client: httpx.Client, key: str) -> None:
         super().__init__(client)
@@ -112,7 +112,7 @@ class Caller(Phone):
 
 @pytest.fixture(scope="module")
 def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
-    """Every call here is refused, so that one caller will do for all."""
+    """Every request here is rejected, so that one client is enough for all."""
     folder = tmp_path_factory.mktemp("problems")
     with databases.fresh_database("sqlite", templates, folder) as url:
         settings = Settings(
@@ -149,7 +149,7 @@ def assert_problem(response: httpx.Response, operation: Operation, *statuses: in
     return problem
 
 
-def test_without_a_token_a_closed_operation_answers_401(
+def test_without_a_token_a_protected_operation_returns_401(
     phone: Caller, operations: list[Operation]
 ) -> None:
     closed = [operation for operation in operations if operation.needs_token]
@@ -160,7 +160,7 @@ def test_without_a_token_a_closed_operation_answers_401(
         assert response.headers["WWW-Authenticate"].startswith("Bearer"), operation.name
 
 
-def test_with_a_clinicians_key_a_participants_operation_answers_403(
+def test_with_a_clinicians_key_a_participants_operation_returns_403(
     phone: Caller, operations: list[Operation]
 ) -> None:
     for operation in operations:
@@ -177,7 +177,7 @@ def test_with_a_clinicians_key_a_participants_operation_answers_403(
         assert_problem(response, operation, 403)
 
 
-def test_with_a_participants_token_a_clinicians_operation_answers_403(
+def test_with_a_participants_token_a_clinicians_operation_returns_403(
     phone: Caller, operations: list[Operation]
 ) -> None:
     closed = [operation for operation in operations if operation.for_clinicians]
@@ -188,7 +188,7 @@ def test_with_a_participants_token_a_clinicians_operation_answers_403(
         assert problem["code"] == "wrong_token_kind"
 
 
-def test_an_id_that_nothing_has_answers_404(phone: Caller, operations: list[Operation]) -> None:
+def test_an_unknown_id_returns_404(phone: Caller, operations: list[Operation]) -> None:
     named = [operation for operation in operations if operation.parameters("path")]
     assert len(named) > 5
     for operation in named:
@@ -199,9 +199,7 @@ def test_an_id_that_nothing_has_answers_404(phone: Caller, operations: list[Oper
         assert_problem(response, operation, 404)
 
 
-def test_an_id_of_no_possible_shape_answers_404_or_422(
-    phone: Caller, operations: list[Operation]
-) -> None:
+def test_a_malformed_id_returns_404_or_422(phone: Caller, operations: list[Operation]) -> None:
     for operation in operations:
         if not operation.parameters("path"):
             continue
@@ -214,7 +212,7 @@ def test_an_id_of_no_possible_shape_answers_404_or_422(
                 assert problem["errors"][0]["pointer"].startswith("/path/"), operation.name
 
 
-def test_a_body_that_is_not_what_is_described_answers_413_415_or_422(
+def test_a_body_that_is_not_as_described_returns_413_415_or_422(
     phone: Caller, operations: list[Operation]
 ) -> None:
     taking = [operation for operation in operations if operation.has_body]
@@ -260,7 +258,7 @@ BAD_QUERY = {
     "from": ["2026-11-31", "2999-01-04"],
     "to": ["2026-11-31", "1999-01-04"],
 }
-# What a call doesn't answer without.
+# What an endpoint requires.
 NEEDED = {"table": "routine", "key": "personalised", "stat": "people"}
 
 
@@ -268,7 +266,7 @@ def needed(operation: Operation) -> dict[str, str]:
     return {name: NEEDED[name] for name in operation.required}
 
 
-def test_a_query_that_is_not_what_is_described_answers_422(
+def test_a_query_that_is_not_as_described_returns_422(
     phone: Caller, operations: list[Operation]
 ) -> None:
     tried = set()
@@ -289,7 +287,7 @@ def test_a_query_that_is_not_what_is_described_answers_422(
     assert tried == set(BAD_QUERY)
 
 
-def test_a_wrong_method_answers_405_with_the_right_ones(
+def test_a_wrong_method_returns_405_with_the_allowed_ones(
     phone: Caller, operations: list[Operation]
 ) -> None:
     by_path: dict[str, list[Operation]] = {}

@@ -30,7 +30,7 @@ REQUESTS: dict[str, tuple[Send, tuple[int, int]]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_takes_so_many_statements_and_no_more(client: TestClient, name: str) -> None:
+def test_a_request_executes_exactly_the_expected_statements(client: TestClient, name: str) -> None:
     send, by_database = REQUESTS[name]
     phone = Phone(client)
     phone.enrol()

@@ -42,7 +42,7 @@ ALL_OF_THEM = list(HealthCheck)
 
 @pytest.fixture(scope="module")
 def url(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a server that limits nobody: what the limits do has tests of its own."""
+    """Start a server without rate limits: these have their own tests."""
     folder = tmp_path_factory.mktemp("schemathesis")
     limits = {
         f"rate_limit_{name}": PLENTY for name in ("enrolment", "public", "participant", "clinician")
@@ -57,7 +57,7 @@ def url(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 @pytest.fixture
 def headers(url: str) -> dict[str, str]:
-    """Enrol anew for each operation: one of them erases its caller."""
+    """Enrol again for each operation: one of them erases its participant."""
     with httpx.Client(base_url=url) as client:
         phone = Phone(client)
         phone.enrol()

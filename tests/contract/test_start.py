@@ -32,7 +32,7 @@ def only_line(text: str) -> str:
     return line
 
 
-def test_a_new_database_is_refused_with_each_next_step_until_it_serves(
+def test_each_error_of_a_new_database_names_the_next_step_until_it_serves(
     empty_database_url: str, tmp_path: Path
 ) -> None:
     def run(name: str) -> tuple[int, list[str]]:
@@ -75,7 +75,7 @@ def test_a_database_that_is_not_there_is_named_without_its_password(
     done = footing(name, database_url=url, folder=tmp_path)
     assert done.returncode == 1
     said = only_line(done.stderr)
-    assert said.startswith(f"Can't open the database postgresql://127.0.0.1:{port}/feet: ")
+    assert said.startswith(f"Cannot open the database postgresql://127.0.0.1:{port}/feet: ")
     assert "Connect call failed" in said
 
 
@@ -84,7 +84,7 @@ def test_a_database_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
         url = f"postgresql://footing:{SECRET}@127.0.0.1:{port}/feet"
         done = footing("serve", database_url=url, folder=tmp_path, database_timeout_seconds="0.5")
     assert done.returncode == 1
-    assert only_line(done.stderr).endswith("/feet: no answer in time")
+    assert only_line(done.stderr).endswith("/feet: no response in time")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_file_that_is_no_database_is_named(file: str, reason: str, tmp_path: P
     url = f"sqlite:///{tmp_path / file}"
     done = footing("migrate", database_url=url, folder=tmp_path)
     assert done.returncode == 1
-    assert only_line(done.stderr) == f"Can't open the database {url}: {reason}"
+    assert only_line(done.stderr) == f"Cannot open the database {url}: {reason}"
 
 
 def stamp(database_url: str, migration: str) -> None:
@@ -112,7 +112,7 @@ def stamp(database_url: str, migration: str) -> None:
     asyncio.run(write())
 
 
-def test_a_migration_of_a_newer_version_is_refused_with_what_to_install(
+def test_a_migration_of_a_newer_version_is_rejected_with_what_to_install(
     database_url: str, tmp_path: Path
 ) -> None:
     stamp(database_url, "9999")
@@ -154,20 +154,22 @@ NO_CALL = '[{"method": "GET", "path": "/v1/x", "deprecated_at": "2026-01-01T00:0
 
 
 @pytest.mark.parametrize("name", ["serve", "openapi"])
-def test_deprecating_what_is_no_call_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+def test_deprecating_an_unknown_endpoint_is_reported_in_one_line(name: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/footing.db"
     done = footing(name, database_url=url, folder=tmp_path, deprecations=NO_CALL)
     assert (done.returncode, done.stdout) == (1, "")
     said = only_line(done.stderr)
-    assert said.startswith("FOOTING_DEPRECATIONS names GET /v1/x, which is no call of this server.")
+    assert said.startswith(
+        "FOOTING_DEPRECATIONS names GET /v1/x, which is not an endpoint of this server."
+    )
 
 
-def test_a_port_that_is_taken_is_named(database_url: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_named(database_url: str, tmp_path: Path) -> None:
     with silent_port() as port:
         arguments = ("serve", "--port", str(port))
         done = footing(*arguments, database_url=database_url, folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    expected = f"Can't listen on 127.0.0.1, port {port}: Address already in use"
+    expected = f"Cannot listen on 127.0.0.1, port {port}: Address already in use"
     assert only_line(done.stderr) == expected
 
 
@@ -175,7 +177,7 @@ def test_a_host_that_is_not_here_is_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/footing.db"
     done = footing("serve", "--host", "192.0.2.1", database_url=url, folder=tmp_path)
     assert done.returncode == 1
-    assert only_line(done.stderr).startswith("Can't listen on 192.0.2.1, port 8000: ")
+    assert only_line(done.stderr).startswith("Cannot listen on 192.0.2.1, port 8000: ")
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

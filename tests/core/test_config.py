@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from api.core.config import Settings
 from api.core.database_url import for_driver
 
-SECRET = "hunter2-hunter2"  # noqa: S105  # nobody's
+SECRET = "hunter2-hunter2"  # noqa: S105  # not a real one
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ SECRET = "hunter2-hunter2"  # noqa: S105  # nobody's
         ("postgresql+asyncpg://u@db/footing", "postgresql+asyncpg://u@db/footing"),
     ],
 )
-def test_a_database_url_is_taken_as_people_write_it(given: str, used: str) -> None:
+def test_common_spellings_of_a_database_url_are_accepted(given: str, used: str) -> None:
     assert Settings(database_url=given).database_url == used
 
 
@@ -84,7 +84,7 @@ def test_a_url_may_name_several_hosts_or_put_everything_into_its_query() -> None
         ("target_session_attrs=standby", "target_session_attrs"),
         ("sslmode=maybe", "sslmode"),
         ("connect_timeout=soon", "connect_timeout"),
-        ("sslrootcert=/no/such/file", "sslrootcert names a file that is not there"),
+        ("sslrootcert=/no/such/file", "sslrootcert names a file that does not exist"),
         ("sslmode=require&sslrootcert=system", "sslrootcert=system needs sslmode=verify-full"),
         ("connection_limit=1", "set FOOTING_DATABASE_POOL_SIZE"),
         ("schema=public", "the parameter schema is not known here"),
@@ -219,11 +219,11 @@ CALL = {"method": "GET", "path": "/v1/tips", "deprecated_at": "2026-01-01T00:00:
         ("deprecations", [CALL | {"path": "v1/tips"}], "deprecations.0.path"),
         ("deprecations", [CALL | {"deprecated_at": "2026-01-01T00:00:00"}], "deprecated_at"),
         ("deprecations", [CALL | {"deprecated_at": None}], "deprecated_at"),
-        ("deprecations", [CALL | {"sunset_at": "2025-12-31T00:00:00Z"}], "lies before"),
+        ("deprecations", [CALL | {"sunset_at": "2025-12-31T00:00:00Z"}], "is before"),
         ("deprecations", [CALL | {"link": 'https://a.example/"'}], "deprecations.0.link"),
         ("deprecations", [CALL | {"link": "https://a.example/\r\nX: 1"}], "deprecations.0.link"),
         ("deprecations", [CALL | {"why": "old"}], "deprecations.0.why"),
-        ("deprecations", [CALL, CALL], "a call is named twice"),
+        ("deprecations", [CALL, CALL], "an endpoint is listed twice"),
     ],
 )
 def test_what_is_wrong_inside_a_setting_is_named(name: str, value: Any, message: str) -> None:

@@ -131,7 +131,7 @@ def test_an_exception_in_a_transaction_leaves_nothing_behind(database_url: str) 
     assert rows(database_url, Participant) == []
 
 
-def test_a_record_of_nobody_is_refused_by_the_database_itself(database_url: str) -> None:
+def test_a_record_without_a_participant_is_rejected_by_the_database(database_url: str) -> None:
     with pytest.raises(IntegrityError):
         execute(
             database_url,
@@ -193,7 +193,7 @@ MEND_COMMITS = {
 }
 
 
-def test_a_commit_that_fails_is_never_answered_as_stored(
+def test_a_failed_commit_is_never_reported_as_stored(
     client: TestClient, phone: Phone, database_url: str
 ) -> None:
     kind = database_url.partition(":")[0]
@@ -204,7 +204,7 @@ def test_a_commit_that_fails_is_never_answered_as_stored(
     assert response.json()["code"] == "internal_error"
     assert "Location" not in response.headers
     assert phone.get("/v1/sessions").json()["items"] == []
-    # The failed transaction holds nothing up: the phone's retry is stored.
+    # The failed transaction holds nothing up: the client's retry is stored.
     execute(database_url, MEND_COMMITS[kind])
     assert phone.post_session(body).status_code == 201
     assert client.get("/readyz").status_code == 200

@@ -1,4 +1,4 @@
-"""Fifty phones at once, against a real server process: one row."""
+"""Fifty devices at once, against a real server process: one row."""
 
 import threading
 from collections import Counter
@@ -89,7 +89,7 @@ def test_of_fifty_contents_under_one_id_one_is_stored_and_the_others_conflict(
     assert stored["id"] == session["id"]
 
 
-def test_uploads_of_several_people_at_the_same_moment_are_all_stored(client: httpx.Client) -> None:
+def test_concurrent_uploads_of_several_participants_are_all_stored(client: httpx.Client) -> None:
     barrier = threading.Barrier(10)
 
     def upload(_: int) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def with_two(url: str, work: Work) -> None:
     asyncio.run(both())
 
 
-def test_the_second_waits_for_the_first_and_says_so_once(database_url: str) -> None:
+def test_the_second_process_waits_for_the_first_and_logs_it_once(database_url: str) -> None:
     async def work(first: Database, second: Database) -> None:
         order: list[str] = []
         said = asyncio.Event()
@@ -61,7 +61,7 @@ def test_the_second_waits_for_the_first_and_says_so_once(database_url: str) -> N
     with_two(database_url, work)
 
 
-def test_who_has_waited_for_too_long_gives_up_and_says_so(database_url: str) -> None:
+def test_a_process_that_waits_for_too_long_stops_with_a_message(database_url: str) -> None:
     async def work(first: Database, second: Database) -> None:
         async with in_turn(first, "purge"):
             with pytest.raises(Busy, match=r"given up after 0 seconds\. Run it again\."):

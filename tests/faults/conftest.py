@@ -51,7 +51,7 @@ def client(network: BadNetwork) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def phones(client: httpx.Client) -> tuple[OfflinePhone, OfflinePhone]:
-    """Two phones of one person."""
+    """Two devices of one participant."""
     first, second = OfflinePhone(client), OfflinePhone(client)
     second.link(first.enrol()["recovery_code"])
     return first, second

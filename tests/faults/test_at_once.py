@@ -1,4 +1,4 @@
-"""Several phones at the same moment: every record once, and nobody waits for ever."""
+"""Several devices at the same moment: every record once, and no request waits forever."""
 
 import threading
 from collections import Counter
@@ -20,7 +20,7 @@ THREADS = 50
 
 
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Make all calls at the same moment."""
+    """Send all requests at the same moment."""
     barrier = threading.Barrier(len(calls), timeout=PATIENCE_SECONDS)
 
     def call(one: Callable[[], Result]) -> Result:
@@ -31,13 +31,13 @@ def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
         return list(pool.map(call, calls))
 
 
-def test_the_same_batch_from_two_phones_at_once_is_stored_once(
+def test_the_same_batch_from_two_devices_at_once_is_stored_once(
     phones: Phones, database_url: str
 ) -> None:
     everything: list[QueuedRecord] = []
     for _ in range(5):
         week = a_week(phones[0])
-        # The second phone holds it in another order, as a restored copy may.
+        # The second device has it in another order, as a restored copy may.
         one, other = at_once(
             [lambda: phones[0].post_batch(week), lambda: phones[1].post_batch(week[::-1])]  # noqa: B023
         )
@@ -58,7 +58,7 @@ def test_fifty_posts_of_one_batch_at_the_same_moment_store_it_once(
     answers = at_once([lambda: phones[0].post_batch(week)] * THREADS)
     statuses = Counter(receipt["status"] for receipts in answers for receipt in receipts)
     assert statuses == {"created": len(week), "duplicate": (THREADS - 1) * len(week)}
-    # All of one batch: whoever was first stored it whole.
+    # All of one batch: the first request stored it completely.
     created = [any(receipt["status"] == "created" for receipt in answer) for answer in answers]
     assert created.count(True) == 1
     assert_stored(database_url, phones[0], week)
@@ -81,7 +81,7 @@ def test_a_deletion_and_uploads_of_the_same_record_at_once_leave_it_deleted(
     assert_stored(database_url, phones[0], [])
 
 
-def test_both_phones_erase_everything_at_once_and_it_is_gone(phones: Phones) -> None:
+def test_concurrent_erasures_from_two_devices_erase_everything(phones: Phones) -> None:
     phones[0].post_batch(a_week(phones[0]))
     one, other = phones
     statuses = at_once(

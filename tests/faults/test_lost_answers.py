@@ -33,7 +33,7 @@ def a_week(phone: OfflinePhone) -> list[QueuedRecord]:
 
 
 @pytest.mark.parametrize("kind", PATHS)
-def test_a_record_whose_answer_was_lost_is_stored_once_and_answered_again(
+def test_a_record_whose_response_was_lost_is_stored_once_and_returned_again(
     phones: Phones, network: BadNetwork, database_url: str, kind: str
 ) -> None:
     phone, _ = phones
@@ -64,7 +64,7 @@ def test_a_batch_whose_receipts_were_lost_gets_them_again(
     assert_stored(database_url, phone, week)
 
 
-def test_a_batch_that_broke_off_stores_nothing_and_goes_through_whole_afterwards(
+def test_an_interrupted_batch_stores_nothing_and_succeeds_when_repeated(
     phones: Phones, network: BadNetwork, database_url: str
 ) -> None:
     phone, _ = phones
@@ -93,9 +93,7 @@ def test_a_deletion_whose_answer_was_lost_is_done_and_stays_done(
     assert other.held == {}
 
 
-def test_a_new_token_that_never_arrived_locks_no_phone_out(
-    phones: Phones, network: BadNetwork
-) -> None:
+def test_a_lost_new_token_locks_no_device_out(phones: Phones, network: BadNetwork) -> None:
     phone, _ = phones
     for _ in range(3):
         with network.losing_answers():
@@ -143,7 +141,7 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
         },
     )
     assert {receipt["status"] for receipt in response.json()["receipts"]} == {"created"}
-    # It is reported to the phone, so that the app can warn its user.
+    # It is reported to the device, so that the app can warn its user.
     assert abs(response.json()["clock_skew_seconds"] - hours * 3600) < 120
     phone.now = datetime.datetime.now(datetime.UTC)
     batch.append(("session", phone.session()))
@@ -188,7 +186,7 @@ def test_a_token_revoked_between_two_uploads_stores_nothing_more(
     assert [response.status_code for response in refused] == [401] * 4
     assert "WWW-Authenticate" in refused[0].headers
     assert_stored(database_url, kept, first)
-    # What it could not send is not lost: linked anew, it goes on where it was.
+    # What it could not send is not lost: linked again, it continues where it stopped.
     lost.link(kept.call("POST", "/v1/me/recovery-code").json()["recovery_code"])
     assert {receipt["status"] for receipt in lost.post_batch(second)} == {"created"}
     assert_stored(database_url, kept, first + second)

@@ -36,7 +36,7 @@ ONE_SESSION: Json = {
 }
 
 
-def test_where_nothing_is_set_it_says_so(content_client: TestClient) -> None:
+def test_the_defaults_set_no_versions_and_no_deprecations(content_client: TestClient) -> None:
     response = content_client.get("/v1/compatibility")
     assert response.status_code == 200
     body = response.json()
@@ -51,7 +51,7 @@ def test_where_nothing_is_set_it_says_so(content_client: TestClient) -> None:
     assert body["deprecated_calls"] == []
 
 
-def test_it_tells_versions_stores_and_what_goes_away(
+def test_it_lists_versions_stores_and_deprecated_endpoints(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(
@@ -78,7 +78,7 @@ def test_it_may_be_kept_and_asked_for_again(content_client: TestClient) -> None:
     assert content_client.head("/v1/compatibility").status_code == 200
 
 
-def test_every_answer_of_a_deprecated_call_says_so_and_no_other(
+def test_only_responses_of_deprecated_endpoints_have_the_headers(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, deprecations=(TIPS, ONE_SESSION))
@@ -105,7 +105,7 @@ def test_every_answer_of_a_deprecated_call_says_so_and_no_other(
         assert "Deprecation" not in other.headers
 
 
-def test_the_document_marks_a_deprecated_call(database_url: str, make_client: AppMaker) -> None:
+def test_the_document_marks_a_deprecated_endpoint(database_url: str, make_client: AppMaker) -> None:
     client = make_client(database_url=database_url, deprecations=(TIPS,))
     document = client.get("/v1/openapi.json").json()
     marked = [
@@ -133,7 +133,7 @@ def test_without_deprecations_the_document_is_the_committed_one() -> None:
         {"method": "DELETE"},
     ],
 )
-def test_deprecating_what_is_no_call_is_refused_by_its_name(change: Json) -> None:
+def test_deprecating_an_unknown_endpoint_is_rejected_and_named(change: Json) -> None:
     call = TIPS | change
     with pytest.raises(NotReady) as refused:
         create_app(Settings(deprecations=(call,)))

@@ -1,4 +1,4 @@
-"""Conditional requests and codings: a phone downloads once, and gets the smallest it can read."""
+"""Conditional requests and codings: a client downloads once, in the smallest coding it accepts."""
 
 import gzip
 
@@ -129,7 +129,7 @@ def test_the_same_content_in_another_language_is_another_body(content_client: Te
     assert spanish.headers["ETag"] != english.headers["ETag"]
 
 
-def test_a_compressed_answer_states_its_own_length(content_client: TestClient) -> None:
+def test_a_compressed_response_has_its_own_length(content_client: TestClient) -> None:
     for coding in UNPACK:
         headers = {"Accept-Encoding": coding}
         with content_client.stream("GET", "/v1/warnings", headers=headers) as response:

@@ -25,7 +25,7 @@ def get_paths() -> Iterator[str]:
     return (path for path, methods in RECORDED["paths"].items() if "get" in methods)
 
 
-def test_head_answers_like_get_without_a_body(
+def test_head_responds_like_get_without_a_body(
     phone: Phone, client: TestClient, database_url: str, clock: FakeClock
 ) -> None:
     session, report = phone.session(), phone.report()

@@ -17,7 +17,7 @@ PROTECTION = {
 }
 
 
-def test_a_well_formed_request_id_is_taken_and_echoed(content_client: TestClient) -> None:
+def test_a_well_formed_request_id_is_accepted_and_echoed(content_client: TestClient) -> None:
     for given in ("01939d6e7a5b7c3e8f10", "a.b_c-d-1", "x" * 64):
         response = content_client.get("/v1/exercises", headers={"X-Request-ID": given})
         assert response.headers["X-Request-ID"] == given
@@ -31,12 +31,12 @@ def test_any_other_request_id_is_replaced(content_client: TestClient, given: str
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
-def test_a_request_without_an_id_gets_one_of_its_own(content_client: TestClient) -> None:
+def test_a_request_without_an_id_gets_a_new_one(content_client: TestClient) -> None:
     ids = {content_client.get("/healthz").headers["X-Request-ID"] for _ in range(5)}
     assert len(ids) == 5
 
 
-def test_every_answer_has_an_id_and_the_headers_that_protect(phone: Phone) -> None:
+def test_every_response_has_an_id_and_the_security_headers(phone: Phone) -> None:
     calls = [*GOOD.items(), *PROBLEMS.values()]
     for status, call in calls:
         response = call(phone)
@@ -48,7 +48,7 @@ def test_every_answer_has_an_id_and_the_headers_that_protect(phone: Phone) -> No
         assert "server" not in response.headers
 
 
-def test_what_is_a_persons_own_is_never_kept_by_a_cache(phone: Phone) -> None:
+def test_personal_data_is_never_cached(phone: Phone) -> None:
     answers = [
         phone.post_session(phone.session()),
         phone.post_report(phone.report()),
@@ -102,7 +102,7 @@ def test_a_configured_origin_is_admitted_and_no_other(
         assert "access-control-allow-origin" not in stranger.headers
 
 
-def test_an_answer_of_nothing_has_no_type(phone: Phone) -> None:
+def test_an_empty_response_has_no_content_type(phone: Phone) -> None:
     body = phone.session()
     phone.post_session(body)
     phone.put("/v1/me/schedule", phone.schedule())

@@ -107,7 +107,7 @@ def test_a_bracket_that_closes_nothing_is_malformed(body: bytes) -> None:
         measured(body)
 
 
-def test_what_stands_in_a_text_counts_for_nothing(phone: Phone) -> None:
+def test_the_inside_of_a_string_is_not_counted(phone: Phone) -> None:
     for note in (",[{" * 160, '"' * 400, "\\" * 400, '\\"[' * 120):
         assert phone.post_session(phone.session(note=note)).status_code == 201
 
@@ -121,7 +121,7 @@ def full_session(phone: Phone) -> Json:
     return dict.fromkeys(NewSession.model_fields) | phone.session(items=[item] * 100)
 
 
-def test_the_largest_honest_bodies_pass(phone: Phone) -> None:
+def test_the_largest_legitimate_bodies_are_accepted(phone: Phone) -> None:
     batch = {"device_time": "2026-11-22T10:00:00Z", "sessions": [full_session(phone)] * MAX_ITEMS}
     known = {"kind": "session", "id": str(uuid.uuid4()), "content_hash": "0" * 64}
     reconciliation = {"items": [known] * MAX_KNOWN}
@@ -193,7 +193,7 @@ def test_faults_are_counted_afresh_for_every_request(phone: Phone) -> None:
     assert phone.post_session(phone.session()).status_code == 201
 
 
-def test_a_flood_of_faults_in_a_batch_holds_up_no_good_record(phone: Phone) -> None:
+def test_many_faults_in_a_batch_block_no_valid_record(phone: Phone) -> None:
     bad = [{f"unknown_{number}": 1 for number in range(900)}] * 30
     good = [phone.session() for _ in range(3)]
     sessions = [*bad, good[0], phone.session(items=[{"no": 1}] * 100), *good[1:]]

@@ -35,12 +35,14 @@ def test_the_best_liked_of_what_there_is_is_served(accepted: str, language: str)
     ("asked", "language"),
     [("es", "es"), ("es-MX", "es"), ("es_MX", "es"), ("ES", "es"), ("en-GB", "en")],
 )
-def test_what_was_asked_for_comes_before_what_is_liked(asked: str, language: str) -> None:
+def test_the_requested_language_takes_precedence_over_accept_language(
+    asked: str, language: str
+) -> None:
     assert choose_language(asked, "en" if language == "es" else "es", AVAILABLE) == language
 
 
 @pytest.mark.parametrize("asked", ["fr", "e", "spanish", "esperanto-x"])
-def test_an_unknown_language_is_refused_with_what_there_is(asked: str) -> None:
+def test_an_unknown_language_is_rejected_with_the_available_ones(asked: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         choose_language(asked, "es", AVAILABLE)
     (fault,) = refused.value.faults
@@ -48,7 +50,7 @@ def test_an_unknown_language_is_refused_with_what_there_is(asked: str) -> None:
     assert "en, es" in fault.message
 
 
-def test_an_answer_says_its_language_and_that_it_depends_on_what_was_liked(
+def test_a_response_has_its_language_and_varies_by_accept_language(
     content_client: TestClient,
 ) -> None:
     response = content_client.get("/v1/warnings", headers={"Accept-Language": "es-MX"})
@@ -57,17 +59,17 @@ def test_an_answer_says_its_language_and_that_it_depends_on_what_was_liked(
 
 
 @pytest.mark.parametrize("asked", ["fr", "x", "english", "a" * 40, "", "?", "\x00", "ＥＮ"])
-def test_a_lang_that_cant_be_served_is_refused_with_what_there_is(
+def test_an_unavailable_lang_is_rejected_with_the_available_ones(
     content_client: TestClient, asked: str
 ) -> None:
     response = content_client.get("/v1/exercises", params={"lang": asked})
     assert response.status_code == 422
     (fault,) = response.json()["errors"]
     assert (fault["pointer"], fault["code"]) == ("/query/lang", "unknown_language")
-    assert fault["message"].endswith("there is en, es.")
+    assert fault["message"].endswith("Available: en, es.")
 
 
-def test_a_header_without_end_is_refused_and_not_parsed(content_client: TestClient) -> None:
+def test_an_endless_header_is_rejected_and_not_parsed(content_client: TestClient) -> None:
     response = content_client.get("/v1/exercises", headers={"Accept-Language": "es," * 1000})
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/header/accept-language"

@@ -32,7 +32,7 @@ ENROLMENT = {
 }
 
 
-def test_calls_beyond_the_limit_are_refused_with_when_to_come_back(
+def test_requests_over_the_limit_are_rejected_with_retry_after(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_public="3/hour")
@@ -61,7 +61,7 @@ def test_enrolments_have_a_limit_of_their_own(database_url: str, make_client: Ap
     assert client.post("/v1/triage/evaluations", json={}).status_code == 200
 
 
-def test_one_phone_in_a_loop_does_not_slow_down_another(
+def test_one_device_in_a_loop_does_not_limit_another(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_participant="3/hour")
@@ -86,12 +86,12 @@ def from_address(client: TestClient, address: str) -> TestClient:
 
 
 def forged(participant_id: str | None = None) -> dict[str, str]:
-    """Make a token that nobody was given, of somebody or of nobody."""
+    """Forge a token, for an existing participant or for none."""
     of = uuid.UUID(participant_id) if participant_id else uuid.uuid4()
     return {"Authorization": f"Bearer {make_token(of, uuid.uuid4())}"}
 
 
-def test_composing_a_plan_takes_nothing_from_the_limit_of_uploads(
+def test_composing_a_plan_does_not_count_towards_the_limit_of_uploads(
     database_url: str, make_client: AppMaker
 ) -> None:
     """It is computed and not stored: with or without a token, it counts by address."""
@@ -104,7 +104,7 @@ def test_composing_a_plan_takes_nothing_from_the_limit_of_uploads(
     assert phone.post_session(phone.session()).status_code == 201
 
 
-def test_tokens_forged_in_somebodys_name_cost_them_nothing(
+def test_forged_tokens_do_not_count_for_the_participant_they_name(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_participant="3/hour")
@@ -134,7 +134,7 @@ def test_forged_tokens_are_limited_by_address_whatever_name_they_bear(
     assert 1 <= int(answers[3].headers["Retry-After"]) <= 3601
     for answer in answers:
         assert answer.headers["RateLimit-Policy"] == '"participant";q=3;w=3600'
-    # How many others behind an address failed is nobody's business.
+    # The failures of others behind an address are not revealed.
     assert "RateLimit" not in answers[0].headers
     other = from_address(client, "203.0.113.7")
     assert other.request(method, path, headers=forged(), json=sent).status_code == 401
@@ -197,7 +197,7 @@ def test_a_class_and_a_hospital_can_enrol_behind_one_address(client: TestClient)
     assert {answer.status_code for answer in answers} == {201}
 
 
-def test_a_refused_call_stores_nothing_and_can_be_sent_again(
+def test_a_rejected_request_stores_nothing_and_can_be_sent_again(
     database_url: str, make_client: AppMaker
 ) -> None:
     tight = Phone(make_client(database_url=database_url, rate_limit_participant="1/hour"))
@@ -285,7 +285,7 @@ def test_several_servers_count_in_one_redis(database_url: str, tmp_path: Path) -
     assert answers == [200, 200, 200, 200, 429, 429]
 
 
-def test_a_redis_that_goes_away_and_comes_back_refuses_nobody_and_frees_nobody(
+def test_an_outage_of_redis_rejects_no_request_and_resets_no_limit(
     database_url: str, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -307,7 +307,7 @@ def test_a_redis_that_goes_away_and_comes_back_refuses_nobody_and_frees_nobody(
         assert levels == {"info", "warning"}
 
 
-def test_a_redis_that_does_not_answer_keeps_nobody_waiting_for_long(
+def test_an_unresponsive_redis_delays_requests_only_briefly(
     database_url: str, make_client: AppMaker
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -321,7 +321,7 @@ def test_a_redis_that_does_not_answer_keeps_nobody_waiting_for_long(
             silent.accept()
 
 
-def test_a_redis_that_is_away_refuses_no_upload(database_url: str, make_client: AppMaker) -> None:
+def test_without_redis_no_upload_is_rejected(database_url: str, make_client: AppMaker) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     phone = Phone(make_client(database_url=database_url, rate_limit_storage=url))
     phone.enrol()

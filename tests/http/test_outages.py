@@ -1,4 +1,4 @@
-"""A database that is away or busy: 503 with a time to come back, and nothing lost."""
+"""A database that is unavailable or busy: 503 with `Retry-After`, and nothing is lost."""
 
 import contextlib
 import select
@@ -131,7 +131,7 @@ def test_a_postgresql_that_does_not_answer_is_unavailable_in_time(
     assert phone.post_session(phone.session()).status_code == 201
 
 
-def test_a_sqlite_that_somebody_holds_is_unavailable_until_it_is_let_go(
+def test_a_locked_sqlite_is_unavailable_until_it_is_unlocked(
     database_url: str, make_client: AppMaker
 ) -> None:
     phone = Phone(make_client(database_url=database_url, database_timeout_seconds=0.2))
@@ -140,7 +140,7 @@ def test_a_sqlite_that_somebody_holds_is_unavailable_until_it_is_let_go(
     holder = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     assert_unavailable(phone.post_session(body))
-    # Who only reads waits for nobody.
+    # Requests that only read do not wait.
     assert phone.get("/v1/sessions").status_code == 200
     assert phone.client.get("/readyz").status_code == 200
     holder.execute("ROLLBACK")

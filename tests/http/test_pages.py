@@ -1,4 +1,4 @@
-"""Pages: every entry once, in order, behind a cursor that nobody needs to read."""
+"""Pages: every entry once, in order, behind an opaque cursor."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ def test_a_cursor_is_read_back_as_it_was_written(position: list[str]) -> None:
 
 @settings(max_examples=150, deadline=None, database=None)
 @given(st.text(max_size=60))
-def test_whatever_is_no_cursor_of_ours_is_refused(cursor: str) -> None:
+def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         decode_cursor(cursor, 2)
     assert refused.value.faults[0].pointer == "/query/cursor"

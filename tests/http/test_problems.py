@@ -161,7 +161,7 @@ def test_a_body_without_a_length_is_measured_as_it_comes(
         b'{"weeks": ' + b"9" * 10_000 + b"}",
     ],
 )
-def test_what_is_no_json_is_refused(content_client: TestClient, body: bytes) -> None:
+def test_invalid_json_is_rejected(content_client: TestClient, body: bytes) -> None:
     response = content_client.post(
         "/v1/triage/evaluations", content=body, headers={"Content-Type": "application/json"}
     )
@@ -171,7 +171,7 @@ def test_what_is_no_json_is_refused(content_client: TestClient, body: bytes) -> 
 
 
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
-def test_what_is_no_number_of_json_is_refused(content_client: TestClient, number: bytes) -> None:
+def test_an_invalid_json_number_is_rejected(content_client: TestClient, number: bytes) -> None:
     response = content_client.post(
         "/v1/plans",
         content=b'{"minutes": %s, "equipment": [], "positions": ["seated"]}' % number,
@@ -223,7 +223,7 @@ def broken(database_url: str, clock: FakeClock) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_handler_that_raises_is_a_problem_that_tells_nothing(
+def test_an_exception_in_a_handler_is_a_problem_without_details(
     broken: TestClient, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""Behind a real nginx that compresses: what a phone read can still be changed."""
+"""Behind a real nginx that compresses: what a client has read can still be changed."""
 
 import contextlib
 import os
@@ -76,7 +76,7 @@ def test_a_schedule_read_through_a_proxy_that_compresses_can_be_changed(
         tag = {"If-Match": read.headers["ETag"]}
         changed = phone.put(SCHEDULE, phone.schedule(times=["09:00"]), **tag)
         assert changed.status_code == 200
-        # Whoever has not seen that is still refused.
+        # A client that has not seen it is still rejected.
         late = phone.put(SCHEDULE, phone.schedule(times=["10:00"]), **tag)
         assert late.status_code == 412
         assert phone.delete(SCHEDULE, **tag).status_code == 412

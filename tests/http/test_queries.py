@@ -1,4 +1,4 @@
-"""What stands in an address is understood or refused, on every call: nothing is passed over."""
+"""Query parameters are known or rejected, on every endpoint: none is ignored."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
-    """Every call here is refused, so that one phone will do for all."""
+    """Every request here is rejected, so that one client is enough for all."""
     folder = tmp_path_factory.mktemp("queries")
     with databases.fresh_database("sqlite", templates, folder) as url:
         app = create_app(Settings(database_url=url), FakeClock())
@@ -45,9 +45,7 @@ def key(phone: Phone) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_a_parameter_that_a_call_does_not_have_is_named(
-    phone: Phone, key: str, method: str, path: str
-) -> None:
+def test_an_unknown_parameter_is_named(phone: Phone, key: str, method: str, path: str) -> None:
     closed = {"clinicianToken": []} in RECORDED["paths"][path][method]["security"]
     token = key if closed else phone.token
     address = re.sub(r"{\w+}", "00000000-0000-4000-8000-000000000000", path)
@@ -68,7 +66,7 @@ def test_a_parameter_that_a_call_does_not_have_is_named(
     assert call().status_code == (401 if needs_token else 422)
 
 
-def test_an_address_that_others_keep_works_whatever_they_add_to_it(phone: Phone) -> None:
+def test_shared_urls_accept_any_query_parameters(phone: Phone) -> None:
     drawing = phone.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
     assert phone.put("/v1/me/schedule", phone.schedule()).is_success
     feed = phone.post("/v1/me/schedule/feed").json()["path"]
@@ -88,9 +86,7 @@ def test_a_mistyped_filter_does_not_return_everything(content_client: TestClient
 
 
 @pytest.mark.parametrize("path", ["/docs", "/clinic"])
-def test_a_page_is_shown_whatever_stands_behind_its_address(
-    content_client: TestClient, path: str
-) -> None:
+def test_pages_accept_any_query_parameters(content_client: TestClient, path: str) -> None:
     # An issuer of tokens sends people back with what it adds.
     assert content_client.get(f"{path}?code=abc&state=def").status_code == 200
 

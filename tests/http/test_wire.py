@@ -65,7 +65,7 @@ def dial(server: Server) -> Iterator[Callable[..., socket.socket]]:
 
 
 def connections_of(server: Server) -> int:
-    """Count the sockets of the process that are connected to somebody."""
+    """Count the sockets of the process that are connected."""
     found = set()
     for link in Path(f"/proc/{server.process.pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -102,7 +102,7 @@ def assert_refused(received: bytes, status: int, code: str) -> dict[str, str]:
     assert problem["code"] == code
     assert problem["status"] == status
     assert problem["request_id"] == headers["x-request-id"]
-    if status != 413:  # which the app answers; nothing else here knows what call it would have been
+    if status != 413:  # which the app answers; nothing else here knows the endpoint
         assert (problem["decision"], problem["instance"]) == (None, "")
     assert "server" not in headers
     return headers
@@ -297,7 +297,7 @@ def test_what_is_not_http_is_refused(dial: Dial) -> None:
     assert_refused(everything(line), 400, "malformed_http")
 
 
-def test_newcomers_beyond_the_limit_are_refused_and_nobody_else(dial: Dial, server: Server) -> None:
+def test_only_new_connections_over_the_limit_are_rejected(dial: Dial, server: Server) -> None:
     lines = [dial() for _ in range(MAX_CONNECTIONS)]
     for line in lines:
         assert healthy(line)

@@ -104,7 +104,7 @@ def test_deleting_a_report_never_lifts_what_it_put_on_hold(phone: Phone) -> None
     assert after["last_decision"] is None
 
 
-def test_deleting_a_report_decides_anew_on_those_behind_it(phone: Phone) -> None:
+def test_deleting_a_report_makes_later_decisions_again(phone: Phone) -> None:
     old = phone.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
     new = phone.report(pain_score=6)
     phone.post_report(old)
@@ -160,7 +160,7 @@ def test_deleting_an_old_version_keeps_its_correction(phone: Phone) -> None:
 def test_whatever_arrives_first_a_deleted_chain_stays_gone(
     client: TestClient,
 ) -> None:
-    """The deletion comes right after the newest version, wherever that stands in the order."""
+    """The deletion comes right after the newest version, wherever that is in the order."""
     for order in itertools.permutations(range(3)):
         person = Phone(client)
         person.enrol()

@@ -39,7 +39,7 @@ def test_pain_reported_over_six_weeks_apart_is_persistent() -> None:
     assert facts_by_day(past(0, 5), past(42, 5), past(43, 5)) == {0: (), 42: (), 43: (PERSISTENT,)}
 
 
-def test_a_pain_free_report_between_starts_anew() -> None:
+def test_a_pain_free_report_in_between_starts_a_new_episode() -> None:
     assert facts_by_day(past(0, 5), past(20, 0), past(50, 5))[50] == ()
 
 

@@ -116,7 +116,7 @@ def test_a_clearance_for_the_future_is_refused(phone: Phone) -> None:
     assert response.json()["errors"][0]["code"] == "in_the_future"
 
 
-def test_a_wrong_token_is_not_taken_for_none(phone: Phone) -> None:
+def test_an_invalid_token_is_not_treated_as_no_token(phone: Phone) -> None:
     response = phone.client.post(
         "/v1/plans", json=WISHES, headers={"Authorization": "Bearer fp_wrong"}
     )

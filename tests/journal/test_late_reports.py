@@ -70,7 +70,7 @@ def test_a_late_pain_free_report_ends_the_episode_again(phone: Phone) -> None:
     assert phone.decision_on(third)["id"] == before
 
 
-def test_a_hold_that_a_late_report_speaks_against_is_as_in_an_upload_in_order(
+def test_a_late_report_leads_to_the_same_holds_as_an_upload_in_order(
     phone: Phone, client: TestClient
 ) -> None:
     first, second, third, _ = (
@@ -90,7 +90,7 @@ def test_a_hold_that_a_late_report_speaks_against_is_as_in_an_upload_in_order(
     assert "P04" in phone.get("/v1/me/progress").json()["activities"]["rule_ids"]
 
 
-def test_late_reports_together_change_those_behind_the_last_of_them_too(phone: Phone) -> None:
+def test_several_late_reports_also_change_decisions_after_the_last_of_them(phone: Phone) -> None:
     first, second, third, _ = reports_over_two_months(phone)
     phone.post_report(third)
     phone.post_report(first)
@@ -123,7 +123,7 @@ def test_another_persons_decision_is_not_found(phone: Phone, client: TestClient)
     assert replay.status_code == 404
 
 
-def test_what_the_phone_decided_offline_is_compared(phone: Phone) -> None:
+def test_the_offline_decision_of_a_device_is_compared(phone: Phone) -> None:
     rule_set = phone.client.get("/v1/triage/rule-set").json()["hash"]
     shown = {"level": "see_professional", "rule_set_hash": rule_set}
     body = phone.report({"radiating_pain": "left"}, device_decision=shown)

@@ -71,7 +71,7 @@ def current(report: Json) -> Json:
     return DECIDED[REPORTS[report["id"]]["decision_id"]]
 
 
-def test_reports_decisions_and_changes_show_it_in_the_form_of_today(old_phone: Phone) -> None:
+def test_reports_decisions_and_changes_show_it_in_the_current_format(old_phone: Phone) -> None:
     listed = old_phone.get("/v1/symptom-reports").json()["items"]
     changed = [
         item["symptom_report"]
@@ -92,7 +92,7 @@ def test_reports_decisions_and_changes_show_it_in_the_form_of_today(old_phone: P
     assert last["headline"] == current(newest)["document"]["title"]
 
 
-def test_sent_again_it_is_the_decision_of_then_in_the_form_of_today(old_phone: Phone) -> None:
+def test_a_retry_returns_the_old_decision_in_the_current_format(old_phone: Phone) -> None:
     sent = [first_engine.report_as_sent(report) for report in REPORTS.values()]
     for body in sent:
         response = old_phone.post_report(body)
@@ -109,7 +109,7 @@ def test_sent_again_it_is_the_decision_of_then_in_the_form_of_today(old_phone: P
         )
 
 
-def test_exports_show_it_in_the_form_of_today(old_phone: Phone) -> None:
+def test_exports_show_it_in_the_current_format(old_phone: Phone) -> None:
     exported = old_phone.get("/v1/me/export").json()["decisions"]
     assert {entry["id"] for entry in exported} == set(DECIDED)
     for entry in exported:
@@ -132,7 +132,7 @@ def test_exports_show_it_in_the_form_of_today(old_phone: Phone) -> None:
         assert old["safety_net"] in [note["text"] for note in resource["note"]]
 
 
-def test_it_is_replayed_by_the_engine_of_then_to_the_byte(old_phone: Phone) -> None:
+def test_it_is_replayed_by_the_old_engine_byte_for_byte(old_phone: Phone) -> None:
     for name in DECIDED:
         replayed = old_phone.post(f"/v1/decisions/{name}/replay").json()
         assert replayed == {
@@ -143,7 +143,7 @@ def test_it_is_replayed_by_the_engine_of_then_to_the_byte(old_phone: Phone) -> N
         }
 
 
-def test_what_a_phone_decided_with_it_is_compared_with_the_engine_of_then(
+def test_a_devices_decision_is_compared_using_the_old_engine(
     old_phone: Phone,
 ) -> None:
     for level, agrees in (("emergency", True), ("self_care", False)):

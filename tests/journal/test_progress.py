@@ -232,7 +232,7 @@ def test_abandoned_and_replaced_sessions_do_not_count(phone: Phone) -> None:
     assert progress["pain"]["baseline_tenths"] == 50
 
 
-def test_pain_is_explained_in_the_language_asked_for(phone: Phone) -> None:
+def test_pain_is_explained_in_the_requested_language(phone: Phone) -> None:
     for body in log_days(phone, [30, 29], pain_before=6) + log_days(phone, [1, 0], pain_before=3):
         phone.post_session(body)
     progress = phone.get("/v1/me/progress", lang="es").json()
@@ -269,7 +269,7 @@ def test_a_long_streak_is_counted_whole(client: TestClient, clock: FakeClock) ->
     assert phone.get("/v1/me/progress").json()["streak"]["days"] == 0
 
 
-def test_a_session_that_two_phones_have_corrected_counts_once(phone: Phone) -> None:
+def test_a_session_that_two_devices_corrected_counts_once(phone: Phone) -> None:
     first = phone.session()
     corrections = [phone.session(replaces=first["id"]) for _ in range(2)]
     for body in (corrections[0], first, corrections[1]):
@@ -312,7 +312,7 @@ def test_a_session_corrected_twice_counts_once_in_whatever_order_it_all_arrives(
     assert counted(phone) == (len(lives), len(lives))
 
 
-def test_after_a_deletion_it_counts_as_if_the_rest_alone_had_been_uploaded(phone: Phone) -> None:
+def test_after_a_deletion_progress_is_as_if_only_the_rest_had_been_uploaded(phone: Phone) -> None:
     a = phone.session()
     b, c = phone.session(replaces=a["id"]), phone.session(replaces=a["id"])
     d = phone.session(replaces=b["id"])

@@ -84,9 +84,7 @@ def but_for_what_is_ignored(decision: Json) -> Json:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_refused_report_is_answered_with_a_decision_in_the_problem(
-    phone: Phone, name: str
-) -> None:
+def test_a_rejected_report_gets_a_decision_in_the_problem(phone: Phone, name: str) -> None:
     status, refuse = REFUSALS[name]
     body = phone.report(NUMB, pain_score=3)
     before = evaluated(phone, body)
@@ -101,7 +99,7 @@ def test_a_refused_report_is_answered_with_a_decision_in_the_problem(
     assert decision["headline"] == before["headline"]
 
 
-def test_what_of_it_can_be_used_is_decided_on_and_the_rest_is_named(phone: Phone) -> None:
+def test_the_usable_parts_are_decided_on_and_the_others_are_listed(phone: Phone) -> None:
     body = odd(phone.report(NUMB, pain_score=11, note=7), headache="yes")
     problem = phone.post_report(body).json()
     assert {fault["pointer"] for fault in problem["errors"]} == {"/pain_score", "/note"}
@@ -113,7 +111,7 @@ def test_what_of_it_can_be_used_is_decided_on_and_the_rest_is_named(phone: Phone
     assert problem["decision"]["level"] == "emergency"
 
 
-def test_history_has_no_part_in_it(phone: Phone) -> None:
+def test_the_decision_does_not_use_history(phone: Phone) -> None:
     phone.post_report(phone.report({}, pain_score=2))
     phone.now += datetime.timedelta(hours=1)
     refused = phone.post_report(phone.report({}, pain_score=9, mood="low")).json()["decision"]
@@ -122,7 +120,7 @@ def test_history_has_no_part_in_it(phone: Phone) -> None:
     assert stored["history_facts"] == ["pain_risen_in_history"]
 
 
-def test_whoever_is_not_let_in_gets_no_decision_but_an_evaluation(phone: Phone) -> None:
+def test_without_authentication_there_is_no_decision_but_an_evaluation(phone: Phone) -> None:
     body = phone.report(NUMB)
     for token in ("", "fp_nothing"):
         headers = {"Authorization": f"Bearer {token}"}
@@ -132,7 +130,7 @@ def test_whoever_is_not_let_in_gets_no_decision_but_an_evaluation(phone: Phone) 
     assert evaluated(phone, body)["level"] == "emergency"
 
 
-def test_nor_does_a_clinicians_key_which_is_nobodys_who_reports(
+def test_a_clinicians_key_gets_no_decision(
     phone: Phone, database_url: str, clock: FakeClock
 ) -> None:
     report = phone.report(NUMB)
@@ -159,7 +157,7 @@ def test_nor_does_a_clinicians_key_which_is_nobodys_who_reports(
         ("a=1", "text/plain", 415),
     ],
 )
-def test_what_is_no_report_at_all_gets_the_cautious_outcome(
+def test_an_unreadable_report_gets_the_cautious_outcome(
     phone: Phone, content: str, media_type: str, status: int
 ) -> None:
     headers = {**phone.headers, "Content-Type": media_type}
@@ -170,7 +168,7 @@ def test_what_is_no_report_at_all_gets_the_cautious_outcome(
     assert (decision["level"], decision["activities"]["status"]) == ("urgent", "stop")
 
 
-def test_other_calls_are_refused_without_a_decision(phone: Phone) -> None:
+def test_other_endpoints_reject_without_a_decision(phone: Phone) -> None:
     assert phone.post_session({}).json()["decision"] is None
     assert phone.get("/v1/symptom-reports", cursor="x").json()["decision"] is None
     assert phone.get(f"/v1/symptom-reports/{uuid.uuid4()}").json()["decision"] is None
@@ -333,7 +331,7 @@ def test_a_refused_batch_without_reports_is_answered_without_a_decision(
     assert response.json()["decision"] is None
 
 
-def test_a_fault_of_ours_leaves_nobody_without_an_answer(
+def test_an_internal_error_still_gives_a_decision(
     phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
@@ -348,7 +346,7 @@ def test_a_fault_of_ours_leaves_nobody_without_an_answer(
         assert response.status_code == 500
         assert response.json()["decision"]["level"] == "urgent"
         assert batch(phone, phone.report(NUMB))[0]["decision_level"] == "urgent"
-    assert "can't decide on a refused report" in {entry["event"] for entry in logs}
+    assert "cannot decide on a rejected report" in {entry["event"] for entry in logs}
 
 
 @pytest.mark.fuzz

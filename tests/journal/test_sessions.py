@@ -1,4 +1,4 @@
-"""Session logs: stored once, whatever the line does, and never anybody else's."""
+"""Sessions: stored once, even on unreliable connections, and visible only to their participant."""
 
 import datetime
 import uuid
@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from tests.support.phone import Phone
 
 
-def test_a_finished_session_is_stored_and_comes_back_whole(phone: Phone) -> None:
+def test_a_finished_session_is_stored_and_returned_completely(phone: Phone) -> None:
     body = phone.session(effort=3, note="Easier than yesterday.")
     response = phone.post_session(body)
     assert response.status_code == 201
@@ -35,7 +35,7 @@ def test_a_finished_session_is_stored_and_comes_back_whole(phone: Phone) -> None
     assert phone.get(f"/v1/sessions/{body['id']}").json() == stored
 
 
-def test_the_same_session_again_is_answered_with_the_first_answer(phone: Phone) -> None:
+def test_a_retried_session_gets_the_first_response(phone: Phone) -> None:
     body = phone.session()
     first = phone.post_session(body)
     again = phone.post_session(body)
@@ -83,7 +83,7 @@ def test_sessions_are_listed_newest_first_page_by_page(phone: Phone) -> None:
     assert seen == [f"2026-11-22T0{hour}:00:00Z" for hour in (5, 4, 3, 2, 1)]
 
 
-def test_another_persons_session_is_not_found(phone: Phone, client: TestClient) -> None:
+def test_another_participants_session_is_not_found(phone: Phone, client: TestClient) -> None:
     other = Phone(client)
     other.enrol()
     body = other.session()
@@ -92,7 +92,7 @@ def test_another_persons_session_is_not_found(phone: Phone, client: TestClient) 
     assert phone.get("/v1/sessions").json()["items"] == []
 
 
-def test_two_people_may_use_the_same_id(phone: Phone, client: TestClient) -> None:
+def test_two_participants_may_use_the_same_id(phone: Phone, client: TestClient) -> None:
     other = Phone(client)
     other.enrol()
     body = phone.session()
@@ -168,7 +168,7 @@ def test_a_body_without_an_end_to_its_lists_is_refused_before_it_is_parsed(phone
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"", b"null", b"[]", b'"x"'])
-def test_a_body_that_is_no_session_is_a_problem(phone: Phone, body: bytes) -> None:
+def test_a_body_that_is_not_a_session_is_a_problem(phone: Phone, body: bytes) -> None:
     headers = {**phone.headers, "Content-Type": "application/json"}
     response = phone.client.post("/v1/sessions", content=body, headers=headers)
     assert response.status_code == 422

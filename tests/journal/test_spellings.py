@@ -1,4 +1,4 @@
-"""What a phone means counts, not how it writes it: the same content has the same hash."""
+"""Equivalent spellings are the same content and have the same hash."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Withdrawing a rule set reaches everybody it decided for, once each, however many they are."""
+"""Withdrawing a rule set reaches every participant it decided for exactly once."""
 
 import asyncio
 import contextlib
@@ -93,7 +93,7 @@ def redo(
     return with_database(url, work)
 
 
-def test_everybody_is_reached_once_and_their_decisions_are_those_of_the_new_rules(
+def test_all_participants_are_processed_once_and_have_decisions_of_the_new_rules(
     database_url: str, withdrawn: str, corrected: RuleSet
 ) -> None:
     before = {row["id"]: row for row in rows(database_url, StoredDecision)}
@@ -109,7 +109,7 @@ def test_everybody_is_reached_once_and_their_decisions_are_those_of_the_new_rule
         assert decision["report_id"] == before[entry.old_id]["report_id"]
     current = {row["decision_id"] for row in rows(database_url, SymptomReport)}
     assert current == {entry.new_id for entry in redone}
-    # Each of the two reports is a change that the phone will fetch.
+    # Each of the two reports is a change that the device will fetch.
     changes = Counter(row["last_change"] for row in rows(database_url, Participant))
     assert sorted(changes.values()) == [1, PEOPLE - 1]
     assert redo(database_url, withdrawn, corrected) == ([2, 2, 1], [])
@@ -147,7 +147,7 @@ def test_two_runs_at_once_decide_once(
 
 @pytest.mark.usefixtures("withdrawn")
 def test_a_page_costs_the_same_wherever_it_is(database_url: str, corrected: RuleSet) -> None:
-    """Two look-ups by key, for nobody is concerned."""
+    """Two look-ups by key, because no participant is affected."""
 
     async def work(database: Database) -> list[int]:
         counts = []
@@ -165,7 +165,7 @@ def test_a_page_costs_the_same_wherever_it_is(database_url: str, corrected: Rule
     assert with_database(database_url, work) == [2, 2, 2]
 
 
-def test_nobody_outside_of_a_page_is_looked_at(
+def test_only_participants_of_the_current_page_are_processed(
     database_url: str, withdrawn: str, corrected: RuleSet
 ) -> None:
     async def work(database: Database) -> str:

@@ -42,7 +42,7 @@ def server(database_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str) -> None:
+def test_a_week_offline_then_two_devices(server: httpx.Client, database_url: str) -> None:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     # Ana enrols before she leaves, and writes the recovery code down.
     old = OfflinePhone(server)
@@ -52,7 +52,7 @@ def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str)
     strange = a_week_away(old, now)
     everything: list[QueuedRecord] = [entry for entry in old.queue if entry[1] is not strange]
 
-    # Down in the valley there is a line again: one call, and one receipt for each record.
+    # Down in the valley there is a connection again: one request, and one receipt for each record.
     receipts = old.upload()
     refused = [receipt for receipt in receipts if receipt["status"] != "created"]
     assert [(receipt["id"], receipt["action"]) for receipt in refused] == [
@@ -67,7 +67,7 @@ def test_a_week_offline_then_two_phones(server: httpx.Client, database_url: str)
     assert progress["sessions_total"] == 7
     assert progress["active_days_total"] == 7
     assert progress["streak"]["days"] >= 6
-    # The radiating pain pauses the activities until somebody has seen her.
+    # The radiating pain pauses the activities until a professional has seen her.
     assert progress["activities"]["status"] in {"pause", "stop"}
 
     # She buys a new phone: the code brings everything back.

@@ -103,7 +103,7 @@ def test_leaving_and_being_forgotten(database_url: str, tmp_path: Path) -> None:
         assert mine == []
         assert cleo.get("/v1/me/export").json() | {"exported_at": None} == of_cleo
 
-        # He may come back: as somebody new, with an empty journal.
+        # He may come back: as a new participant, with an empty journal.
         anew = OfflinePhone(client)
         anew.enrol()
         assert anew.participant_id != one.participant_id

@@ -1,4 +1,4 @@
-"""Taking one's records elsewhere: the export, posted by somebody new, adds up to the same."""
+"""Moving records: the export, uploaded by a new participant, gives the same progress."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ CALLS = (
 
 
 def take_over(export: Json, phone: Phone) -> None:
-    """Enrol somebody new with the profile of an export, and post its records in their order."""
+    """Enrol a participant with the profile of an export, and post its records in their order."""
     (profile,) = export["participants"]
     phone.enrol(**{name: profile[name] for name in PROFILE})
     records: list[tuple[str, str, Json]] = []
@@ -77,7 +77,7 @@ def export(phone: Phone, clock: FakeClock) -> Json:
     return found
 
 
-def test_the_records_of_an_export_posted_anew_add_up_to_the_same_progress(
+def test_the_records_of_an_export_posted_again_give_the_same_progress(
     client: TestClient, phone: Phone, export: Json
 ) -> None:
     newcomer = Phone(client)
@@ -110,7 +110,7 @@ def test_its_records_and_decisions_are_the_same_ones(client: TestClient, export:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_another_server_takes_them_as_well(
+def test_another_server_accepts_them_too(
     export: Json, make_client: AppMaker, templates: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.db"

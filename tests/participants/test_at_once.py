@@ -1,4 +1,4 @@
-"""One person's own data changed from several phones at once, against a real server process."""
+"""A participant's data changed from several devices at once, against a real server process."""
 
 import threading
 from collections import Counter
@@ -95,7 +95,7 @@ def test_of_many_that_replace_the_same_schedule_one_gets_through(client: httpx.C
     assert phone.get("/v1/me/schedule").json() == won.json()
 
 
-def test_of_many_addresses_made_at_once_one_lives(client: httpx.Client) -> None:
+def test_of_many_calendar_urls_created_at_once_one_is_valid(client: httpx.Client) -> None:
     phone = enrolled(client)
     answers = at_once(lambda _: phone.post("/v1/me/schedule/feed"))
     assert {answer.status_code for answer in answers} == {201}
@@ -128,7 +128,9 @@ def test_uploads_beside_a_withdrawal_are_stored_or_refused_and_answered_so(
     assert len(phone.get("/v1/me/consent").json()["history"]) == 2
 
 
-def test_the_same_choice_from_many_phones_is_one(client: httpx.Client, database_url: str) -> None:
+def test_the_same_choice_from_many_devices_is_stored_once(
+    client: httpx.Client, database_url: str
+) -> None:
     phone = enrolled(client)
     yes = {"version": CONSENT_VERSION, "storage": True, "research": True}
     answers = at_once(lambda _: phone.put("/v1/me/consent", yes))
@@ -143,7 +145,7 @@ def test_the_same_choice_from_many_phones_is_one(client: httpx.Client, database_
     assert numbers(database_url, phone) == [1]
 
 
-def test_first_calls_of_many_people_at_once_are_all_answered(client: httpx.Client) -> None:
+def test_concurrent_first_requests_of_many_participants_all_succeed(client: httpx.Client) -> None:
     phones = [enrolled(client) for _ in range(THREADS)]
     answers = at_once(lambda number: phones[number].get("/v1/me"))
     assert {answer.status_code for answer in answers} == {200}

@@ -269,7 +269,7 @@ def events(client: TestClient, path: str) -> list[str]:
     return [str(event["SUMMARY"]) for event in read(client.get(path).content).walk("VEVENT")]
 
 
-def test_the_calendar_needs_no_token_and_says_nothing_about_anybody(
+def test_the_calendar_needs_no_token_and_contains_nothing_personal(
     client: TestClient, phone: Phone
 ) -> None:
     phone.put("/v1/me/schedule", phone.schedule())
@@ -313,7 +313,7 @@ def test_a_program_that_has_it_gets_304_until_it_changes(
     assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_the_address_is_long_random_and_kept_as_a_hash(phone: Phone, database_url: str) -> None:
+def test_the_url_is_long_random_and_stored_as_a_hash(phone: Phone, database_url: str) -> None:
     secrets = [address(phone).rpartition("/")[2].removesuffix(".ics") for _ in range(3)]
     assert {len(bytes.fromhex(secret)) for secret in secrets} == {32}
     assert len(set(secrets)) == 3
@@ -322,7 +322,7 @@ def test_the_address_is_long_random_and_kept_as_a_hash(phone: Phone, database_ur
     assert not [secret for secret in secrets if secret in stored]
 
 
-def test_renewing_and_revoking_end_the_address_before_at_once(
+def test_renewing_and_revoking_invalidate_the_old_url_immediately(
     client: TestClient, phone: Phone
 ) -> None:
     first = address(phone)
@@ -341,7 +341,7 @@ def test_erasing_ends_the_address(client: TestClient, phone: Phone) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_whatever_leads_nowhere_is_answered_alike(client: TestClient, phone: Phone) -> None:
+def test_all_invalid_urls_get_the_same_response(client: TestClient, phone: Phone) -> None:
     revoked = address(phone)
     phone.delete("/v1/me/schedule/feed")
     paths = [revoked, f"/v1/calendars/{'0' * 64}.ics", "/v1/calendars/x.ics"]
@@ -355,7 +355,7 @@ def test_whatever_leads_nowhere_is_answered_alike(client: TestClient, phone: Pho
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_ones_own_address_is_nobody_elses(client: TestClient, phone: Phone) -> None:
+def test_calendar_urls_are_separate_for_each_participant(client: TestClient, phone: Phone) -> None:
     other = Phone(client)
     other.enrol()
     path = address(phone)

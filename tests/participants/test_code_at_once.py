@@ -1,4 +1,4 @@
-"""The recovery code under many hands at once: one code lives, and nobody waits for ever."""
+"""Concurrent use of the recovery code: one code stays valid, and no request waits forever."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,7 +23,7 @@ def test_of_codes_renewed_at_the_same_moment_one_lives(
         assert sorted(response.status_code for response in linked) == [201, 401, 401, 401]
 
 
-def test_linking_a_phone_while_everything_is_erased_is_answered_either_way(
+def test_linking_a_device_during_an_erasure_succeeds_or_is_rejected(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_enrolment="1000/minute")
@@ -38,7 +38,7 @@ def test_linking_a_phone_while_everything_is_erased_is_answered_either_way(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_more_exports_at_once_than_there_are_connections_are_all_answered(
+def test_more_concurrent_exports_than_connections_all_succeed(
     database_url: str, make_client: AppMaker
 ) -> None:
     client: TestClient = make_client(database_url=database_url, database_pool_size=2, max_exports=8)

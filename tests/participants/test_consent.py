@@ -76,9 +76,7 @@ def test_the_same_again_adds_nothing(phone: Phone, clock: FakeClock, database_ur
     assert rows(database_url, RecordedChange) == []
 
 
-def test_a_choice_is_a_change_that_the_other_phones_hear_of(
-    phone: Phone, database_url: str
-) -> None:
+def test_a_choice_is_a_change_that_other_devices_receive(phone: Phone, database_url: str) -> None:
     phone.put("/v1/me/consent", choice(research=True))
     (change,) = rows(database_url, RecordedChange)
     assert (change["number"], change["kind"], change["deleted"]) == (1, "consent", False)
@@ -197,7 +195,7 @@ def test_consent_can_be_given_again_and_what_waited_is_then_stored(phone: Phone)
     assert phone.post_session(session).status_code == 201
 
 
-def test_one_persons_withdrawal_is_nobody_elses(client: TestClient) -> None:
+def test_a_withdrawal_affects_only_its_participant(client: TestClient) -> None:
     one, other = Phone(client), Phone(client)
     one.enrol()
     other.enrol()

@@ -1,4 +1,4 @@
-"""Devices: nobody is locked out by a bad line, and a lost phone is shut out at once."""
+"""Devices: a bad connection locks no device out, and a lost one is revoked immediately."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def link(client: httpx.Client, code: str) -> httpx.Response:
     return client.post("/v1/devices", json={"recovery_code": code})
 
 
-def test_a_recovery_code_links_a_second_phone_to_the_same_person(client: TestClient) -> None:
+def test_a_recovery_code_links_a_second_device_to_the_same_participant(client: TestClient) -> None:
     first = Phone(client)
     code = first.enrol()["recovery_code"]
     body = first.session()
@@ -74,7 +74,7 @@ def test_guesses_are_limited_in_the_database_and_the_right_code_waits_too(
     assert link(client, wrong).status_code == 401
 
 
-def test_a_revoked_phone_is_shut_out_at_once_and_the_other_is_not(client: TestClient) -> None:
+def test_a_revoked_device_is_rejected_immediately_and_the_other_is_not(client: TestClient) -> None:
     first = Phone(client)
     enrolled = first.enrol()
     second = Phone(client)
@@ -88,7 +88,7 @@ def test_a_revoked_phone_is_shut_out_at_once_and_the_other_is_not(client: TestCl
     assert second.get("/v1/me").status_code == 200
 
 
-def test_another_persons_device_can_not_be_revoked(phone: Phone, client: TestClient) -> None:
+def test_another_participants_device_cannot_be_revoked(phone: Phone, client: TestClient) -> None:
     other = Phone(client)
     device = other.enrol()["device_id"]
     assert client.delete(f"/v1/devices/{device}", headers=phone.headers).status_code == 404

@@ -21,7 +21,7 @@ BODY: Json = {
 }
 
 
-def test_enrolment_answers_with_ids_and_the_secrets(client: TestClient) -> None:
+def test_enrolment_returns_ids_and_the_secrets(client: TestClient) -> None:
     response = client.post("/v1/participants", json=BODY)
     assert response.status_code == 201
     assert response.headers["Location"] == "/v1/me"
@@ -50,7 +50,7 @@ def test_the_secrets_are_kept_only_as_hashes(client: TestClient, database_url: s
         assert secret not in stored
 
 
-def test_the_secrets_are_shown_this_once(phone: Phone) -> None:
+def test_the_secrets_are_shown_only_once(phone: Phone) -> None:
     secret = phone.token.rpartition("_")[2]
     for path in ("/v1/me", "/v1/devices", "/v1/sessions"):
         assert secret not in phone.get(path).text
@@ -102,7 +102,7 @@ def test_ones_own_profile_is_what_one_enrolled_with(client: TestClient) -> None:
     }
 
 
-def test_what_is_left_out_is_unknown(phone: Phone) -> None:
+def test_omitted_fields_are_unknown(phone: Phone) -> None:
     profile = phone.get("/v1/me").json()
     assert (profile["age_band"], profile["region"], profile["conditions"]) == (
         "unknown",
@@ -138,7 +138,7 @@ BAD_ENROLMENTS: list[tuple[Json, str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BAD_ENROLMENTS)
-def test_a_bad_field_is_named_and_nobody_is_enrolled(
+def test_an_invalid_field_is_named_and_no_participant_is_enrolled(
     client: TestClient, database_url: str, change: Json, pointer: str, code: str
 ) -> None:
     response = client.post("/v1/participants", json=BODY | change)
@@ -158,7 +158,7 @@ def test_a_missing_field_is_named(client: TestClient, missing: str) -> None:
     assert (fault["pointer"], fault["code"]) == (f"/{missing}", "missing_field")
 
 
-def test_every_fault_is_named_at_once_with_what_there_is(client: TestClient) -> None:
+def test_all_faults_are_listed_with_the_available_values(client: TestClient) -> None:
     body = BODY | consent(version="1999-01-01") | {"region": "atlantis", "conditions": ["boredom"]}
     problem = client.post("/v1/participants", json=body).json()
     assert [fault["pointer"] for fault in problem["errors"]] == [

@@ -1,4 +1,4 @@
-"""One's own profile can be mended: what was sent changes, everything else stays."""
+"""The profile can be changed: what was sent changes, everything else stays."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -39,7 +39,7 @@ def test_every_field_can_be_changed_alone(phone: Phone, change: Json) -> None:
     assert phone.patch("/v1/me", change).json() == before | expected
 
 
-def test_null_is_the_same_as_left_out(phone: Phone, database_url: str) -> None:
+def test_null_equals_an_omitted_field(phone: Phone, database_url: str) -> None:
     """Generated clients write null for what an app did not set."""
     before = phone.get("/v1/me").json()
     nulls: Json = dict.fromkeys(("time_zone", "language", "age_band", "region", "conditions"))
@@ -119,7 +119,7 @@ def test_every_fault_is_named_at_once(phone: Phone) -> None:
     ]
 
 
-def test_a_changed_time_zone_and_language_count_from_the_next_call(phone: Phone) -> None:
+def test_a_changed_time_zone_and_language_apply_from_the_next_request(phone: Phone) -> None:
     phone.patch("/v1/me", {"time_zone": "Pacific/Kiritimati", "language": "es"})
     progress = phone.get("/v1/me/progress")
     assert progress.json()["time_zone"] == "Pacific/Kiritimati"

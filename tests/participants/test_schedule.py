@@ -18,7 +18,7 @@ def test_while_there_is_no_schedule_the_answer_is_404(phone: Phone) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
-def test_a_schedule_comes_back_with_all_that_a_phone_needs_to_remind(phone: Phone) -> None:
+def test_a_schedule_is_returned_with_all_that_a_device_needs_to_remind(phone: Phone) -> None:
     put = phone.put(PATH, phone.schedule())
     assert put.status_code == 200
     assert put.json() == {
@@ -67,7 +67,7 @@ def test_a_schedule_is_replaced_whole(phone: Phone) -> None:
     assert {name: got[name] for name in body} == body
 
 
-def test_a_change_of_what_was_not_seen_is_refused(phone: Phone) -> None:
+def test_a_change_of_an_outdated_version_is_rejected(phone: Phone) -> None:
     first = phone.put(PATH, phone.schedule(), **{"If-None-Match": "*"})
     assert first.status_code == 200
     second = phone.put(PATH, phone.schedule(times=["09:00"]), **{"If-Match": first.headers["ETag"]})
@@ -231,7 +231,7 @@ def test_every_routine_can_be_planned(phone: Phone) -> None:
         assert phone.put(PATH, phone.schedule(routine_id=routine["id"])).status_code == 200
 
 
-def test_nobody_sees_anybody_elses_schedule(client: TestClient) -> None:
+def test_schedules_are_visible_only_to_their_participant(client: TestClient) -> None:
     one, other = Phone(client), Phone(client)
     one.enrol()
     other.enrol()

@@ -22,7 +22,7 @@ def get_me(client: TestClient, authorization: str) -> tuple[int, Problem, str | 
     return response.status_code, problem, response.headers.get("WWW-Authenticate")
 
 
-def test_a_call_without_a_token_says_how_to_send_one(client: TestClient) -> None:
+def test_the_response_to_a_request_without_a_token_says_how_to_send_one(client: TestClient) -> None:
     response = client.get("/v1/me")
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
@@ -46,7 +46,7 @@ def test_a_call_without_a_token_says_how_to_send_one(client: TestClient) -> None
         "Bearer FP_" + "0" * 32 + "_" + "0" * 32 + "_" + "0" * 64,
     ],
 )
-def test_what_is_no_token_is_refused(client: TestClient, authorization: str) -> None:
+def test_an_invalid_token_is_rejected(client: TestClient, authorization: str) -> None:
     status, problem, challenge = get_me(client, authorization)
     assert status == 401
     assert problem["code"] == "not_authenticated"
@@ -54,7 +54,7 @@ def test_what_is_no_token_is_refused(client: TestClient, authorization: str) -> 
     assert challenge.startswith("Bearer")
 
 
-def test_a_token_in_the_query_opens_nothing(phone: Phone) -> None:
+def test_a_token_in_the_query_string_is_ignored(phone: Phone) -> None:
     for name in ("token", "access_token", "device_token"):
         response = phone.client.get("/v1/me", params={name: phone.token})
         assert response.status_code == 401
@@ -87,14 +87,14 @@ def test_whatever_fails_in_a_token_gets_the_same_answer(
     assert phone.get("/v1/me").status_code == 200
 
 
-def test_a_revoked_device_is_shut_out_at_once(phone: Phone, database_url: str) -> None:
+def test_a_revoked_device_is_rejected_immediately(phone: Phone, database_url: str) -> None:
     assert phone.get("/v1/me").status_code == 200
     execute(database_url, "UPDATE device SET revoked_at = '2026-11-22 11:00:00'")
     assert phone.get("/v1/me").status_code == 401
     assert phone.post_session(phone.session()).status_code == 401
 
 
-def test_a_clinicians_key_is_for_other_calls(phone: Phone) -> None:
+def test_a_clinicians_key_cannot_be_used_for_participant_endpoints(phone: Phone) -> None:
     for path in ("/v1/me", "/v1/sessions", "/v1/symptom-reports"):
         response = phone.client.get(path, headers={"Authorization": f"Bearer fc_{'0' * 64}"})
         assert response.status_code == 403
@@ -124,9 +124,7 @@ def test_the_scheme_may_be_written_in_any_case(phone: Phone) -> None:
         ("GET", f"/v1/symptom-reports/{SOME_ID}"),
     ],
 )
-def test_a_persons_records_are_closed_without_a_token(
-    client: TestClient, method: str, path: str
-) -> None:
+def test_participant_endpoints_require_a_token(client: TestClient, method: str, path: str) -> None:
     response = client.request(method, path, json={} if method == "POST" else None)
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer")

@@ -1,4 +1,4 @@
-"""Leaving: everything is gone from every table at once, and the phones get 410."""
+"""Leaving: everything is gone from every table at once, and the devices get 410."""
 
 import asyncio
 import uuid
@@ -19,7 +19,7 @@ MARK = "a-note-nobody-else-may-see"
 
 
 def rich(client: TestClient) -> tuple[Phone, Phone]:
-    """A person with two phones and a record in every table."""
+    """A participant with two devices and a record in every table."""
     phone = Phone(client)
     code = phone.enrol(conditions=["gout"])["recovery_code"]
     phone.post_session(phone.session(note=MARK))
@@ -91,7 +91,7 @@ def test_no_other_table_names_a_participant() -> None:
         assert not {"participant_id", "device_id"} & set(table.columns.keys())
 
 
-def test_erasing_takes_everything_and_says_what_stays(
+def test_erasing_deletes_everything_and_lists_what_remains(
     client: TestClient, database_url: str
 ) -> None:
     phone, _ = rich(client)
@@ -109,7 +109,7 @@ def test_erasing_takes_everything_and_says_what_stays(
     assert phone.participant_id.replace("-", "") not in everything
 
 
-def test_later_calls_of_any_phone_get_410(client: TestClient) -> None:
+def test_later_requests_of_any_device_get_410(client: TestClient) -> None:
     phone, second = rich(client)
     client.delete("/v1/me", headers=phone.headers)
     again = client.delete("/v1/me", headers=phone.headers)
@@ -119,7 +119,7 @@ def test_later_calls_of_any_phone_get_410(client: TestClient) -> None:
         assert other.post_session(other.session()).status_code == 410
 
 
-def test_nobody_else_is_touched(client: TestClient) -> None:
+def test_other_participants_are_not_affected(client: TestClient) -> None:
     phone, _ = rich(client)
     other, _ = rich(client)
     before = client.get("/v1/me/export", headers=other.headers).json()
@@ -145,7 +145,7 @@ def test_the_export_holds_every_record_and_no_secret(client: TestClient) -> None
     assert phone.token.rpartition("_")[2] not in response.text
 
 
-def test_an_exported_session_can_be_sent_again_by_somebody_new(
+def test_an_exported_session_can_be_uploaded_by_a_new_participant(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url)

@@ -1,4 +1,4 @@
-"""An export is prepared before it is sent: whole or not at all, and at nobody else's cost."""
+"""An export is prepared before it is sent: whole or not at all, without blocking other requests."""
 
 import socket
 import uuid
@@ -107,7 +107,7 @@ def enrolled(client: httpx.Client, database_url: str, how_many: int) -> list[Pho
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_twelve_exports_that_nobody_reads_hold_up_nobody(database_url: str, tmp_path: Path) -> None:
+def test_twelve_unread_exports_block_no_other_request(database_url: str, tmp_path: Path) -> None:
     with (
         running_server(database_url, tmp_path, rate_limit_enrolment="100/minute") as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
@@ -130,7 +130,7 @@ def test_twelve_exports_that_nobody_reads_hold_up_nobody(database_url: str, tmp_
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_export_that_is_never_taken_ends_and_another_can_be_asked_for(
+def test_an_unread_export_ends_and_another_one_can_be_requested(
     database_url: str, tmp_path: Path
 ) -> None:
     with (

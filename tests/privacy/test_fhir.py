@@ -51,7 +51,7 @@ def observations(bundle: Json, code: str) -> list[Json]:
 
 
 def by_record(found: list[Json]) -> dict[str, Json]:
-    """Return resources by the id of the record that they stand for."""
+    """Return resources by the id of the record that they represent."""
     named = {}
     for resource in found:
         identifier = resource["identifier"]
@@ -345,7 +345,7 @@ def test_nothing_secret_is_in_it(phone_with_history: Phone, client: httpx.Client
     assert "hash" not in text
 
 
-def test_somebody_who_has_done_nothing_yet_gets_a_valid_bundle(phone: Phone) -> None:
+def test_a_participant_without_records_gets_a_valid_bundle(phone: Phone) -> None:
     bundle = bundle_of(phone)
     Bundle.model_validate(bundle)
     assert [entry["resource"]["resourceType"] for entry in bundle["entry"]] == [
@@ -384,7 +384,9 @@ def test_accept_chooses_between_json_and_fhir(phone: Phone, accept: str, media_t
 @pytest.mark.parametrize(
     "accept", ["application/fhir+xml", "text/csv", "application/json;q=0", "nonsense"]
 )
-def test_a_media_type_that_is_not_spoken_is_refused_with_what_is(phone: Phone, accept: str) -> None:
+def test_an_unavailable_media_type_is_rejected_with_the_available_ones(
+    phone: Phone, accept: str
+) -> None:
     response = phone.client.get("/v1/me/export", headers=phone.headers | {"Accept": accept})
     assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
     assert "application/json or application/fhir+json" in response.json()["detail"]

@@ -1,4 +1,4 @@
-"""`footing purge`: enrolments that nobody ever used go, and nobody else's."""
+"""`footing purge`: erases enrolments that were never used, and no others."""
 
 import asyncio
 import datetime
@@ -68,7 +68,7 @@ def test_an_enrolment_that_was_never_used_is_erased_whole_after_its_time(
     assert erase() == Purged(1, 0)
     for table in (Participant, Device, ConsentRecord, RecoveryCodeHash, ErasedToken):
         assert rows(database_url, table) == [], table.__tablename__
-    # Not 410, which would have the phone delete its queue.
+    # Not 410, which would make the device delete its queue.
     assert phone.post_session(phone.session()).status_code == 401
 
 
@@ -92,7 +92,7 @@ CALLS: dict[str, Callable[[Phone, Json], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_whoever_did_anything_at_all_stays(
+def test_participants_with_any_activity_are_kept(
     client: TestClient, clock: FakeClock, erase: Erase, database_url: str, call: str
 ) -> None:
     phone, answer = enrolled(client)
@@ -103,7 +103,7 @@ def test_whoever_did_anything_at_all_stays(
     assert people(database_url) == {phone.participant_id}
 
 
-def test_a_call_that_is_refused_for_its_content_is_no_use_yet(
+def test_a_request_rejected_for_its_content_does_not_count_as_use(
     client: TestClient, clock: FakeClock, erase: Erase
 ) -> None:
     phone, _ = enrolled(client)

@@ -77,5 +77,5 @@ def worst_distances(
 
 
 def broken(worst: dict[Place, tuple[int, int]]) -> set[str]:
-    """Name the measures that somebody moved further than their bound."""
+    """Name the measures that a participant changed by more than their bound."""
     return {place[2] for place, (distance, bound) in worst.items() if distance > bound**2}

@@ -1,4 +1,4 @@
-"""The cube: whole numbers, the same on both databases, and nobody moves it beyond their bound."""
+"""The cube: whole numbers, equal on both databases, changed by no one beyond the bound."""
 
 import datetime
 import random
@@ -68,7 +68,7 @@ def practised(url: str, *people: Person) -> int:
 @pytest.mark.parametrize(
     ("policy", "kind"), KINDS, ids=lambda value: getattr(value, "profile", value)
 )
-def test_the_statement_says_what_plain_python_says(
+def test_the_statement_agrees_with_plain_python(
     database_url: str, policy: PublicationPolicy, kind: str
 ) -> None:
     chance = random.Random(f"{policy.profile} {kind}")
@@ -80,7 +80,7 @@ def test_the_statement_says_what_plain_python_says(
         assert any(expected.values())
 
 
-def test_both_databases_say_the_same_to_the_last_number(templates: Path, tmp_path: Path) -> None:
+def test_both_databases_return_identical_numbers(templates: Path, tmp_path: Path) -> None:
     chance = random.Random(11)
     people = [anybody(chance) for _ in range(200)]
     found = []
@@ -92,12 +92,12 @@ def test_both_databases_say_the_same_to_the_last_number(templates: Path, tmp_pat
     assert found[0] == found[1]
 
 
-def test_nobody_moves_a_table_beyond_the_bound_that_the_noise_is_drawn_for(
+def test_no_participant_changes_a_table_beyond_the_bound_of_the_noise(
     database_url: str,
 ) -> None:
     worst = worst_distances(database_url, trials=12)
     assert not broken(worst)
-    # Somebody really goes that far: a bound that nobody reaches would be no test.
+    # A participant reaches the bound: a bound that is never reached would be no test.
     assert {place for place, (far, bound) in worst.items() if far < 0.9 * bound**2} == set()
 
 
@@ -128,7 +128,7 @@ def test_a_statement_that_counts_a_person_in_several_routines_is_caught(
 
 
 def test_it_makes_no_difference_to_others_who_else_is_there(database_url: str) -> None:
-    """A correction, a refusal or a region of one person leaves everybody else's cells alone."""
+    """A correction, a refusal or a region of one person does not change the cells of others."""
     someone = Person(region="north")
     someone.session()
     refuser = Person(region="south", consents=[(True, at(MONDAY)), (False, at(MONDAY, 13))])
@@ -140,7 +140,7 @@ def test_it_makes_no_difference_to_others_who_else_is_there(database_url: str) -
 # Who and what counts.
 
 
-def test_who_agrees_after_the_close_is_too_late_and_who_takes_it_back_is_left_out(
+def test_consent_after_the_close_is_too_late_and_withdrawn_consent_excludes(
     database_url: str,
 ) -> None:
     """However long after the close the figures are computed."""
@@ -256,7 +256,7 @@ def test_the_routine_with_most_sessions_is_the_one_and_of_equals_the_first(
         (MONDAY - 21 * DAY, MONDAY - DAY, False),  # counted in its own
         (MONDAY - 50 * DAY, MONDAY + 6 * DAY, True),  # 56 days old
         (MONDAY - 51 * DAY, MONDAY + 6 * DAY, False),  # 57
-        (MONDAY + 6 * DAY, MONDAY + 5 * DAY, True),  # a phone ahead of the server's date
+        (MONDAY + 6 * DAY, MONDAY + 5 * DAY, True),  # a device ahead of the server's date
     ],
 )
 def test_a_late_session_counts_once_in_the_open_week_it_arrives_in(
@@ -293,7 +293,7 @@ def test_a_red_flag_without_any_rule_is_a_red_flag(database_url: str) -> None:
     assert found == {(EVERYBODY, Statistic.RED_FLAGS): 1}
 
 
-def test_every_key_has_its_cell_also_where_nobody_is(database_url: str) -> None:
+def test_every_key_has_its_cell_even_without_participants(database_url: str) -> None:
     found = computed(database_url, [], STANDARD, "cycle")
     assert {key for key, _ in found[TableName.ROUTINE]} == {*KEYS.routines, PERSONALISED}
     assert {key for key, _ in found[TableName.REGION]} == {"north", "south", "unknown"}

@@ -66,7 +66,7 @@ def test_a_disk_that_takes_nothing_at_all_is_reported_as_a_problem() -> None:
     full = PublicationLog(Path("/dev/full"))
     with pytest.raises(Unavailable, match="nothing was erased"):
         erase(full, uuid.uuid4())
-    with pytest.raises(NotReady, match="Can't write the publication log /dev/full: No space left"):
+    with pytest.raises(NotReady, match="Cannot write the publication log /dev/full: No space left"):
         full.begin(INSTALLATION, DAY)
 
 

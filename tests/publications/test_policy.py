@@ -133,7 +133,7 @@ def test_a_figure_that_only_opendp_can_tell_wrong_is_refused(seed: Path, name: s
 
 
 def test_a_missing_policy_and_one_that_is_no_json_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidPolicy, match=r"Can't read the policy .*standard\.json"):
+    with pytest.raises(InvalidPolicy, match=r"Cannot read the policy .*standard\.json"):
         read_policy(tmp_path, "standard")
     (tmp_path / "aggregates").mkdir()
     (tmp_path / "aggregates" / "standard.json").write_text("{", "utf-8")

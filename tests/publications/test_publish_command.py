@@ -44,7 +44,7 @@ def installed_long_ago(database_url: str, folder: Path) -> uuid.UUID:
     return installation
 
 
-def test_it_says_what_it_closed_and_the_second_time_that_nothing_is_due(
+def test_it_lists_what_it_closed_and_then_that_nothing_is_due(
     database_url: str, tmp_path: Path
 ) -> None:
     """On a database that was installed long ago, by the machine's own clock."""
@@ -116,7 +116,7 @@ def test_a_server_that_starts_on_a_restored_backup_erases_again(
     assert not rows(database_url, Participant)
 
 
-def test_an_erasure_over_http_is_in_the_log_before_it_is_answered(
+def test_an_erasure_over_http_is_in_the_log_before_the_response(
     database_url: str, make_client: AppMaker, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
@@ -139,7 +139,7 @@ def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
         "serve", database_url=database_url, folder=tmp_path, publication_log=str(nowhere)
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("Can't write the publication log ")
+    assert done.stderr.startswith("Cannot write the publication log ")
     assert done.stderr.count("\n") == 1
 
 

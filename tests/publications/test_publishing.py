@@ -277,7 +277,7 @@ def test_a_publisher_that_is_killed_leaves_whole_periods_and_the_next_one_goes_o
         "DELETE FROM publication",
     ],
 )
-def test_nobody_changes_what_was_published(url: str, tmp_path: Path, statement: str) -> None:
+def test_publications_cannot_be_changed(url: str, tmp_path: Path, statement: str) -> None:
     publish(url, tmp_path)
     before = everything(url)
     with pytest.raises(DBAPIError, match="what was published is never changed"):

@@ -1,4 +1,4 @@
-"""A bad network between a phone and a server: broken requests, responses that never arrive."""
+"""A bad network between a client and a server: broken requests, responses that never arrive."""
 
 import contextlib
 import socket
@@ -21,7 +21,7 @@ class BadNetwork:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.lose_answers = False
-        # How much of what a phone sends still passes.
+        # How much of what a client sends still passes.
         self.passes: int | None = None
         self.answers_lost = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -58,7 +58,7 @@ class BadNetwork:
 
     @contextlib.contextmanager
     def losing_answers(self) -> Iterator[None]:
-        """Let every call inside reach the server, and no answer come back."""
+        """Let every request inside reach the server, and lose the response."""
         self.lose_answers = True
         with pytest.raises(httpx.TransportError):
             yield
@@ -66,7 +66,7 @@ class BadNetwork:
 
     @contextlib.contextmanager
     def breaking_after(self, number: int) -> Iterator[None]:
-        """Break off the call inside after so many bytes."""
+        """Break off the request inside after so many bytes."""
         self.passes = number
         with pytest.raises(httpx.TransportError):
             yield

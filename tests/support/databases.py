@@ -70,7 +70,7 @@ def make_templates(folder: Path) -> None:
 
 @contextmanager
 def fresh_database(kind: str, templates: Path, folder: Path) -> Iterator[str]:
-    """Yield the URL of a migrated and seeded database that nobody else uses."""
+    """Yield the URL of a migrated and seeded database that no other test uses."""
     name = f"t{uuid.uuid4().hex}"
     if kind == "sqlite":
         path = folder / f"{name}.db"
@@ -97,7 +97,7 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def copied_database(url: str, folder: Path) -> Iterator[str]:
-    """Yield the URL of a copy of a database that nobody is connected to."""
+    """Yield the URL of a copy of a database without connections."""
     name = f"c{uuid.uuid4().hex}"
     if url.startswith("sqlite"):
         path = folder / f"{name}.db"

@@ -72,7 +72,7 @@ def report_rows() -> dict[uuid.UUID, Any]:
 
 
 def report_as_sent(recorded: Json) -> Json:
-    """Write a report as the phone sent it; that gives the content hash of then."""
+    """Write a report as the client sent it; that gives the content hash of then."""
     names = ("id", "reported_at", "local_date", "time_zone", "pain_score", "weeks", "trend")
     sent = {name: recorded[name] for name in (*names, "age_years", "country", "answers", "note")}
     if recorded["device_level"] is not None:
@@ -99,6 +99,6 @@ async def store(db: AsyncSession, participant_id: uuid.UUID, now: datetime.datet
 
 
 async def stored_documents(db: AsyncSession) -> dict[str, Json]:
-    """Return the decision documents as they stand in the database."""
+    """Return the decision documents as they are in the database."""
     rows = await db.execute(select(col(StoredDecision.id), col(StoredDecision.document)))
     return {str(row.id): row.document for row in rows}

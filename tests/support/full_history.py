@@ -60,7 +60,7 @@ def upload_full_history(phone: Phone, clock: FakeClock) -> None:
     cleared = {"id": str(uuid.uuid4()), "cleared_at": today - datetime.timedelta(days=30)}
     cleared["cleared_at"] = str(cleared["cleared_at"]).replace(" ", "T")
     _post(phone, clock, "/v1/me/clearances", dict(cleared))
-    # A phone that draws the same id for records of two kinds does no harm.
+    # A device that generates the same id for records of two kinds does no harm.
     phone.now = today
     _post(phone, clock, "/v1/symptom-reports", phone.report({}, id=wrong))
 

@@ -113,14 +113,14 @@ class Issuer:
         return document if isinstance(document, bytes) else json.dumps(document).encode()
 
     def let_in(self, asked: dict[str, str]) -> str:
-        """Sign somebody in at once, and send the browser back with a code (RFC 6749, 4.1.2)."""
+        """Sign a user in immediately, and send the browser back with a code (RFC 6749, 4.1.2)."""
         code = f"code-{len(self.codes)}"
         self.codes[code] = asked
         said = {"state": asked["state"], "iss": self.url} | (self.refusal or {"code": code})
         return f"{asked['redirect_uri']}?{urlencode(said)}"
 
     def exchange(self, form: dict[str, str]) -> tuple[int, Json]:
-        """Give an access token for a code, once, to whoever knows the verifier (RFC 7636)."""
+        """Give an access token for a code, once, to a client that knows the verifier (RFC 7636)."""
         asked = self.codes.pop(form["code"], {})
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -42,7 +42,7 @@ class OfflinePhone(Phone):
         self.last_number = 0
 
     def link(self, recovery_code: str) -> Json:
-        """Become a further phone of whoever has the code."""
+        """Link as another device with the recovery code."""
         response = self.client.post("/v1/devices", json={"recovery_code": recovery_code})
         assert response.status_code == 201, response.text
         linked: Json = response.json()

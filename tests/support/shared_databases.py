@@ -133,7 +133,7 @@ class SharedSqlite(SharedDatabase):
 
     def is_restored(self) -> bool:
         if self.app is not None:
-            # A file can be replaced only while nobody has it open.
+            # A file can be replaced only while it is not open.
             assert self.portal is not None
             self.portal.call(self.app.state.context.database.close)
         try:

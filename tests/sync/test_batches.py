@@ -135,12 +135,12 @@ def test_a_bad_record_says_what_and_where_and_the_rest_goes_through(
     assert refused["detail"]
     assert refused["content_hash"] is None
     assert refused["id"] == (None if pointer == "/id" else bad["id"])
-    # Nothing else of the phone's own words comes back.
+    # No other text from the request is returned.
     assert "xxx" not in json.dumps(refused)
 
 
 @pytest.mark.parametrize("junk", [None, 7, "session", [], [{}], {}, True])
-def test_what_is_no_record_at_all_keeps_its_place(phone: Phone, junk: Any) -> None:
+def test_an_unreadable_record_keeps_its_place(phone: Phone, junk: Any) -> None:
     receipts = upload(phone, sessions=[junk, phone.session()])
     assert statuses(receipts) == ["rejected", "created"]
     assert receipts[0]["id"] is None
@@ -171,7 +171,7 @@ def test_an_id_that_comes_twice_in_a_batch_is_judged_in_order(phone: Phone) -> N
     assert statuses(receipts) == ["created", "duplicate", "conflict", "created", "conflict"]
 
 
-def test_another_persons_id_is_an_id_of_ones_own(phone: Phone, client: TestClient) -> None:
+def test_ids_of_other_participants_do_not_conflict(phone: Phone, client: TestClient) -> None:
     other = Phone(client)
     other.enrol()
     body = phone.session()
@@ -204,7 +204,7 @@ def test_a_batch_may_be_larger_than_any_other_body(
 
 
 @pytest.mark.parametrize("device_time", ["1970-01-01T00:00:00Z", "2099-01-01T00:00:00+14:00"])
-def test_a_clock_that_is_wrong_by_decades_holds_nothing_up(phone: Phone, device_time: str) -> None:
+def test_a_clock_that_is_wrong_by_decades_blocks_nothing(phone: Phone, device_time: str) -> None:
     response = post(phone, device_time=device_time, sessions=[phone.session()])
     assert statuses(response.json()["receipts"]) == ["created"]
     assert abs(response.json()["clock_skew_seconds"]) > 10**9
@@ -273,7 +273,7 @@ def test_a_report_in_a_language_that_is_no_longer_there_holds_nothing_up(
     assert decision["history_facts"] == ["persistent_in_history", "pain_risen_in_history"]
 
 
-def test_a_red_flag_is_answered_whatever_rule_set_the_phone_went_by(
+def test_a_red_flag_is_reported_whichever_rule_set_the_device_used(
     phone: Phone, client: TestClient
 ) -> None:
     """A rule set from before a language was added has no texts in it."""

@@ -1,4 +1,4 @@
-"""The change feed: whatever one phone sends, the other learns, once and in order."""
+"""The change feed: whatever one device sends, the other receives, once and in order."""
 
 import uuid
 from typing import Any
@@ -35,7 +35,7 @@ def clear(phone: Phone, cleared_at: str = "2026-11-22T09:00:00Z") -> Json:
     return stored
 
 
-def test_a_new_phone_gets_everything_in_the_order_it_was_stored(phone: Phone) -> None:
+def test_a_new_device_gets_everything_in_the_order_it_was_stored(phone: Phone) -> None:
     session = phone.post_session(phone.session()).json()
     report = phone.post_report(phone.report({"radiating_pain": "left"})).json()
     clearance = clear(phone)
@@ -92,7 +92,7 @@ def test_a_decision_made_again_arrives_with_its_report(phone: Phone) -> None:
     assert decision["history_facts"] == ["persistent_in_history"]
 
 
-def test_one_person_never_gets_anothers_changes(phone: Phone, client: TestClient) -> None:
+def test_a_participant_never_gets_changes_of_another(phone: Phone, client: TestClient) -> None:
     other = Phone(client)
     other.enrol()
     other.post_session(other.session())
@@ -147,7 +147,7 @@ def reconcile(phone: Phone, *items: Json) -> list[Json]:
     return answered
 
 
-def test_reconciling_tells_what_is_present_missing_different_and_deleted(phone: Phone) -> None:
+def test_reconciling_lists_what_is_present_missing_different_and_deleted(phone: Phone) -> None:
     stored = phone.post_session(phone.session()).json()
     gone = phone.post_session(phone.session()).json()
     phone.client.delete(f"/v1/sessions/{gone['id']}", headers=phone.headers)

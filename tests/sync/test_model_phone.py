@@ -495,7 +495,7 @@ def server(database_url: str) -> Iterator[RestartableServer]:
 
 
 @pytest.mark.fuzz
-def test_whatever_two_phones_and_the_line_do_every_record_is_stored_once(
+def test_every_record_is_stored_once_whatever_two_devices_and_the_connection_do(
     server: RestartableServer, record_property: Callable[[str, object], None]
 ) -> None:
     chosen = settings(

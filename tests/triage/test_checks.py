@@ -50,7 +50,7 @@ def test_the_seeded_rule_set_has_no_fault(catalogue: Catalogue) -> None:
         (
             {"condition": {"===": [{"var": "fever"}, False]}},
             "/condition",
-            "is not monotone: a worse answer could silence it",
+            "is not monotone: a worse answer could stop it from firing",
         ),
         (
             {"condition": {"var": "fevre"}, "reads": ["fevre"]},
@@ -62,8 +62,8 @@ def test_the_seeded_rule_set_has_no_fault(catalogue: Catalogue) -> None:
         ({"condition": {"===": [{"var": "fever"}]}}, "/condition", "does not evaluate"),
         ({"condition": True}, "/condition", "must be one operator with its operands"),
         ({"condition": {}}, "/condition", "must be one operator with its operands"),
-        ({"reads": ["fever", "worried"]}, "/reads", '"worried" must stand in reads and'),
-        ({"reads": []}, "/reads", '"fever" must stand in reads and'),
+        ({"reads": ["fever", "worried"]}, "/reads", '"worried" must be in reads and'),
+        ({"reads": []}, "/reads", '"fever" must be in reads and'),
         (
             {"examples": [RuleExample(answers={"fever": "yes"}, fires=True)] * 2},
             "/examples",
@@ -88,7 +88,12 @@ def test_a_rule_that_could_go_wrong_is_named(
         ({"headache": "yes"}, False, "/answers", '"headache" is not a question'),
         ({"fever": "left"}, False, "/answers", '"fever" has no choice "left"'),
         ({"fever": 1}, False, "/answers", '"fever" has no choice "1"'),
-        ({"pain_score": "bad"}, False, "/answers", '"pain_score" is answered by a whole number'),
+        (
+            {"pain_score": "bad"},
+            False,
+            "/answers",
+            '"pain_score" needs a whole number as its answer',
+        ),
     ],
 )
 def test_a_rule_against_its_own_example_is_named(
@@ -108,16 +113,16 @@ def test_a_rule_against_its_own_example_is_named(
     [
         ("fever", {"questions": []}, "a fact of kind answer reads questions"),
         ("fever", {"questions": ["fever", "worried"]}, "reads one question"),
-        ("fever", {"choices": []}, "choices belong to answer"),
+        ("fever", {"choices": []}, "only facts of the kind answer have choices"),
         ("fever", {"choices": ["maybe"]}, 'the question "fever" has no choice "maybe"'),
-        ("fever", {"choices": ["unknown"]}, "unknown is no answer"),
+        ("fever", {"choices": ["unknown"]}, "a fact cannot depend on the answer unknown"),
         ("fever", {"questions": ["fevre"]}, '"fevre" is not a question'),
         ("fever", {"value": 3}, "value belongs to at_least and at_most"),
         ("pain_7_plus", {"value": None}, "value belongs to at_least and at_most"),
-        ("pain_7_plus", {"questions": ["fever"]}, "is not answered by a number"),
+        ("pain_7_plus", {"questions": ["fever"]}, "does not have a number as its answer"),
         ("both_sides", {"questions": ["radiating_pain", "fever"]}, "has no sides"),
         ("neurological", {"facts": []}, "a fact of kind any reads facts"),
-        ("is_new", {"facts": ["child_symptom"]}, "does not stand before this one"),
+        ("is_new", {"facts": ["child_symptom"]}, "is not listed before this one"),
     ],
 )
 def test_a_fact_that_is_not_well_made_is_named(

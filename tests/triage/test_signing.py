@@ -111,5 +111,5 @@ def test_a_key_file_that_is_not_there_is_named_and_nothing_is_seeded(tmp_path: P
     path, url = tmp_path / "none.pem", f"sqlite:///{tmp_path}/never.db"
     done = footing("seed", "--signing-key", str(path), database_url=url, folder=tmp_path)
     assert done.returncode == 1
-    assert f"Can't sign with {path}" in done.stderr
+    assert f"Cannot sign with {path}" in done.stderr
     assert not (tmp_path / "never.db").exists()
