@@ -99,12 +99,12 @@ class WireProtocol(HttpToolsProtocol):
 
     def _expect_rest(self) -> None:
         """Wait for what is still missing of a request. Most arrive whole and start no timer."""
-        if self.lingering or self.transport.is_closing():
+        missing = self.begun or self.waiting_bytes if self.in_head else self.got_on
+        if not missing or self.lingering or self.transport.is_closing():
             return
         if not self.in_head:
-            if self.got_on:
-                self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
-        elif self.reading is None and (self.begun or self.waiting_bytes):
+            self._expect(self.settings.body_timeout_seconds, self._body_timed_out)
+        elif self.reading is None:
             self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
 
     def _head_timed_out(self) -> None:
