@@ -13,12 +13,22 @@ from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
 
+from api.core.dates import utc_text
+from api.journal.models import (
+    ActivityHold,
+    Clearance,
+    ExerciseSession,
+    StoredDecision,
+    SymptomReport,
+)
+from api.participants.models import ConsentRecord, Participant
 from api.triage.engines import as_shown
 
 MEDIA_TYPE = "application/fhir+json"
 
-Row = Any
 Resource = dict[str, Any]
+Dated = ExerciseSession | SymptomReport
+Owned = Participant | ConsentRecord | StoredDecision | ActivityHold | Clearance | Dated
 
 OWN = "urn:footing:"
 EXTENSION = f"{OWN}extension:"
@@ -47,11 +57,6 @@ DONE = ("seconds", "sets", "repetitions", "target_seconds", "target_sets", "targ
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-def instant(moment: datetime.datetime) -> str:
-    """Write a moment, in UTC."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _own(system: str, code: str) -> dict[str, str]:
     return {"system": OWN + system, "code": code}
 
@@ -71,20 +76,20 @@ def _note(*texts: str | None) -> dict[str, Any]:
     return {"note": [{"text": text} for text in written]} if written else {}
 
 
-def _name(row: Row, kind: str, key: object) -> uuid.UUID:
+def _name(row: Owned, kind: str, key: object) -> uuid.UUID:
     """Name a resource, the same in every export: ids of different kinds of records may collide."""
     return uuid.uuid5(row.participant_id, f"{kind}/{key}")
 
 
-def _reference(row: Row, kind: str, key: object) -> dict[str, str]:
+def _reference(row: Owned, kind: str, key: object) -> dict[str, str]:
     return {"reference": f"urn:uuid:{_name(row, kind, key)}"}
 
 
-def _subject(row: Row) -> dict[str, str]:
+def _subject(row: Owned) -> dict[str, str]:
     return _reference(row, "Patient", row.participant_id)
 
 
-def _resource(row: Row, resource_type: str, key: object, kind: str | None = None) -> Resource:
+def _resource(row: Owned, resource_type: str, key: object, kind: str | None = None) -> Resource:
     return {"resourceType": resource_type, "id": str(_name(row, kind or resource_type, key))}
 
 
@@ -92,18 +97,18 @@ def _identifier(record_id: uuid.UUID) -> dict[str, str]:
     return {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{record_id}"}
 
 
-def _received(row: Row) -> dict[str, Any]:
-    return {"meta": {"lastUpdated": instant(row.received_at)}}
+def _received(row: Dated | Clearance) -> dict[str, Any]:
+    return {"meta": {"lastUpdated": utc_text(row.received_at)}}
 
 
-def _own_day(row: Row) -> list[dict[str, Any]]:
+def _own_day(row: Dated) -> list[dict[str, Any]]:
     return [
         _extension("local-date", "valueDate", row.local_date.isoformat()),
         _extension("time-zone", "valueCode", row.time_zone),
     ]
 
 
-def person(row: Row) -> Iterator[Resource]:
+def person(row: Participant) -> Iterator[Resource]:
     """Describe a participant, without a name or a date of birth, and their own conditions."""
     known = [
         _extension(name, "valueCode", value)
@@ -114,7 +119,7 @@ def person(row: Row) -> Iterator[Resource]:
     yield {
         **_resource(row, "Patient", row.participant_id),
         "extension": [
-            _extension("enrolled-at", "valueDateTime", instant(row.enrolled_at)),
+            _extension("enrolled-at", "valueDateTime", utc_text(row.enrolled_at)),
             _extension("time-zone", "valueCode", row.time_zone),
             *known,
         ],
@@ -134,11 +139,8 @@ def person(row: Row) -> Iterator[Resource]:
         }
 
 
-def consents(row: Row) -> Iterator[Resource]:
-    """Describe what was agreed to: storage and research are consents of their own.
-
-    The row has its `rank` beside it: 1 is the newest, which counts.
-    """
+def consents(row: ConsentRecord, *, newest: bool) -> Iterator[Resource]:
+    """Describe what was agreed to: storage and research are two consents."""
     categories = {
         "storage": {"coding": [{"system": LOINC, "code": "59284-0"}]},
         "research": {"coding": [{"system": f"{HL7}consentcategorycodes", "code": "research"}]},
@@ -147,25 +149,25 @@ def consents(row: Row) -> Iterator[Resource]:
     for purpose, category in categories.items():
         yield {
             **_resource(row, "Consent", f"{row.number}/{purpose}"),
-            "status": "active" if row.rank == 1 else "inactive",
+            "status": "active" if newest else "inactive",
             "scope": {"coding": [{"system": f"{HL7}consentscope", "code": scopes[purpose]}]},
             "category": [category],
             "patient": _subject(row),
-            "dateTime": instant(row.given_at),
+            "dateTime": utc_text(row.given_at),
             "performer": [_subject(row)],
             "policyRule": _concept("consent-text", row.version),
             "provision": {"type": "permit" if getattr(row, purpose) else "deny"},
         }
 
 
-def session(row: Row) -> Iterator[Resource]:
+def session(row: ExerciseSession, *, superseded: bool, has_corrected: bool) -> Iterator[Resource]:
     """Describe a session, each of its activities, and what was felt before, after and in it.
 
-    The row has `superseded` beside it, whether another session stands for this one, so that whoever
-    counts must not count it; and `has_corrected`, whether what it corrects is stored.
+    A superseded session must not be counted: another one counts instead. `has_corrected` is whether
+    the session that this one corrects is stored.
     """
     extensions = _own_day(row)
-    if row.has_corrected:
+    if has_corrected:
         corrected = _reference(row, "Procedure", row.replaces)
         extensions.append(_extension("replaces", "valueReference", corrected))
     elif row.replaces is not None:
@@ -178,16 +180,16 @@ def session(row: Row) -> Iterator[Resource]:
         **_received(row),
         "extension": extensions,
         "identifier": [_identifier(row.id)],
-        "status": "entered-in-error" if row.superseded else status,
+        "status": "entered-in-error" if superseded else status,
         "statusReason": _concept("session-status", row.status),
         "code": routine,
         "subject": _subject(row),
-        "performedPeriod": {"start": instant(row.started_at), "end": instant(row.ended_at)},
+        "performedPeriod": {"start": utc_text(row.started_at), "end": utc_text(row.ended_at)},
         "asserter": _subject(row),
         **_note(row.note),
     }
     for number, item in enumerate(row.items):
-        yield _activity(row, number, item)
+        yield _activity(row, number, item, superseded=superseded)
     felt = (
         ("pain-before", row.pain_before, row.started_at, "Pain before the session"),
         ("pain-after", row.pain_after, row.ended_at, "Pain after the session"),
@@ -198,25 +200,27 @@ def session(row: Row) -> Iterator[Resource]:
             codes = [*([] if kind == "effort" else [PAIN]), _own("observation", kind)]
             yield {
                 **_resource(row, "Observation", row.id, kind),
-                **_part(row),
+                **_part(row, superseded=superseded),
                 "category": [SURVEY],
                 "code": {"coding": codes, "text": text},
-                "effectiveDateTime": instant(moment),
+                "effectiveDateTime": utc_text(moment),
                 "valueInteger": figure,
             }
 
 
-def _part(row: Row) -> Resource:
+def _part(row: ExerciseSession, *, superseded: bool) -> Resource:
     """Say what everything in a session has in common."""
     return {
         "partOf": [_reference(row, "Procedure", row.id)],
-        "status": "entered-in-error" if row.superseded else "final",
+        "status": "entered-in-error" if superseded else "final",
         "subject": _subject(row),
         "performer": [_subject(row)],
     }
 
 
-def _activity(row: Row, number: int, item: dict[str, Any]) -> Resource:
+def _activity(
+    row: ExerciseSession, number: int, item: dict[str, Any], *, superseded: bool
+) -> Resource:
     """Describe one activity of a session: what was done, and what was meant to be done."""
     skipped = item.get("skipped", False)
     figures = [
@@ -226,10 +230,10 @@ def _activity(row: Row, number: int, item: dict[str, Any]) -> Resource:
     ]
     made = {
         **_resource(row, "Observation", f"{row.id}/{number}", "activity"),
-        **_part(row),
+        **_part(row, superseded=superseded),
         "category": [ACTIVITY, _concept("activity-kind", item["kind"])],
         "code": _concept("activity", item["activity_id"]),
-        "effectivePeriod": {"start": instant(row.started_at), "end": instant(row.ended_at)},
+        "effectivePeriod": {"start": utc_text(row.started_at), "end": utc_text(row.ended_at)},
         "bodySite": _concept("foot", item["side"]),
     }
     if figures:
@@ -237,15 +241,16 @@ def _activity(row: Row, number: int, item: dict[str, Any]) -> Resource:
     if skipped:
         absent = {"system": f"{HL7}data-absent-reason", "code": "not-performed"}
         made["dataAbsentReason"] = {"coding": [absent]}
-        made["status"] = "entered-in-error" if row.superseded else "cancelled"
+        made["status"] = "entered-in-error" if superseded else "cancelled"
     return made
 
 
-def report(row: Row, questions: Mapping[str, str]) -> Iterator[Resource]:
+def report(
+    row: SymptomReport, rule_set_hash: str | None, questions: Mapping[str, str]
+) -> Iterator[Resource]:
     """Describe a symptom report: the answers to the questions of a rule set, by their ids.
 
-    The row has `rule_set_hash` beside it, of the rule set that read the answers; `questions` are
-    the texts of that rule set, in the person's language.
+    `questions` are the texts of that rule set, in the participant's language.
     """
     given = [
         (name, kind, getattr(row, name))
@@ -276,28 +281,27 @@ def report(row: Row, questions: Mapping[str, str]) -> Iterator[Resource]:
         **_received(row),
         "extension": _own_day(row),
         "identifier": _identifier(row.id),
-        "questionnaire": f"{OWN}questionnaire:{row.rule_set_hash}",
+        "questionnaire": f"{OWN}questionnaire:{rule_set_hash}",
         "status": "completed",
         "subject": _subject(row),
-        "authored": instant(row.reported_at),
+        "authored": utc_text(row.reported_at),
         "author": _subject(row),
         "source": _subject(row),
         **({"item": items} if items else {}),
     }
 
 
-def decision(row: Row) -> Iterator[Resource]:
-    """Describe what triage answered to a report.
-
-    The row has `reported_at` of its report beside it, and `current`, the decision that counts now.
-    """
+def decision(
+    row: StoredDecision, reported_at: datetime.datetime, current: uuid.UUID
+) -> Iterator[Resource]:
+    """Describe a decision on a report; `current` is the decision in force on the same report."""
     document = as_shown(row.document)
     links = []
     if row.supersedes is not None:
         earlier = _reference(row, "decision", row.supersedes)
         links.append(_extension("supersedes", "valueReference", earlier))
-    if row.current != row.id:
-        counts = _reference(row, "decision", row.current)
+    if current != row.id:
+        counts = _reference(row, "decision", current)
         links.append(_extension("superseded-by", "valueReference", counts))
     rule_set = _own("rule-set", document["rule_set_hash"])
     method = {**rule_set, "version": document["rule_set_version"]}
@@ -309,8 +313,8 @@ def decision(row: Row) -> Iterator[Resource]:
         "category": [SURVEY],
         "code": _concept("observation", "triage-decision", "Red-flag triage, no diagnosis"),
         "subject": _subject(row),
-        "effectiveDateTime": instant(row.reported_at),
-        "issued": instant(row.evaluated_at),
+        "effectiveDateTime": utc_text(reported_at),
+        "issued": utc_text(row.evaluated_at),
         "valueCodeableConcept": _concept("triage-level", row.level, document["headline"]),
         "method": {"coding": [method], "text": row.engine},
         "derivedFrom": [_reference(row, "QuestionnaireResponse", row.report_id)],
@@ -330,7 +334,7 @@ def _lines(part: dict[str, Any]) -> list[str]:
     return [*filter(None, [part["title"]]), *part["signs"]]
 
 
-def _parts_of(row: Row) -> Iterator[dict[str, Any]]:
+def _parts_of(row: StoredDecision) -> Iterator[dict[str, Any]]:
     """Return the parts of a decision, each rule that fired, and each that stayed undecided."""
     document = row.document
 
@@ -358,7 +362,7 @@ def _parts_of(row: Row) -> Iterator[dict[str, Any]]:
         yield {"code": _concept("rule", rule_id), "dataAbsentReason": {"coding": [unknown]}}
 
 
-def clearance(row: Row) -> Iterator[Resource]:
+def clearance(row: Clearance) -> Iterator[Resource]:
     """Describe the person's word that a professional has said that it is fine."""
     yield {
         **_resource(row, "Observation", row.id, "clearance"),
@@ -369,15 +373,15 @@ def clearance(row: Row) -> Iterator[Resource]:
         "code": _concept("observation", "clearance", "A professional has said that it is fine"),
         "subject": _subject(row),
         "performer": [_subject(row)],
-        "effectiveDateTime": instant(row.cleared_at),
+        "effectiveDateTime": utc_text(row.cleared_at),
         "valueBoolean": True,
     }
 
 
-def hold(row: Row, standing: Collection[str]) -> Iterator[Resource]:
-    """Describe what a decision asked of the activities, rule by rule; `standing` are in force.
+def hold(row: ActivityHold, in_force: Collection[str], *, has_decision: bool) -> Iterator[Resource]:
+    """Describe what a decision asked of the activities, rule by rule.
 
-    The row has `has_decision` beside it: a hold outlives a deleted report and its decisions.
+    `in_force` are the rules whose holds are; a hold outlives a deleted report and its decisions.
     """
     detail = {
         "url": "http://hl7.org/fhir/StructureDefinition/flag-detail",
@@ -387,15 +391,15 @@ def hold(row: Row, standing: Collection[str]) -> Iterator[Resource]:
         yield {
             **_resource(row, "Flag", f"{row.decision_id}/{rule_id}"),
             "extension": [
-                *([detail] if row.has_decision else []),
+                *([detail] if has_decision else []),
                 _extension("rule", "valueCoding", _own("rule", rule_id)),
             ],
             "identifier": [_identifier(row.decision_id)],
-            "status": "active" if rule_id in standing else "inactive",
+            "status": "active" if rule_id in in_force else "inactive",
             "category": [{"coding": [{"system": f"{HL7}flag-category", "code": "safety"}]}],
             "code": _concept("activity-status", status),
             "subject": _subject(row),
-            "period": {"start": instant(row.reported_at)},
+            "period": {"start": utc_text(row.reported_at)},
         }
 
 
@@ -410,7 +414,7 @@ def entry(resource: Resource) -> bytes:
 def opening(now: datetime.datetime) -> bytes:
     """Write a Bundle up to its first entry."""
     return (
-        f'{{"resourceType": "Bundle", "type": "collection", "timestamp": "{instant(now)}", '
+        f'{{"resourceType": "Bundle", "type": "collection", "timestamp": "{utc_text(now)}", '
         '"entry": ['
     ).encode()
 

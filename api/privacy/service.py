@@ -8,8 +8,8 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import SQLModel, col
 from sqlmodel import select as typed_select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +19,7 @@ from api.aggregates.texts import Texts, promised_percent
 from api.content.catalogue import Catalogue
 from api.content.service import find_body
 from api.core.clock import Clock
+from api.core.dates import utc_text
 from api.core.db import Database, table_of
 from api.http.conditional import IDENTITY
 from api.http.languages import choose_language
@@ -106,7 +107,7 @@ def describe_ledger(
 def plain(value: Any) -> Any:
     """Return a column's value as JSON; instants in UTC with Z."""
     if isinstance(value, datetime.datetime):
-        return fhir.instant(value)
+        return utc_text(value)
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, uuid.UUID):
@@ -166,51 +167,61 @@ async def export_fhir(
 
 async def _resources(db: AsyncSession, participant_id: uuid.UUID) -> AsyncIterator[fhir.Resource]:
     """Yield the resources of all records that FHIR can express."""
-    superseded = counted.superseded().label("superseded")
     corrected = aliased(ExerciseSession, name="corrected")
     has_corrected = (
         select(col(corrected.id))
         .where(col(corrected.participant_id) == participant_id)
         .where(col(corrected.id) == col(ExerciseSession.replaces))
         .exists()
-        .label("has_corrected")
     )
-    standing = (await activities_in_force(db, participant_id)).rule_ids
-    rank = func.row_number().over(order_by=col(ConsentRecord.number).desc()).label("rank")
-    questions = await _questions(db, participant_id)
-    reports = (
-        select(SymptomReport).where(col(SymptomReport.participant_id) == participant_id).subquery()
-    )
+    rank = func.row_number().over(order_by=col(ConsentRecord.number).desc())
     decisions = select(col(StoredDecision.id)).where(
         col(StoredDecision.participant_id) == participant_id
     )
-    parts: tuple[tuple[Select[Any], Callable[[Any], Iterator[fhir.Resource]]], ...] = (
-        (_of(Participant, participant_id), fhir.person),
-        (_of(ConsentRecord, participant_id).add_columns(rank), fhir.consents),
-        (_of(ExerciseSession, participant_id).add_columns(superseded, has_corrected), fhir.session),
+    of_report = and_(
+        col(SymptomReport.participant_id) == col(StoredDecision.participant_id),
+        col(SymptomReport.id) == col(StoredDecision.report_id),
+    )
+    rules_in_force = (await activities_in_force(db, participant_id)).rule_ids
+    questions = await _questions(db, participant_id)
+
+    def of(model: type[fhir.Owned], *more: ColumnElement[Any] | Mapped[Any]) -> Select[Any]:
+        own = col(model.participant_id) == participant_id
+        return select(model, *more).where(own).order_by(*table_of(model).primary_key)
+
+    parts: tuple[tuple[Select[Any], Callable[..., Iterator[fhir.Resource]]], ...] = (
+        (of(Participant), fhir.person),
         (
-            _of(SymptomReport, participant_id)
-            .join(StoredDecision, IS_CURRENT, isouter=True)
-            .add_columns(col(StoredDecision.rule_set_hash)),
-            lambda row: fhir.report(row, questions.get(row.rule_set_hash, {})),
+            of(ConsentRecord, rank),
+            lambda consent, rank: fhir.consents(consent, newest=rank == 1),
         ),
         (
-            _of(StoredDecision, participant_id)
-            .join(reports, reports.c.id == col(StoredDecision.report_id))
-            .add_columns(reports.c.reported_at, reports.c.decision_id.label("current")),
+            of(ExerciseSession, counted.superseded(), has_corrected),
+            lambda session, superseded, has_corrected: fhir.session(
+                session, superseded=superseded, has_corrected=has_corrected
+            ),
+        ),
+        (
+            of(SymptomReport, col(StoredDecision.rule_set_hash)).join(
+                StoredDecision, IS_CURRENT, isouter=True
+            ),
+            lambda report, rule_set: fhir.report(report, rule_set, questions.get(rule_set, {})),
+        ),
+        (
+            of(StoredDecision, col(SymptomReport.reported_at), col(SymptomReport.decision_id)).join(
+                SymptomReport, of_report
+            ),
             fhir.decision,
         ),
-        (_of(Clearance, participant_id), fhir.clearance),
+        (of(Clearance), fhir.clearance),
         (
-            _of(ActivityHold, participant_id).add_columns(
-                col(ActivityHold.decision_id).in_(decisions).label("has_decision")
-            ),
-            lambda row: fhir.hold(row, standing),
+            of(ActivityHold, col(ActivityHold.decision_id).in_(decisions)),
+            lambda hold, has_decision: fhir.hold(hold, rules_in_force, has_decision=has_decision),
         ),
     )
     for statement, describe in parts:
         async for row in _rows(db, statement):
-            for resource in describe(row):
+            for resource in describe(*row):
                 yield resource
 
 

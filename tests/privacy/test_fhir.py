@@ -389,7 +389,7 @@ def test_an_unavailable_media_type_is_rejected_with_the_available_ones(
 ) -> None:
     response = phone.client.get("/v1/me/export", headers=phone.headers | {"Accept": accept})
     assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
-    assert "application/json or application/fhir+json" in response.json()["detail"]
+    assert "application/json, application/fhir+json" in response.json()["detail"]
 
 
 # A long life.
