@@ -167,22 +167,22 @@ def _reasons(outcome: Outcome, language: str, rank: Mapping[str, int]) -> list[J
 
 def _unanswered(rule_set: RuleSet, outcome: Outcome, language: str) -> list[Json]:
     rank = ranks(rule_set)
-    could: dict[str, str | None] = dict.fromkeys(outcome.open_must_ask)
-    for rule in outcome.undecided:
+    # The strictest rules first: a milder one does not change what is known of a question.
+    could: dict[str, str] = {}
+    for rule in sorted(outcome.undecided, key=lambda rule: -rank[rule["level"]]):
         for fact in rule["reads"]:
             # A rule that reads what is no fact is broken, and must not stop the decision.
             for question in outcome.facts.open_questions.get(fact, ()):
-                known = could.get(question)
-                if known is None or rank[rule["level"]] > rank[known]:
-                    could[question] = rule["level"]
+                could.setdefault(question, rule["level"])
+    asked = {*could, *outcome.open_must_ask}
     return [
         {
             "question_id": name,
             "text": question["text"][language],
-            "could_raise_to": could[name],
+            "could_raise_to": could.get(name),
         }
         for name, question in rule_set.questions.items()
-        if name in could
+        if name in asked
     ]
 
 

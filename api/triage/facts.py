@@ -24,14 +24,41 @@ CERTAIN_SIDES: Mapping[int | str | None, frozenset[str]] = {
 }
 
 
+class OpenQuestions(Mapping[str, frozenset[str]]):
+    """The questions left open that each fact hangs on; computed for the facts that are looked up.
+
+    Only undecided rules need them, and most reports have few.
+    """
+
+    def __init__(self, definitions: Sequence[Mapping[str, Any]], answers: Answers) -> None:
+        self._definitions = definitions
+        self._answers = answers
+        self._by_name: dict[str, Mapping[str, Any]] = {}
+        self._found: dict[str, frozenset[str]] = {}
+
+    def __getitem__(self, name: str) -> frozenset[str]:
+        if name not in self._found:
+            if not self._by_name:
+                self._by_name = {fact["id"]: fact for fact in self._definitions}
+            fact = self._by_name[name]
+            own = [asked for asked in fact["questions"] if is_open(self._answers.get(asked))]
+            self._found[name] = frozenset(own).union(*(self[part] for part in fact["facts"]))
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(fact["id"] for fact in self._definitions)
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The facts of one report, in the order of the rule set."""
 
     certain: dict[str, bool]
     possible: dict[str, bool]
-    # The questions left open that a fact hangs on.
-    open_questions: dict[str, frozenset[str]]
+    open_questions: Mapping[str, frozenset[str]]
     # The questions that nothing makes necessary: they count as answered mildly.
     closed: frozenset[str] = frozenset()
 
@@ -42,19 +69,21 @@ def is_open(answer: int | str | None) -> bool:
 
 
 def _from_answers(fact: Mapping[str, Any], answers: Answers) -> tuple[bool, bool]:
-    values = [answers.get(question) for question in fact["questions"]]
-    if fact["kind"] == "both_sides":
+    kind = fact["kind"]
+    if kind == "both_sides":
+        values = [answers.get(question) for question in fact["questions"]]
         certain: frozenset[str] = frozenset().union(
             *(CERTAIN_SIDES.get(value, frozenset()) for value in values)
         )
         unknown = any(is_open(value) for value in values)
         return certain == BOTH, unknown or certain == BOTH
-    (value,) = values
+    (question,) = fact["questions"]
+    value = answers.get(question)
     if is_open(value):
         return False, True
-    if fact["kind"] == "answer":
+    if kind == "answer":
         holds = value in fact["choices"]
-    elif fact["kind"] == "at_least":
+    elif kind == "at_least":
         holds = int(value) >= fact["value"]  # type: ignore[arg-type]  # open answers are out
     else:
         holds = int(value) <= fact["value"]  # type: ignore[arg-type]
@@ -77,7 +106,6 @@ def derive(
     """Compute every fact from the answers of a report, and from what earlier reports say."""
     certain: dict[str, bool] = {}
     possible: dict[str, bool] = {}
-    open_questions: dict[str, frozenset[str]] = {}
     given = dict(answers)
     # Of these it is not yet known whether they are asked: their fact has not been computed.
     waiting: dict[str, list[str]] = {}
@@ -88,23 +116,21 @@ def derive(
     for fact in definitions:
         name, kind, parts = fact["id"], fact["kind"], fact["facts"]
         if kind == "any":
-            certain[name] = any(certain[part] for part in parts)
-            possible[name] = any(possible[part] for part in parts)
+            certain[name] = any(map(certain.__getitem__, parts))
+            possible[name] = any(map(possible.__getitem__, parts))
         elif kind == "all":
-            certain[name] = all(certain[part] for part in parts)
-            possible[name] = all(possible[part] for part in parts)
+            certain[name] = all(map(certain.__getitem__, parts))
+            possible[name] = all(map(possible.__getitem__, parts))
         elif kind == "history":
             certain[name] = possible[name] = name in history
         elif kind == "not_given":
-            certain[name] = possible[name] = not any(certain[part] for part in parts)
+            certain[name] = possible[name] = not any(map(certain.__getitem__, parts))
         else:
             certain[name], possible[name] = _from_answers(fact, given)
-        own = {question for question in fact["questions"] if is_open(given.get(question))}
-        open_questions[name] = frozenset(own).union(*(open_questions[part] for part in parts))
         if name in waiting and not possible[name]:
             closed.update(waiting[name])
             given |= {question: asked_if[question].closed for question in waiting[name]}
-    return Facts(certain, possible, open_questions, frozenset(closed))
+    return Facts(certain, possible, OpenQuestions(definitions, given), frozenset(closed))
 
 
 def variables(condition: Any) -> Iterator[str]:

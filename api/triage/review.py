@@ -244,7 +244,15 @@ def decision_differences(
 
 def rule_set_differences(before: RuleSet, after: RuleSet) -> Iterator[str]:
     """Name the rules, facts and questions that were added, taken away or changed."""
-    for part in ("questions", "facts", "rules", "session_facts", "session_rules", "actions"):
+    for part in (
+        "questions",
+        "screens",
+        "facts",
+        "rules",
+        "session_facts",
+        "session_rules",
+        "actions",
+    ):
         key = "code" if part == "actions" else "id"
         old = {entry[key]: entry for entry in before.document[part]}
         new = {entry[key]: entry for entry in after.document[part]}

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from api.content.catalogue import Catalogue
+from api.triage.cautious import WORDS
 
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+WORD_PATTERN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 SENTENCE_END = re.compile(r"[.!?:]+(?=\s|$)")
 CALLS = {
     "{emergency_call}": {"en": "Call emergency services", "es": "Llama a emergencias"},
@@ -36,7 +37,7 @@ def filled(text: str, language: str) -> str:
 
 
 def grade(text: str) -> float:
-    words = WORD.findall(text)
+    words = WORD_PATTERN.findall(text)
     sentences = max(1, len(SENTENCE_END.findall(text)))
     return 4.71 * sum(map(len, words)) / len(words) + 0.5 * len(words) / sentences - 21.43
 
@@ -54,6 +55,8 @@ def shown_at_once(catalogue: Catalogue, language: str) -> Iterator[tuple[str, st
     yield "answer_first", phrases.answer_first[language]
     yield "questions_first", phrases.questions_first[language]
     yield "late_report", phrases.late_report[language]
+    for name in ("headline", "message", "action", "activities"):
+        yield f"cautious {name}", WORDS[name][language]
 
 
 def reasons(catalogue: Catalogue, language: str) -> Iterator[tuple[str, str]]:
