@@ -27,6 +27,7 @@ from api.core.logging import set_up_logging
 from api.journal.withdrawal import count_people, redo_decisions
 from api.migrations import require_head
 from api.triage import checks as triage_checks
+from api.triage import population as ordinary
 from api.triage import review, vectors
 from api.triage.evaluation import Case, decide
 from api.triage.reports import read_answers
@@ -66,6 +67,18 @@ def table(
             uses[reason["rule_id"]] = uses.get(reason["rule_id"], 0) + 1
     document = reviewed_document(catalogue)
     typer.echo(review.render(rule_set, document["review"], language, form, uses), nl=False)
+
+
+@app.command()
+def population(
+    folder: SeedFolder = None,
+    people: Annotated[
+        int, typer.Option(min=100, max=1_000_000, help="How many people to make up.")
+    ] = 10_000,
+) -> None:
+    """Print how many made-up people with ordinary back pain reach each level."""
+    catalogue, _ = valid_or_fail(folder or read_settings().seed_folder)
+    typer.echo(ordinary.render(rule_set_of(catalogue), people), nl=False)
 
 
 def read_reports(path: Path, rule_set: RuleSet) -> Iterator[tuple[str, Case]]:

@@ -70,7 +70,10 @@ def rules_table(
 ) -> Table:
     """List rules with their level, condition, action, words and sources."""
     actions = {action["code"]: action for action in rule_set.document["actions"]}
-    head = ("rule", "level", "when", "action", "activities", "text", "sources", "marks", "vectors")
+    head = (
+        *("rule", "level", "when", "action", "activities", "text", "explanation", "sources"),
+        *("marks", "vectors", "decision and signature"),
+    )
     return head, [
         [
             f"{rule['id']} v{rule['version']}",
@@ -79,11 +82,49 @@ def rules_table(
             f"{rule['action']} ({actions[rule['action']]['timeframe']})",
             actions[rule["action"]]["activities"],
             rule["text"][language],
+            rule["explanation"][language],
             ", ".join(rule["source_ids"]),
             _marks(rule),
             str(uses.get(rule["id"], 0)),
+            "",
         ]
         for rule in rules
+    ]
+
+
+def questions_table(rule_set: RuleSet, language: str) -> Table:
+    """List questions in the order of asking, with whom they are asked and their choices."""
+    screen_of = {
+        name: screen["title"][language]
+        for screen in rule_set.document["screens"]
+        for name in screen["questions"]
+    }
+    return ("question", "screen", "text", "choices", "must ask", "asked if"), [
+        [
+            name,
+            screen_of[name],
+            " ".join([question["text"][language], (question["help"] or {}).get(language, "")]),
+            ", ".join(choice["id"] for choice in question["choices"])
+            or f"{question['minimum']} to {question['maximum']}",
+            "yes" if question["must_ask"] else "",
+            question["asked_if"] or "",
+        ]
+        for name, question in rule_set.questions.items()
+    ]
+
+
+def actions_table(rule_set: RuleSet, language: str) -> Table:
+    """List actions with what they say, what they ask for, and which others they replace."""
+    return ("action", "headline", "text", "timeframe", "activities", "replaces"), [
+        [
+            action["code"],
+            action["headline"][language],
+            action["text"][language],
+            action["timeframe"],
+            action["activities"],
+            ", ".join(action["replaces"]),
+        ]
+        for action in rule_set.document["actions"]
     ]
 
 
@@ -136,11 +177,13 @@ def render(
         f"Hash: {rule_set.hash}",
         f"Review: {review['status']} on {review['reviewed_at']}",
         f"Reviewer: {review['reviewer'] or 'none yet'}",
-        f"Questions that must be asked: {', '.join(rule_set.must_ask)}",
+        "Sign each rule in the last column: agreed, or what to change.",
     ]
     sections = [
         ("Rules for reports", rules_table(rule_set, document["rules"], language, uses)),
         ("Rules for sessions", rules_table(rule_set, document["session_rules"], language, uses)),
+        ("Actions", actions_table(rule_set, language)),
+        ("Questions", questions_table(rule_set, language)),
         ("Facts of reports", facts_table(rule_set, document["facts"])),
         ("Facts of sessions", facts_table(rule_set, document["session_facts"])),
     ]
@@ -201,7 +244,15 @@ def decision_differences(
 
 def rule_set_differences(before: RuleSet, after: RuleSet) -> Iterator[str]:
     """Name the rules, facts and questions that were added, taken away or changed."""
-    for part in ("questions", "facts", "rules", "session_facts", "session_rules", "actions"):
+    for part in (
+        "questions",
+        "screens",
+        "facts",
+        "rules",
+        "session_facts",
+        "session_rules",
+        "actions",
+    ):
         key = "code" if part == "actions" else "id"
         old = {entry[key]: entry for entry in before.document[part]}
         new = {entry[key]: entry for entry in after.document[part]}

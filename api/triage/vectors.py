@@ -350,7 +350,7 @@ def walk(rule_set: RuleSet, says: Answers) -> Iterator[Step]:
     answers: dict[str, int | str | None] = {}
     while (screen := next_screen(rule_set, answers)) is not None:
         before, taps = dict(answers), 0
-        asked = screen
+        asked: Json | None = screen
         # What is ticked can open another question on the same screen.
         while asked is not None and asked["screen_id"] == screen["screen_id"]:
             mild = confirmation(rule_set, asked)

@@ -66,7 +66,11 @@ def test_the_table_names_every_rule_with_its_level_action_and_sources(footing: F
         assert rule["action"] in line
         assert rule["text"]["en"] in line
         assert all(source in line for source in rule["source_ids"])
-        assert not line.endswith("| 0 |"), "no vector makes this rule fire"
+        assert rule["explanation"]["en"] in line
+        assert not line.endswith("| 0 |  |"), "no vector makes this rule fire"
+        assert line.endswith(" |  |"), "there is room to sign"
+    questions = json.loads((SEED_FOLDER / "triage/questions.json").read_text("utf-8"))
+    assert all(f"| {question['id']} |" in printed for question in questions)
 
 
 def test_the_table_is_a_page_in_the_language_asked_for(footing: Footing) -> None:
@@ -75,6 +79,25 @@ def test_the_table_is_a_page_in_the_language_asked_for(footing: Footing) -> None
     rules = json.loads((SEED_FOLDER / "triage/rules.json").read_text("utf-8"))
     assert rules[0]["text"]["es"] in page
     assert footing("rules", "table", "--language", "de").returncode == 1
+
+
+def test_made_up_people_reach_levels_and_every_rate_has_a_source_or_says_that_it_has_none(
+    footing: Footing,
+) -> None:
+    printed = footing("rules", "population", "--people", "500").stdout
+    assert printed == footing("rules", "population", "--people", "500").stdout
+    (everybody,) = [line for line in printed.splitlines() if line.startswith("| all | 500 |")]
+    shares = [float(cell.strip(" %")) for cell in everybody.split("|")[3:-1]]
+    assert round(sum(shares)) == 100
+    rates = json.loads((SEED_FOLDER.parent / "api/triage/population.json").read_text("utf-8"))
+    questions = json.loads((SEED_FOLDER / "triage/questions.json").read_text("utf-8"))
+    assert {entry["question"] for entry in rates["rates"]} <= {q["id"] for q in questions}
+    for entry in rates["rates"]:
+        assert entry["source"] is None or entry["source"] in rates["sources"]
+        source = entry["source"] or "assumption: no study at hand"
+        assert f"| {entry['question']}: {entry['choice']} |" in printed
+        assert source in printed
+    assert all("doi:" in text or "Spine" in text for text in rates["sources"].values())
 
 
 def test_a_changed_threshold_lists_the_decisions_that_would_change(

@@ -109,7 +109,7 @@ function unanswered (document, outcome, openMustAsk, language, rank) {
     }
   }
   return document.questions
-    .filter(({ id }) => could.has(id))
+    .filter(({ id }) => could.has(id) && !outcome.facts.closed.has(id))
     .map(({ id, text }) => ({
       question_id: id,
       text: say(text, language),
