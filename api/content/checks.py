@@ -76,6 +76,8 @@ PHRASES: Mapping[str, set[str]] = {
     "aggregates_age_between": {"first", "last"},
     "aggregates_age_from": {"age"},
 }
+# Where the content begins: the article, which names no author or publisher, and our own choices.
+OWN_SOURCES = {"footing-article", "footing-design"}
 SIDES = ("none", "left", "right", "both", "unknown")
 # Drawings are shown by apps' own renderers, which must not be made to run or fetch anything.
 FORBIDDEN_ELEMENTS = {"script", "foreignObject", "image", "use", "style", "a", "animate", "set"}
@@ -245,6 +247,15 @@ def check_claims(catalogue: Catalogue) -> Iterator[SeedFault]:
                 yield SeedFault(name, place, f'the claim "{claim.id}" names no source')
 
 
+def check_sources(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every source can be found again: by a number, an address, or a body's name for it."""
+    for index, source in enumerate(catalogue.sources):
+        named = source.doi or source.isbn or source.pmid or source.document or source.url
+        if not named and source.id not in OWN_SOURCES:
+            message = "needs a doi, isbn, pmid, document or url by which it can be found"
+            yield SeedFault("sources.json", f"/{index}", message)
+
+
 def check_reviews(today: datetime.date) -> Callable[[Catalogue], Iterator[SeedFault]]:
     """Make the check that no review is overdue on a given day."""
 
@@ -388,6 +399,7 @@ ALL: tuple[Callable[[Catalogue], Iterable[SeedFault]], ...] = (
     check_translations,
     check_references,
     check_claims,
+    check_sources,
     check_dosages,
     check_kinds,
     check_consents,

@@ -31,8 +31,10 @@ class Renderer:
     def _text(self, text: dict[str, str]) -> str:
         return text[self.language]
 
-    def _texts(self, texts: Sequence[dict[str, str]]) -> list[str]:
-        return [text[self.language] for text in texts]
+    def _instructions(self, steps: Sequence[seed.Instruction]) -> list[schemas.Instruction]:
+        return [
+            schemas.Instruction(text=self._text(step.text), origin=step.origin) for step in steps
+        ]
 
     def _review(self, review: seed.Review) -> schemas.TextReview:
         return schemas.TextReview(
@@ -120,10 +122,10 @@ class Renderer:
             review=self._review(activity.review),
             translation_review=self._translation_review,
             summary=self._text(activity.summary),
-            steps=self._texts(activity.steps),
+            steps=self._instructions(activity.steps),
             why=self._claim(activity.why),
             cautions=self._cautions(activity.id),
-            stop_criteria=self._texts(activity.stop_criteria),
+            stop_criteria=self._instructions(activity.stop_criteria),
             media=[self._media[media_id] for media_id in activity.media_ids],
             kind=activity.kind,
             equipment=[
@@ -169,10 +171,10 @@ class Renderer:
             review=self._review(tip.review),
             translation_review=self._translation_review,
             summary=self._text(tip.summary),
-            steps=self._texts(tip.steps),
+            steps=self._instructions(tip.steps),
             why=self._claim(tip.why),
             cautions=self._cautions(tip.id),
-            stop_criteria=self._texts(tip.stop_criteria),
+            stop_criteria=self._instructions(tip.stop_criteria),
             media=[self._media[media_id] for media_id in tip.media_ids],
         )
 
@@ -262,6 +264,9 @@ class Renderer:
             year=source.year,
             kind=source.kind,
             doi=source.doi,
+            isbn=source.isbn,
+            pmid=source.pmid,
+            document=source.document,
             url=source.url,
             note=self._text(source.note) if source.note else None,
         )

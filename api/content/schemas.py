@@ -61,7 +61,13 @@ AnyTarget = Annotated[Target, Field(description="Ignore an unknown value.")]
 AnySideHandling = Annotated[
     SideHandling, Field(description="Treat an unknown value as `each_foot`.")
 ]
-AnyOrigin = Annotated[Origin, Field(description="Treat an unknown value as `added`.")]
+AnyOrigin = Annotated[
+    Origin,
+    Field(
+        description="`seed`: from the article; `added`: our own addition. "
+        "Treat an unknown value as `added`."
+    ),
+]
 AnyReviewStatus = Annotated[
     ReviewStatus, Field(description="Treat an unknown value as `engineering_draft`.")
 ]
@@ -184,6 +190,13 @@ class ContentMedia(ResponseModel):
     credit: Annotated[str, Field(max_length=100)]
 
 
+class Instruction(ResponseModel):
+    """A step, or a reason to stop."""
+
+    text: Sentence
+    origin: AnyOrigin
+
+
 class ContentBase(ResponseModel):
     """What every piece of content carries."""
 
@@ -199,10 +212,10 @@ class ActivityBase(ContentBase):
     """What exercises, massages and tips share."""
 
     summary: Sentence
-    steps: Annotated[list[Sentence], Field(max_length=20)]
+    steps: Annotated[list[Instruction], Field(max_length=20)]
     why: ContentClaim
     cautions: Annotated[list[ContentCaution], Field(max_length=60)]
-    stop_criteria: Annotated[list[Sentence], Field(max_length=20)]
+    stop_criteria: Annotated[list[Instruction], Field(max_length=20)]
     media: Annotated[list[ContentMedia], Field(max_length=10)]
 
 
@@ -312,6 +325,15 @@ class ContentSource(ResponseModel):
     year: Annotated[int, Field(ge=1900, le=2100, json_schema_extra=INT32)] | None
     kind: Name
     doi: Annotated[str | None, Field(max_length=120, pattern=r"^10\.[0-9]{4,9}/\S+$")]
+    isbn: Annotated[str | None, Field(max_length=13, pattern=r"^97[89][0-9]{10}$")]
+    pmid: Annotated[
+        str | None,
+        Field(max_length=9, pattern=r"^[1-9][0-9]*$", description="Its number in PubMed."),
+    ]
+    document: Annotated[
+        str | None,
+        Field(max_length=200, description="The public name under which a body lists it."),
+    ]
     url: Annotated[str | None, Field(max_length=300, json_schema_extra={"format": "uri"})]
     note: Annotated[str | None, Field(max_length=2000)]
 

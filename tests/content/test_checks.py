@@ -40,6 +40,12 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         put(EXERCISES, "/0/why/evidence/source_ids/0", "no-such-source"),
         ['exercises.json#/0/why/evidence/source_ids/0: "no-such-source" is not in sources'],
     ),
+    "a source that can't be found again": (
+        put("sources.json", "/2/url", None),
+        [
+            "sources.json#/2: needs a doi, isbn, pmid, document or url by which it can be found",
+        ],
+    ),
     "an exercise with an unknown drawing": (
         put(EXERCISES, "/0/media_ids/0", "no-such"),
         ['exercises.json#/0/media_ids/0: "no-such" is not in media'],
@@ -97,8 +103,8 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     ),
     # Languages.
     "a step without its translation": (
-        drop(EXERCISES, "/0/steps/1/es"),
-        ['exercises.json#/0/steps/1/es: the translation "es" is missing'],
+        drop(EXERCISES, "/0/steps/1/text/es"),
+        ['exercises.json#/0/steps/1/text/es: the translation "es" is missing'],
     ),
     "a phrase of the rule set without its translation": (
         drop("triage/rule-set.json", "/phrases/disclaimer/es"),
