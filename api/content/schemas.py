@@ -165,8 +165,23 @@ class ContentCaution(ResponseModel):
     ]
 
 
+class MediaLabel(ResponseModel):
+    """A text to show beside or over a picture, at a point of its 600 by 600 units."""
+
+    id: Name
+    text: Sentence
+    x: Annotated[int, Field(ge=0, le=600, json_schema_extra=INT32)]
+    y: Annotated[int, Field(ge=0, le=600, json_schema_extra=INT32)]
+    anchor: Annotated[
+        Literal["start", "middle", "end"],
+        Field(
+            description="The part of the text at the point. Treat an unknown value as `middle`."
+        ),
+    ]
+
+
 class ContentMedia(ResponseModel):
-    """A picture. Its URL contains its hash, so that it never changes."""
+    """A picture. Its URLs contain its hash, so that it never changes."""
 
     id: Slug
     url: Annotated[
@@ -174,6 +189,14 @@ class ContentMedia(ResponseModel):
         Field(
             max_length=200,
             description="Path on this server.",
+            json_schema_extra={"format": "uri-reference"},
+        ),
+    ]
+    dark_url: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="The same picture for dark screens.",
             json_schema_extra={"format": "uri-reference"},
         ),
     ]
@@ -186,6 +209,10 @@ class ContentMedia(ResponseModel):
     ]
     title: Sentence
     description: Annotated[str, Field(max_length=2000, description="For screen readers.")]
+    labels: Annotated[
+        list[MediaLabel],
+        Field(max_length=20, description="Show them all where there is room, or as a list."),
+    ]
     licence: Licence
     credit: Annotated[str, Field(max_length=100)]
 
@@ -195,6 +222,9 @@ class Instruction(ResponseModel):
 
     text: Sentence
     origin: AnyOrigin
+    media_id: Annotated[
+        Slug | None, Field(description="The picture in `media` that shows this step.")
+    ]
 
 
 class ContentBase(ResponseModel):

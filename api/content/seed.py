@@ -186,6 +186,7 @@ class Instruction(SeedModel):
 
     text: Text
     origin: Origin
+    media_id: Slug | None = None
 
 
 class Activity(SeedModel):
@@ -310,8 +311,20 @@ class Consent(SeedModel):
     text: Text
 
 
+class Label(SeedModel):
+    """A text beside a picture, anchored at a point of its 600 by 600 units."""
+
+    text: Text
+    x: Annotated[int, Field(ge=0, le=600)]
+    y: Annotated[int, Field(ge=0, le=600)]
+    anchor: Literal["start", "middle", "end"]
+
+
 class Media(SeedModel):
-    """A picture; its file is a template whose placeholders are filled for every language."""
+    """A picture; its file is a template for the title and the description in every language.
+
+    Its labels are data, since text inside a drawing can't be read when the drawing is small.
+    """
 
     id: Slug
     file: Annotated[str, StringConstraints(pattern=r"^media/[a-z0-9-]+\.svg$")]
@@ -320,7 +333,7 @@ class Media(SeedModel):
     credit: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     title: Text
     description: Text
-    labels: dict[Identifier, Text]
+    labels: dict[Identifier, Label]
 
 
 class Phrase(SeedModel):
