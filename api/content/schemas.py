@@ -174,9 +174,7 @@ class MediaLabel(ResponseModel):
     y: Annotated[int, Field(ge=0, le=600, json_schema_extra=INT32)]
     anchor: Annotated[
         Literal["start", "middle", "end"],
-        Field(
-            description="The part of the text at the point. Treat an unknown value as `middle`."
-        ),
+        Field(description="The part of the text at the point. Treat an unknown value as `middle`."),
     ]
 
 
