@@ -76,9 +76,21 @@ PHRASES: Mapping[str, set[str]] = {
     "aggregates_age_between": {"first", "last"},
     "aggregates_age_from": {"age"},
 }
+# Where the content begins: the article, which names no author or publisher, and our own choices.
+OWN_SOURCES = {"footing-article", "footing-design"}
 SIDES = ("none", "left", "right", "both", "unknown")
 # Drawings are shown by apps' own renderers, which must not be made to run or fetch anything.
-FORBIDDEN_ELEMENTS = {"script", "foreignObject", "image", "use", "style", "a", "animate", "set"}
+FORBIDDEN_ELEMENTS = {
+    "text",
+    "script",
+    "foreignObject",
+    "image",
+    "use",
+    "style",
+    "a",
+    "animate",
+    "set",
+}
 
 
 def _files(catalogue: Catalogue) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
@@ -171,6 +183,7 @@ def check_translations(catalogue: Catalogue) -> Iterator[SeedFault]:
 # Which lists of ids point to which field of the catalogue.
 REFERENCES = {
     "source_ids": ("sources",),
+    "media_id": ("media",),
     "media_ids": ("media",),
     "question_ids": ("questions",),
     "question_id": ("questions",),
@@ -245,6 +258,15 @@ def check_claims(catalogue: Catalogue) -> Iterator[SeedFault]:
             if not claim.evidence.source_ids:
                 place = pointer((*path, "evidence", "source_ids"))
                 yield SeedFault(name, place, f'the claim "{claim.id}" has no source')
+
+
+def check_sources(catalogue: Catalogue) -> Iterator[SeedFault]:
+    """Every source can be found again: by a number, an address, or a body's name for it."""
+    for index, source in enumerate(catalogue.sources):
+        named = source.doi or source.isbn or source.pmid or source.document or source.url
+        if not named and source.id not in OWN_SOURCES:
+            message = "needs a doi, isbn, pmid, document or url by which it can be found"
+            yield SeedFault("sources.json", f"/{index}", message)
 
 
 def check_reviews(today: datetime.date) -> Callable[[Catalogue], Iterator[SeedFault]]:
@@ -335,19 +357,16 @@ def check_consents(catalogue: Catalogue) -> Iterator[SeedFault]:
 
 
 def check_drawings(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Drawings are well-formed, inert, and have a text for every placeholder."""
+    """Drawings are well-formed, inert, without words, and have a title and a description."""
     for index, media in enumerate(catalogue.media):
         template = catalogue.drawings[media.id]
         wanted = set(PLACEHOLDER.findall(template))
-        given = {"title", "description", *media.labels}
+        given = {"title", "description"}
         for name in sorted(wanted - given):
-            yield SeedFault(
-                "media.json", f"/{index}/labels/{name}", f"{media.file} needs this text"
-            )
+            yield SeedFault(media.file, "", f"has a place for {name}, which no entry gives")
         for name in sorted(given - wanted):
-            place = f"labels/{name}" if name in media.labels else name
             message = f"{media.file} has no place for it"
-            yield SeedFault("media.json", f"/{index}/{place}", message)
+            yield SeedFault("media.json", f"/{index}/{name}", message)
         if "{{" in PLACEHOLDER.sub("", template):
             yield SeedFault(media.file, "", 'holds "{{", which is no place for a text')
         try:
@@ -394,6 +413,7 @@ ALL: tuple[Callable[[Catalogue], Iterable[SeedFault]], ...] = (
     check_translations,
     check_references,
     check_claims,
+    check_sources,
     check_dosages,
     check_kinds,
     check_consents,

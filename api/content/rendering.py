@@ -15,6 +15,24 @@ SVG = "image/svg+xml"
 ClaimHolds = Literal["always", "low_end_only", "never", "no_claim"]
 
 
+# Ground, floor, shadow, lines and border of a drawing, and what they are on dark screens. Skin,
+# clothes and arrows stay as they are: they show on both.
+DARK = {
+    "#FBF6EC": "#3B3644",
+    "#E8DDC8": "#2C2833",
+    "#C9BBA0": "#1F1C25",
+    "#2B2833": "#0F0D13",
+    "#8F8675": "#6B6474",
+}
+
+
+def _darkened(drawing: bytes) -> bytes:
+    text = drawing.decode()
+    for light, dark in DARK.items():
+        text = text.replace(f'"{light}"', f'"{dark}"')
+    return text.encode()
+
+
 class Renderer:
     """Renders one catalogue in one language."""
 
@@ -25,14 +43,21 @@ class Renderer:
         self._activities = {activity.id: activity for activity in catalogue.activities}
         own = next(item for item in catalogue.languages if item.code == language)
         self._translation_review = self._review(own.review)
-        self.drawings = {media.id: self._drawing(media) for media in catalogue.media}
+        light = {media.id: self._drawing(media) for media in catalogue.media}
+        dark = {f"{media_id}-dark": _darkened(drawing) for media_id, drawing in light.items()}
+        self.drawings = light | dark
         self._media = {media.id: self._picture(media) for media in catalogue.media}
 
     def _text(self, text: dict[str, str]) -> str:
         return text[self.language]
 
-    def _texts(self, texts: Sequence[dict[str, str]]) -> list[str]:
-        return [text[self.language] for text in texts]
+    def _instructions(self, steps: Sequence[seed.Instruction]) -> list[schemas.Instruction]:
+        return [
+            schemas.Instruction(
+                text=self._text(step.text), origin=step.origin, media_id=step.media_id
+            )
+            for step in steps
+        ]
 
     def _review(self, review: seed.Review) -> schemas.TextReview:
         return schemas.TextReview(
@@ -40,7 +65,7 @@ class Renderer:
         )
 
     def _drawing(self, media: seed.Media) -> bytes:
-        texts = {"title": media.title, "description": media.description, **media.labels}
+        texts = {"title": media.title, "description": media.description}
 
         def fill(match: re.Match[str]) -> str:
             return escape(self._text(texts[match[1]]))
@@ -56,10 +81,21 @@ class Renderer:
         return schemas.ContentMedia(
             id=media.id,
             url=f"/v1/media/{self.drawing_name(media.id)}",
+            dark_url=f"/v1/media/{self.drawing_name(f'{media.id}-dark')}",
             media_type=SVG,
             kind=media.kind,
             title=self._text(media.title),
             description=self._text(media.description),
+            labels=[
+                schemas.MediaLabel(
+                    id=name,
+                    text=self._text(label.text),
+                    x=label.x,
+                    y=label.y,
+                    anchor=label.anchor,
+                )
+                for name, label in media.labels.items()
+            ],
             licence=media.licence,
             credit=media.credit,
         )
@@ -120,10 +156,10 @@ class Renderer:
             review=self._review(activity.review),
             translation_review=self._translation_review,
             summary=self._text(activity.summary),
-            steps=self._texts(activity.steps),
+            steps=self._instructions(activity.steps),
             why=self._claim(activity.why),
             cautions=self._cautions(activity.id),
-            stop_criteria=self._texts(activity.stop_criteria),
+            stop_criteria=self._instructions(activity.stop_criteria),
             media=[self._media[media_id] for media_id in activity.media_ids],
             kind=activity.kind,
             equipment=[
@@ -169,10 +205,10 @@ class Renderer:
             review=self._review(tip.review),
             translation_review=self._translation_review,
             summary=self._text(tip.summary),
-            steps=self._texts(tip.steps),
+            steps=self._instructions(tip.steps),
             why=self._claim(tip.why),
             cautions=self._cautions(tip.id),
-            stop_criteria=self._texts(tip.stop_criteria),
+            stop_criteria=self._instructions(tip.stop_criteria),
             media=[self._media[media_id] for media_id in tip.media_ids],
         )
 
@@ -262,6 +298,9 @@ class Renderer:
             year=source.year,
             kind=source.kind,
             doi=source.doi,
+            isbn=source.isbn,
+            pmid=source.pmid,
+            document=source.document,
             url=source.url,
             note=self._text(source.note) if source.note else None,
         )

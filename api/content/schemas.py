@@ -61,7 +61,13 @@ AnyTarget = Annotated[Target, Field(description="Ignore an unknown value.")]
 AnySideHandling = Annotated[
     SideHandling, Field(description="Treat an unknown value as `each_foot`.")
 ]
-AnyOrigin = Annotated[Origin, Field(description="Treat an unknown value as `added`.")]
+AnyOrigin = Annotated[
+    Origin,
+    Field(
+        description="`seed`: from the article; `added`: our own addition. "
+        "Treat an unknown value as `added`."
+    ),
+]
 AnyReviewStatus = Annotated[
     ReviewStatus, Field(description="Treat an unknown value as `engineering_draft`.")
 ]
@@ -159,8 +165,21 @@ class ContentCaution(ResponseModel):
     ]
 
 
+class MediaLabel(ResponseModel):
+    """A text to show beside or over a picture, at a point of its 600 by 600 units."""
+
+    id: Name
+    text: Sentence
+    x: Annotated[int, Field(ge=0, le=600, json_schema_extra=INT32)]
+    y: Annotated[int, Field(ge=0, le=600, json_schema_extra=INT32)]
+    anchor: Annotated[
+        Literal["start", "middle", "end"],
+        Field(description="The part of the text at the point. Treat an unknown value as `middle`."),
+    ]
+
+
 class ContentMedia(ResponseModel):
-    """A picture. Its URL contains its hash, so that it never changes."""
+    """A picture. Its URLs contain its hash, so that it never changes."""
 
     id: Slug
     url: Annotated[
@@ -168,6 +187,14 @@ class ContentMedia(ResponseModel):
         Field(
             max_length=200,
             description="Path on this server.",
+            json_schema_extra={"format": "uri-reference"},
+        ),
+    ]
+    dark_url: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="The same picture for dark screens.",
             json_schema_extra={"format": "uri-reference"},
         ),
     ]
@@ -180,8 +207,22 @@ class ContentMedia(ResponseModel):
     ]
     title: Sentence
     description: Annotated[str, Field(max_length=2000, description="For screen readers.")]
+    labels: Annotated[
+        list[MediaLabel],
+        Field(max_length=20, description="Show them all where there is room, or as a list."),
+    ]
     licence: Licence
     credit: Annotated[str, Field(max_length=100)]
+
+
+class Instruction(ResponseModel):
+    """A step, or a reason to stop."""
+
+    text: Sentence
+    origin: AnyOrigin
+    media_id: Annotated[
+        Slug | None, Field(description="The picture in `media` that shows this step.")
+    ]
 
 
 class ContentBase(ResponseModel):
@@ -199,10 +240,10 @@ class ActivityBase(ContentBase):
     """What exercises, massages and tips share."""
 
     summary: Sentence
-    steps: Annotated[list[Sentence], Field(max_length=20)]
+    steps: Annotated[list[Instruction], Field(max_length=20)]
     why: ContentClaim
     cautions: Annotated[list[ContentCaution], Field(max_length=60)]
-    stop_criteria: Annotated[list[Sentence], Field(max_length=20)]
+    stop_criteria: Annotated[list[Instruction], Field(max_length=20)]
     media: Annotated[list[ContentMedia], Field(max_length=10)]
 
 
@@ -313,6 +354,15 @@ class ContentSource(ResponseModel):
     year: Annotated[int, Field(ge=1900, le=2100, json_schema_extra=INT32)] | None
     kind: Name
     doi: Annotated[str | None, Field(max_length=120, pattern=r"^10\.[0-9]{4,9}/\S+$")]
+    isbn: Annotated[str | None, Field(max_length=13, pattern=r"^97[89][0-9]{10}$")]
+    pmid: Annotated[
+        str | None,
+        Field(max_length=9, pattern=r"^[1-9][0-9]*$", description="Its number in PubMed."),
+    ]
+    document: Annotated[
+        str | None,
+        Field(max_length=200, description="The public name under which a body lists it."),
+    ]
     url: Annotated[str | None, Field(max_length=300, json_schema_extra={"format": "uri"})]
     note: Annotated[str | None, Field(max_length=2000)]
 

@@ -84,7 +84,11 @@ class Language(SeedModel):
 
 
 class Source(SeedModel):
-    """A citation."""
+    """A citation.
+
+    `pmid` is its number in PubMed; `document` the public name under which a body lists a document
+    that has no such number.
+    """
 
     id: Slug
     title: Annotated[str, StringConstraints(min_length=1, max_length=300)]
@@ -104,6 +108,9 @@ class Source(SeedModel):
         "project",
     ]
     doi: Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/\S+$", max_length=120)] | None
+    isbn: Annotated[str, StringConstraints(pattern=r"^97[89][0-9]{10}$")] | None
+    pmid: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")] | None
+    document: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None
     url: Annotated[str, StringConstraints(pattern=r"^https://\S+$", max_length=300)] | None
     note: Text | None
 
@@ -174,6 +181,14 @@ class Massage(SeedModel):
     pressure_text: Text
 
 
+class Instruction(SeedModel):
+    """A step or a reason to stop: from the article, in our words, or our own addition."""
+
+    text: Text
+    origin: Origin
+    media_id: Slug | None = None
+
+
 class Activity(SeedModel):
     """An exercise or a massage technique."""
 
@@ -181,7 +196,7 @@ class Activity(SeedModel):
     kind: ActivityKind
     title: Text
     summary: Text
-    steps: Annotated[list[Text], Field(min_length=1)]
+    steps: Annotated[list[Instruction], Field(min_length=1)]
     equipment: list[EquipmentNeed]
     position: Position
     position_text: Text
@@ -192,7 +207,7 @@ class Activity(SeedModel):
     dosage_text: Text
     pace: Pace | None
     why: Claim
-    stop_criteria: Annotated[list[Text], Field(min_length=1)]
+    stop_criteria: Annotated[list[Instruction], Field(min_length=1)]
     media_ids: Annotated[list[Slug], Field(min_length=1)]
     massage: Massage | None
     review: Review
@@ -204,9 +219,9 @@ class Tip(SeedModel):
     id: Slug
     title: Text
     summary: Text
-    steps: list[Text]
+    steps: list[Instruction]
     why: Claim
-    stop_criteria: list[Text]
+    stop_criteria: list[Instruction]
     media_ids: list[Slug]
     review: Review
 
@@ -296,8 +311,20 @@ class Consent(SeedModel):
     text: Text
 
 
+class Label(SeedModel):
+    """A text beside a picture, anchored at a point of its 600 by 600 units."""
+
+    text: Text
+    x: Annotated[int, Field(ge=0, le=600)]
+    y: Annotated[int, Field(ge=0, le=600)]
+    anchor: Literal["start", "middle", "end"]
+
+
 class Media(SeedModel):
-    """A picture; its file is a template whose placeholders are filled for every language."""
+    """A picture; its file is a template for the title and the description in every language.
+
+    Its labels are data, since text inside a drawing can't be read when the drawing is small.
+    """
 
     id: Slug
     file: Annotated[str, StringConstraints(pattern=r"^media/[a-z0-9-]+\.svg$")]
@@ -306,7 +333,7 @@ class Media(SeedModel):
     credit: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     title: Text
     description: Text
-    labels: dict[Identifier, Text]
+    labels: dict[Identifier, Label]
 
 
 class Phrase(SeedModel):

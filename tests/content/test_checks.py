@@ -40,6 +40,12 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         put(EXERCISES, "/0/why/evidence/source_ids/0", "no-such-source"),
         ['exercises.json#/0/why/evidence/source_ids/0: "no-such-source" is not in sources'],
     ),
+    "a source that can't be found again": (
+        put("sources.json", "/2/url", None),
+        [
+            "sources.json#/2: needs a doi, isbn, pmid, document or url by which it can be found",
+        ],
+    ),
     "an exercise with an unknown drawing": (
         put(EXERCISES, "/0/media_ids/0", "no-such"),
         ['exercises.json#/0/media_ids/0: "no-such" is not in media'],
@@ -97,8 +103,8 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     ),
     # Languages.
     "a step without its translation": (
-        drop(EXERCISES, "/0/steps/1/es"),
-        ['exercises.json#/0/steps/1/es: the translation "es" is missing'],
+        drop(EXERCISES, "/0/steps/1/text/es"),
+        ['exercises.json#/0/steps/1/text/es: the translation "es" is missing'],
     ),
     "a phrase of the rule set without its translation": (
         drop("triage/rule-set.json", "/phrases/disclaimer/es"),
@@ -227,19 +233,24 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         ["media/toe-curls.svg#: not well-formed: EntitiesForbidden"],
     ),
     "a drawing with a place that no text fills": (
-        replace(MAP, "{{note_1}}", "{{note_9}}"),
-        [
-            "media.json#/6/labels/note_1: media/foot-map.svg has no place for it",
-            "media.json#/6/labels/note_9: media/foot-map.svg needs this text",
-        ],
+        replace(MAP, "</svg>", "{{note_9}}</svg>"),
+        ["media/foot-map.svg#: has a place for note_9, which no entry gives"],
+    ),
+    "a drawing with words inside": (
+        replace(MAP, "</svg>", "<text>Heel</text></svg>"),
+        ["media/foot-map.svg#: holds <text>, which drawings must not"],
+    ),
+    "a step with an unknown picture": (
+        put(EXERCISES, "/0/steps/1/media_id", "no-such"),
+        ['exercises.json#/0/steps/1/media_id: "no-such" is not in media'],
     ),
     "a drawing that would show its braces": (
-        replace(MAP, "{{note_1}}", "{{note_1}} {{ note }}"),
+        replace(MAP, "{{title}}", "{{title}}{{"),
         ['media/foot-map.svg#: holds "{{", which is no place for a text'],
     ),
     "a drawing without a title for screen readers": (
         replace(MAP, "{{title}}", "Map"),
-        ["media.json#/6/title: media/foot-map.svg has no place for it"],
+        ["media.json#/11/title: media/foot-map.svg has no place for it"],
     ),
     # Questions.
     "a number without bounds": (

@@ -1,4 +1,4 @@
-"""The seven drawings, as a phone gets them: whole, inert, named by their hash, and with words."""
+"""The drawings, as a device gets them: whole, inert, named by their hash, and described."""
 
 import hashlib
 from typing import Any
@@ -18,11 +18,15 @@ DRAWN = (
     "inner-edge-massage",
     "sore-spot-massage",
 )
-DRAWINGS = (*DRAWN, "foot-map")
+FRAMES = (
+    *("toe-curls-start", "arch-rolls-start", "arch-rolls-end", "heel-raises-start"),
+    "foot-on-knee",
+)
+DRAWINGS = (*DRAWN, *FRAMES, "foot-map")
 # What draws and tells; whatever could run, fetch or restyle is not among it.
 ELEMENTS = {
     *("svg", "title", "desc", "g", "path", "rect", "circle", "ellipse", "line", "polyline"),
-    *("polygon", "text", "tspan"),
+    "polygon",
 }
 
 
@@ -45,11 +49,13 @@ def tree(client: TestClient, drawing: str, lang: str) -> Element:
     return parsed
 
 
-def words(root: Element) -> list[str]:
-    return [element.text or "" for element in root.iter(f"{SVG}text")]
+def luminance(colour: str) -> float:
+    parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_there_are_seven_drawings(content_client: TestClient) -> None:
+def test_every_drawing_is_of_an_activity(content_client: TestClient) -> None:
     assert entries(content_client, "en").keys() == set(DRAWINGS)
 
 
@@ -60,7 +66,57 @@ def test_each_exercise_and_each_massage_has_a_drawing_of_its_own(
     kind = "massages" if activity.endswith("massage") else "exercises"
     media = content_client.get(f"/v1/{kind}/{activity}").json()["media"]
     drawings = [entry["id"] for entry in media]
-    assert drawings == ([activity, "foot-map"] if kind == "massages" else [activity])
+    assert drawings[0] == activity
+    if kind == "massages":
+        assert drawings == [activity, "foot-on-knee", "foot-map"]
+
+
+@pytest.mark.parametrize(
+    ("path", "pictures"),
+    [
+        ("exercises/toe-curls", [None, "toe-curls-start", "toe-curls", None]),
+        ("exercises/arch-rolls", ["arch-rolls-start", "arch-rolls-end", None]),
+        (
+            "exercises/heel-raises",
+            ["heel-raises-start", "heel-raises", "heel-raises-start", None],
+        ),
+        ("massages/heel-massage", ["foot-on-knee", None, "heel-massage", None]),
+        ("massages/inner-edge-massage", ["foot-on-knee", None, "inner-edge-massage", None]),
+        ("massages/sore-spot-massage", ["foot-on-knee", None, "sore-spot-massage", None]),
+    ],
+)
+def test_each_step_that_moves_has_its_picture(
+    content_client: TestClient, path: str, pictures: list[str | None]
+) -> None:
+    activity = content_client.get(f"/v1/{path}").json()
+    assert [step["media_id"] for step in activity["steps"]] == pictures
+    assert {name for name in pictures if name} <= {entry["id"] for entry in activity["media"]}
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_a_drawing_has_a_variant_for_dark_screens(content_client: TestClient, drawing: str) -> None:
+    entry = entries(content_client, "en")[drawing]
+    dark = content_client.get(entry["dark_url"])
+    assert dark.status_code == 200
+    assert entry["dark_url"].startswith(f"/v1/media/{drawing}-dark-")
+    grounds = [
+        next(fromstring(content).iter(f"{SVG}rect")).get("fill", "")
+        for content in (drawn(content_client, drawing, "en"), dark.content)
+    ]
+    assert luminance(grounds[0]) > 0.9
+    assert luminance(grounds[1]) < 0.05
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_the_lines_of_a_drawing_hold_at_160_pixels(
+    content_client: TestClient, drawing: str
+) -> None:
+    widths = [
+        float(element.get("stroke-width", 9))
+        for element in tree(content_client, drawing, "en").iter()
+        if element.get("stroke")
+    ]
+    assert min(widths) * 160 / 600 >= 1.5
 
 
 @pytest.mark.parametrize("lang", ["en", "es"])
@@ -94,7 +150,6 @@ def test_no_place_for_a_text_is_left_unfilled(
     served = drawn(content_client, drawing, lang)
     assert b"{{" not in served
     assert b"}}" not in served
-    assert all(words(fromstring(served)))
 
 
 @pytest.mark.parametrize("drawing", DRAWINGS)
@@ -174,14 +229,14 @@ def test_a_drawing_brings_its_own_ground_for_light_and_dark(
 def test_the_map_names_its_zones_and_calls_itself_tradition(
     content_client: TestClient, lang: str, labels: list[str], tradition: list[str]
 ) -> None:
-    found = words(tree(content_client, "foot-map", lang))
-    assert set(labels) <= set(found)
-    assert found[-2:] == tradition
-    sizes = tree(content_client, "foot-map", lang).iter(f"{SVG}text")
-    # At a third of its size a label is still a little over 6 pixels high.
-    assert min(int(element.get("font-size", 0)) for element in sizes) >= 19
+    found = entries(content_client, lang)["foot-map"]["labels"]
+    texts = [label["text"] for label in found]
+    assert set(labels) <= set(texts)
+    assert texts[-2:] == tradition
+    assert {label["anchor"] for label in found} == {"start", "middle", "end"}
+    assert all(0 < label["x"] < 600 and 0 < label["y"] < 600 for label in found)
 
 
 def test_the_map_is_a_map_and_the_others_are_drawings(content_client: TestClient) -> None:
     kinds = {name: entry["kind"] for name, entry in entries(content_client, "en").items()}
-    assert kinds == dict.fromkeys(DRAWN, "drawing") | {"foot-map": "map"}
+    assert kinds == dict.fromkeys((*DRAWN, *FRAMES), "drawing") | {"foot-map": "map"}

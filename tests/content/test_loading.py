@@ -72,7 +72,7 @@ MISSHAPEN: dict[str, tuple[SeedEdit, str]] = {
     ),
     "a missing drawing": (
         remove("media/foot-map.svg"),
-        "media.json#/6/file: the file media/foot-map.svg is missing or not UTF-8",
+        "media.json#/11/file: the file media/foot-map.svg is missing or not UTF-8",
     ),
     "an object where a list belongs": (
         lambda folder: folder.write("tips.json", {}),
