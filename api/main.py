@@ -31,7 +31,7 @@ from api.http.compatibility import router as compatibility_router
 from api.http.context import AppContext
 from api.http.json_limits import BodyLimits
 from api.http.limiter import Limiter
-from api.http.middleware import RequestMiddleware
+from api.http.middleware import CacheMiddleware, RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
 from api.http.response_cache import ResponseCache
@@ -202,6 +202,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     clinic_page.install(app, settings)
     app.router.routes.extend(shared_routes())
     compatibility.check(app, settings.deprecations)
+    stack = app.build_middleware_stack()
+    app.middleware_stack = CacheMiddleware(stack, app.state.context.response_cache)
     return app
 
 

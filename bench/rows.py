@@ -318,15 +318,20 @@ def start(stage: Stage) -> Iterator[Contest]:
     """Start the server, up to its first response."""
     stage.database(SQLITE)
     resident: list[int] = []
+    cpu: list[float] = []
 
     def once(_seconds: float) -> float:
         with stage.serve_footing() as server:
             resident.append(server.resident_bytes())
+            cpu.append(server.cpu_seconds())
             return server.start_seconds
 
     yield Contest(
         {LIMIT: imports, PRODUCT: once},
-        lambda: f"{max(resident) / 2**20:.0f} MiB resident after the first response",
+        lambda: (
+            f"CPU {statistics.median(cpu):.2f} s; {max(resident) / 2**20:.0f} MiB resident after "
+            "the first response"
+        ),
     )
 
 

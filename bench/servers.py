@@ -1,6 +1,7 @@
 """Starts the servers that are measured, each as a real process on one core."""
 
 import contextlib
+import http.client
 import os
 import re
 import subprocess
@@ -9,9 +10,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
 
 from bench.load import BenchError
 from tests.support.postgres import free_port
@@ -77,7 +77,7 @@ def running(
         )
         try:
             started = time.perf_counter()
-            while not _responds(url + ready):
+            while not _responds(port, ready):
                 if process.poll() is not None or time.perf_counter() - started > PATIENCE_SECONDS:
                     log.seek(0)
                     raise BenchError(f"{command} does not serve: {log.read()[-2000:].decode()}")
@@ -91,10 +91,12 @@ def running(
                 process.kill()
 
 
-def _responds(url: str) -> bool:
-    with contextlib.suppress(httpx.TransportError):
+def _responds(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+        connection.request("GET", path)
         # A limit may have only one response, such as 304.
-        return httpx.get(url, trust_env=False).status_code < httpx.codes.INTERNAL_SERVER_ERROR
+        return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR
     return False
 
 

@@ -17,10 +17,19 @@ from api.core.logging import ACCESS
 from api.http.context import context_of
 from api.http.json_limits import BodyLimits, JsonMeter
 from api.http.problems import BodyRefused, from_exception, problem_response
-from api.http.response_cache import METHODS, CacheKey, RawHeaders, Responses, add, cache_key
+from api.http.response_cache import (
+    METHODS,
+    CacheKey,
+    RawHeaders,
+    ResponseCache,
+    Responses,
+    add,
+    cache_key,
+)
 
 REQUEST_ID = b"x-request-id"
 WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+ARRIVED = "footing.arrived"
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 # Unless a response says otherwise itself.
 ALWAYS: RawHeaders = [
@@ -119,7 +128,7 @@ def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 @dataclass(slots=True)
 class Arrived:
-    """A request: since when, its id, and where its response may be cached."""
+    """A request that the app handles: since when, its id, and where its response may be cached."""
 
     started: float
     id: bytes
@@ -135,14 +144,15 @@ class Arrived:
             add(cache, self.key, route, status, headers, message.get("body", b""))
 
 
-class RequestMiddleware:
-    """The outermost layer of the app."""
+class CacheMiddleware:
+    """The outermost layer: it sends cached responses, before anything that FastAPI puts around."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, cache: ResponseCache) -> None:
         self.app = app
+        self.cache = cache
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request: send a cached response, or let the app make one."""
+        """Send a cached response, or let the app make one."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -150,14 +160,15 @@ class RequestMiddleware:
         method, headers = scope["method"], scope["headers"]
         request_id = request_id_of(headers)
         if method not in METHODS:
-            await self._handle(scope, receive, send, Arrived(started, request_id))
+            scope[ARRIVED] = Arrived(started, request_id)
+            await self.app(scope, receive, send)
             return
-        responses = context_of(scope).response_cache.current()
+        responses = self.cache.current()
         key = cache_key(scope["path"], scope["query_string"], headers)
         cached = responses.get(key)
         if cached is None:
-            arrived = Arrived(started, request_id, responses, key)
-            await self._handle(scope, receive, send, arrived)
+            scope[ARRIVED] = Arrived(started, request_id, responses, key)
+            await self.app(scope, receive, send)
             return
         await send(
             {
@@ -171,7 +182,19 @@ class RequestMiddleware:
         seconds = time.perf_counter() - started
         ACCESS.line(method, cached.route, cached.status, seconds, request_id.decode())
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, arrived: Arrived) -> None:
+
+class RequestMiddleware:
+    """The first layer for what is not cached, and the last one that its response passes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        arrived: Arrived = scope[ARRIVED]
         method, request_id = scope["method"], arrived.id.decode()
         inner: dict[str, Any] = dict(scope)
         inner["state"] = {**scope.get("state", {}), "request_id": request_id}

@@ -238,7 +238,7 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
     ),
     "a drawing with words inside": (
         replace(MAP, "</svg>", "<text>Heel</text></svg>"),
-        ["media/foot-map.svg#: holds <text>, which drawings must not"],
+        ["media/foot-map.svg#: contains <text>, which is not allowed in drawings"],
     ),
     "a step with an unknown picture": (
         put(EXERCISES, "/0/steps/1/media_id", "no-such"),

@@ -279,7 +279,7 @@ IDENTIFIER = re.compile(r"[a-z0-9_./:-]+")
 def without_words(value: Any) -> Any:
     """Keep ids, figures and addresses; the words, and what is named by their hash, go."""
     if isinstance(value, dict):
-        kept = value.keys() - {"translation_review", "url"}
+        kept = value.keys() - {"translation_review", "url", "dark_url"}
         return {key: without_words(value[key]) for key in kept}
     if isinstance(value, list):
         return [without_words(inner) for inner in value]
