@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from api.content.release import ServedRelease
 from api.core.config import Settings
-from api.core.logging import describe_exception
+from api.core.logging import ACCESS, describe_exception
 from api.main import create_app
 from tests.support import databases, postgres, time_travel
 from tests.support.budget import FULL
@@ -129,6 +129,7 @@ def own_log_handlers() -> Iterator[None]:
     handlers = [*root.handlers]
     yield
     root.handlers = handlers
+    ACCESS.set_up(enabled=True, direct=False)
 
 
 @pytest.fixture(scope="session")
