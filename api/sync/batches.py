@@ -122,6 +122,7 @@ def _readable_id(item: Any) -> uuid.UUID | None:
 
 async def _keep(writing: Writing, item: BatchItem, keep: Keep) -> None:
     """Keep one record, or find its faults."""
+    item.kept, item.conflict, item.faults = None, False, ()
     try:
         item.kept = await keep(writing, item.record)
     except Problem as problem:

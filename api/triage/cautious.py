@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from api.core.dates import utc_text
 from api.http.languages import DEFAULT
 from api.triage.rules import RuleSet
 
@@ -52,6 +53,6 @@ def cautious_outcome(rule_set: RuleSet, language: str, now: datetime.datetime) -
         "rule_set_version": rule_set.document["version"],
         "rule_set_hash": rule_set.hash,
         "history_facts": [],
-        "evaluated_at": now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "evaluated_at": utc_text(now),
         "language": spoken,
     }

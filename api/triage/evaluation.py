@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from api.content.vocabulary import ACTIVITY_STATUSES
 from api.core.canonical import content_hash
+from api.core.dates import utc_text
 from api.triage.facts import Answers, Facts, is_open
 from api.triage.rules import CompiledRules, RuleSet, fired
 
@@ -329,7 +330,6 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
     if case.report_id is not None:
         name = f"{case.report_id}/{rule_set.hash}/{facts_hash(outcome, case.history_facts)}"
         decision_id = str(uuid.uuid5(DECISION_NAMESPACE, name))
-    evaluated_at = case.evaluated_at.astimezone(datetime.UTC)
     decision = {
         "id": decision_id,
         "level": level,
@@ -364,7 +364,7 @@ def decide(rule_set: RuleSet, case: Case) -> Decided:
         "rule_set_version": document["version"],
         "rule_set_hash": rule_set.hash,
         "history_facts": list(case.history_facts),
-        "evaluated_at": evaluated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "evaluated_at": utc_text(case.evaluated_at),
         "language": language,
     }
     return Decided(decision, outcome)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from api.content.rule_set import ENGINE
 from api.core.canonical import canonical
+from api.core.dates import utc_text
 from api.triage.evaluation import Case, Json, advise, decide, judge_report
 from api.triage.facts import Answers
 from api.triage.reports import FIELDS, case_of_sent
@@ -393,7 +394,7 @@ def _screen_vectors(rule_set: RuleSet) -> Iterator[Json]:
 
 
 def _instant(instant: datetime.datetime | None) -> str | None:
-    return None if instant is None else instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if instant is None else utc_text(instant)
 
 
 def as_sent(case: Case) -> Json:
