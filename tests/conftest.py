@@ -25,7 +25,7 @@ from api.main import create_app
 from tests.support import databases, postgres, time_travel
 from tests.support.budget import FULL
 from tests.support.clock import START, FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.shared_databases import PUBLICATION_LOG, SharedDatabases
 
 AppMaker = Callable[..., TestClient]
@@ -218,8 +218,8 @@ def content_client(
 
 
 @pytest.fixture
-def phone(client: TestClient) -> Phone:
-    """A phone that has enrolled."""
-    phone = Phone(client)
-    phone.enrol()
-    return phone
+def device(client: TestClient) -> Device:
+    """A device that has enrolled."""
+    device = Device(client)
+    device.enrol()
+    return device

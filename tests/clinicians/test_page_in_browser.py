@@ -205,7 +205,7 @@ def test_screen_readers_announce_figures_with_their_uncertainty(visit: Visit) ->
     [
         ("fc_" + "0" * 32 + "_" + "0" * 64, "not accepted"),
         ("a word", "not accepted"),
-        ("fp_" + "0" * 32 + "_" + "0" * 32 + "_" + "0" * 64, "participant's phone"),
+        ("fp_" + "0" * 32 + "_" + "0" * 32 + "_" + "0" * 64, "participant's device"),
     ],
 )
 def test_an_invalid_key_is_rejected_in_plain_words(

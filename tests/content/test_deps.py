@@ -1,4 +1,4 @@
-"""The language of an answer: what is asked for, else what the phone likes best, else English."""
+"""The language of an answer: what is asked for, else what the device likes best, else English."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -42,7 +42,7 @@ def language_of(client: TestClient, accept_language: str | None, lang: str | Non
         ("not a language;;q=x", "en"),
     ],
 )
-def test_the_phone_is_answered_in_the_language_it_likes_best(
+def test_the_device_is_answered_in_the_language_it_likes_best(
     content_client: TestClient, accept_language: str | None, language: str
 ) -> None:
     assert language_of(content_client, accept_language) == language
@@ -51,7 +51,7 @@ def test_the_phone_is_answered_in_the_language_it_likes_best(
 @pytest.mark.parametrize(
     ("lang", "language"), [("es", "es"), ("es-MX", "es"), ("ES", "es"), ("en-GB", "en")]
 )
-def test_the_language_asked_for_comes_before_what_the_phone_likes(
+def test_the_language_asked_for_comes_before_what_the_device_likes(
     content_client: TestClient, lang: str, language: str
 ) -> None:
     other = "en" if language == "es" else "es"

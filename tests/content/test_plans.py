@@ -348,7 +348,7 @@ def test_a_short_time_holds_what_fits_and_says_what_does_not(content_client: Tes
     assert {entry["text"] for entry in late} == {"There is no room for it in the time you have."}
 
 
-def test_a_plan_speaks_the_phones_language(content_client: TestClient) -> None:
+def test_a_plan_speaks_the_devices_language(content_client: TestClient) -> None:
     headers = {"Accept-Language": "es-MX"}
     response = content_client.post("/v1/plans", json=asked(conditions=["gout"]), headers=headers)
     assert response.headers["Content-Language"] == "es"

@@ -1,4 +1,4 @@
-"""Releases: how a changed seed folder reaches phones, what stays of earlier ones, and the way back.
+"""Releases: how a changed seed folder reaches devices, what stays, and the way back.
 
 The story runs once for each database: a node serves the project's content; an operator seeds a
 changed folder, then the first one again. All is seen over HTTP, by a node that is never restarted.
@@ -25,7 +25,7 @@ from api.main import create_app
 from tests.content.seed_folder import SeedFolder
 from tests.support import databases
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import footing
 from tests.support.waiting import wait_until
 
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Moment:
-    """What phones got while one release was active."""
+    """What devices got while one release was active."""
 
     english: Json
     spanish: Json
@@ -119,7 +119,7 @@ def an_overdue_review_is_logged_and_does_not_stop_the_release(story: Story) -> N
     assert fault in story.changed_by.stderr.splitlines()
 
 
-def phones_learn_what_to_forget(story: Story) -> None:
+def devices_learn_what_to_forget(story: Story) -> None:
     assert story.first.english["deleted"] == []
     gone = [
         {"kind": "warnings", "id": "morning-stiffness"},
@@ -148,7 +148,7 @@ def the_way_back_is_to_seed_the_earlier_state(story: Story) -> None:
     assert story.back.drawing == story.first.drawing
 
 
-def on_the_way_back_phones_forget_what_the_change_had_added(story: Story) -> None:
+def on_the_way_back_devices_forget_what_the_change_had_added(story: Story) -> None:
     assert story.back.english["deleted"] == [{"kind": "exercises", "id": "toe-spread"}]
     # It holds the same content as the first, and is not the same release.
     assert story.back.english["version"] != story.first.english["version"]
@@ -178,29 +178,29 @@ def every_rule_set_ever_used_can_be_asked_for_by_its_hash(story: Story) -> None:
 
 
 def a_session_of_an_earlier_release_is_never_refused(story: Story) -> None:
-    phone = Phone(story.client)
-    phone.enrol()
+    device = Device(story.client)
+    device.enrol()
     items = [{"activity_id": "toe-spread", "kind": "exercise", "side": "left", "seconds": 60}]
     assert story.client.get("/v1/exercises/toe-spread").status_code == 404
-    assert phone.post_session(phone.session(items=items)).status_code == 201
+    assert device.post_session(device.session(items=items)).status_code == 201
     unheard_of = [items[0] | {"activity_id": "hand-stand"}]
-    assert phone.post_session(phone.session(items=unheard_of)).status_code == 422
+    assert device.post_session(device.session(items=unheard_of)).status_code == 422
 
 
 PROMISES = (
     a_changed_folder_is_served_within_seconds_without_a_restart,
     an_overdue_review_is_logged_and_does_not_stop_the_release,
-    phones_learn_what_to_forget,
+    devices_learn_what_to_forget,
     what_has_not_changed_is_not_sent_again,
     the_way_back_is_to_seed_the_earlier_state,
-    on_the_way_back_phones_forget_what_the_change_had_added,
+    on_the_way_back_devices_forget_what_the_change_had_added,
     the_pictures_of_every_release_stay_where_they_were,
     every_rule_set_ever_used_can_be_asked_for_by_its_hash,
     a_session_of_an_earlier_release_is_never_refused,
 )
 
 
-def test_a_changed_folder_reaches_phones_and_seeding_the_first_again_is_the_way_back(
+def test_a_changed_folder_reaches_devices_and_seeding_the_first_again_is_the_way_back(
     story: Story, subtests: pytest.Subtests
 ) -> None:
     for promise in PROMISES:
@@ -255,7 +255,7 @@ def test_the_same_state_makes_the_same_release(small: Catalogue) -> None:
     assert build(small, first).hash == first.hash
 
 
-def test_the_deletion_log_grows_for_phones_that_skipped_a_release(small: Catalogue) -> None:
+def test_the_deletion_log_grows_for_devices_that_skipped_a_release(small: Catalogue) -> None:
     first = build(small)
     second = build(without(small, "tips"), first)
     third = build(without(without(small, "tips"), "warnings"), second)
@@ -288,7 +288,7 @@ def test_a_signed_review_makes_a_new_release_of_the_same_rule_set(small: Catalog
 
 
 def test_a_release_is_named_by_what_its_answers_say(small: Catalogue) -> None:
-    """Also by the deletion log: two phones with one name must know the same."""
+    """Also by the deletion log: two devices with one name must know the same."""
     first = build(small)
     second = build(without(small, "tips"), first)
     fresh = build(without(small, "tips"))

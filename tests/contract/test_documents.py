@@ -33,8 +33,8 @@ from tests.support import databases, time_travel
 from tests.support.budget import FULL
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.device import CONSENT_VERSION, Device
 from tests.support.document import RECORDED
-from tests.support.phone import CONSENT_VERSION, Phone
 from tests.support.server import FOOTING, Server, environment, launcher, running_server
 
 Json = dict[str, Any]
@@ -525,28 +525,28 @@ def for_clinicians(document: Json) -> set[str]:
 
 def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     """Send invalid requests to every endpoint, and collect the returned codes."""
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     closed = for_clinicians(RECORDED)
     clinician = {"Authorization": f"Bearer {key}"}
-    session = phone.session()
+    session = device.session()
     consent = {"version": CONSENT_VERSION, "storage": True, "research": False}
     enrolment = {"time_zone": "Europe/Madrid", "language": "en", "consent": consent}
     by_hand = (
         ("/v1/participants", enrolment | {"conditions": ["quokka"]}),
         ("/v1/sessions", session | {"replaces": session["id"]}),
         ("/v1/sessions", session | {"ended_at": "2026-11-22T01:00:00Z"}),
-        ("/v1/symptom-reports", phone.report({"fever": "perhaps"})),
+        ("/v1/symptom-reports", device.report({"fever": "perhaps"})),
         ("/v1/batches", {"sessions": [None] * 300, "symptom_reports": [None] * 300}),
         ("/v1/batches", {"sessions": [None]}),
-        ("/v1/symptom-reports", phone.report(pain_score=math.nan)),
+        ("/v1/symptom-reports", device.report(pain_score=math.nan)),
         ("/v1/sessions", session),
         ("/v1/sessions", session | {"pain_after": 9}),
     )
-    owner, _, record_id = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 3)
+    owner, _, record_id = decode_cursor(device.get("/v1/changes").json()["next_cursor"], 3)
     ahead = encode_cursor(owner, "4000000000", record_id)
     series, figure = "/v1/aggregates/series", {"table": "routine", "stat": "people"}
-    on_mars = json.dumps(phone.schedule(time_zone="Mars/Olympus_Mons"))
+    on_mars = json.dumps(device.schedule(time_zone="Mars/Olympus_Mons"))
     requests = [
         *nonsense(RECORDED),
         ("put", "/v1/me/schedule", {"content": on_mars}),
@@ -558,7 +558,7 @@ def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     ]
     codes: set[str] = set()
     for method, url, request in requests:
-        caller = clinician if url in closed else phone.headers
+        caller = clinician if url in closed else device.headers
         headers = {**caller, "Content-Type": "application/json"}
         response = client.request(method, url, headers=headers, **request)
         assert response.status_code < 500, (method, url, request, response.text)

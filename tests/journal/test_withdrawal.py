@@ -24,7 +24,7 @@ from api.participants.models import Participant
 from api.triage.rules import RuleSet, compile_rule_set
 from tests.core.stored import rows
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 PEOPLE = 5
 Result = TypeVar("Result")
@@ -53,10 +53,10 @@ def withdrawn(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(withdrawal, "PAGE", 2)
     monkeypatch.setattr(withdrawal, "TOGETHER", 1)
     for number in range(PEOPLE):
-        phone = Phone(client)
-        phone.enrol()
+        device = Device(client)
+        device.enrol()
         for answers in ({"radiating_pain": "left"}, {}) if number else ():
-            answered = phone.post_report(phone.report(answers))
+            answered = device.post_report(device.report(answers))
             assert answered.status_code == 201
     decision: dict[str, Any] = answered.json()["decision"]
     return str(decision["rule_set_hash"])

@@ -1,11 +1,11 @@
-"""A phone that keeps what its person did until the line is back, and a copy of what is stored."""
+"""A device that keeps what its person did until the line is back, and a copy of what is stored."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 # A kind of record: its list in a batch, its place in a change, and where it is posted alone.
 LISTS = {"session": "sessions", "symptom_report": "symptom_reports", "clearance": "clearances"}
@@ -31,7 +31,7 @@ def batch_of(entries: Sequence[QueuedRecord]) -> Json:
     }
 
 
-class OfflinePhone(Phone):
+class OfflineDevice(Device):
     """Does what api.md asks of an app: nothing leaves the queue without a receipt."""
 
     def __init__(self, client: httpx.Client) -> None:

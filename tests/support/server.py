@@ -219,7 +219,7 @@ def running_server(
 ) -> Iterator[Server]:
     """Start `footing serve`, and stop it as a container engine does.
 
-    On a free port, or on the one that an earlier server had: phones know no other address.
+    On a free port, or on the one that an earlier server had: devices know no other address.
     """
     port = port or free_port()
     log_file = folder / f"server-{port}.log"

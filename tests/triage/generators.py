@@ -16,7 +16,7 @@ Answer = int | str | None
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 YEAR = 365 * 24 * 60 * 60
 DAY = 24 * 60 * 60
-# How long before its evaluation a report was made; a phone's clock can also run ahead.
+# How long before its evaluation a report was made; a device's clock can also run ahead.
 AGES = (0, 1, DAY - 1, DAY, DAY + 1, 3 * DAY, 400 * DAY, -60)
 HISTORIES = (
     (),

@@ -1,4 +1,4 @@
-"""Reports as a phone sends them: every question answered mildly, and changes from there."""
+"""Reports as a device sends them: every question answered mildly, and changes from there."""
 
 import json
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ from api.triage.evaluation import Case
 from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
 from api.triage.schemas import Decision
 from tests.support import databases, first_engine
-from tests.support.phone import Json
+from tests.support.device import Json
 
 OLD = first_engine.rule_set()
 

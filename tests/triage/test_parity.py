@@ -1,4 +1,4 @@
-"""A phone decides as the server does: the evaluator in JavaScript gives the same bytes."""
+"""A device decides as the server does: the evaluator in JavaScript gives the same bytes."""
 
 import copy
 import itertools
@@ -174,7 +174,7 @@ def test_generated_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_p
         {
             "history": [
                 {
-                    # A phone may write ids in upper case, and instants with its own offset.
+                    # A device may write ids in upper case, and instants with its own offset.
                     "id": str(report.id).upper(),
                     "reported_at": report.reported_at.isoformat(),
                     "pain_score": report.pain_score,
@@ -261,7 +261,7 @@ def test_a_rule_set_in_another_order_gets_the_same_bytes(
     assert differing(tmp_path, [{"rule_set": document}, *lines], expected) == []
 
 
-def test_what_the_server_signs_the_phone_accepts(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_what_the_server_signs_the_device_accepts(catalogue: Catalogue, tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     sign = read_signer(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

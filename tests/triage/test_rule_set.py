@@ -1,4 +1,4 @@
-"""The rule set as phones get it: named by a hash that anybody can verify."""
+"""The rule set as devices get it: named by a hash that anybody can verify."""
 
 import asyncio
 import dataclasses
@@ -29,7 +29,7 @@ def test_the_hash_is_the_sha256_of_the_canonical_json_without_what_stands_beside
     assert document["engine"] == "footing-triage/2"
 
 
-def test_the_etag_starts_with_the_hash_and_holds_a_phone_off(content_client: TestClient) -> None:
+def test_the_etag_starts_with_the_hash_and_holds_a_device_off(content_client: TestClient) -> None:
     first = content_client.get("/v1/triage/rule-set", headers={"Accept-Encoding": "gzip"})
     assert first.headers["ETag"].startswith(f'"{first.json()["hash"]}')
     assert first.headers["Cache-Control"] == "public, max-age=60"

@@ -1,4 +1,4 @@
-"""A rule set can be signed, so that a phone can tell whose it is."""
+"""A rule set can be signed, so that a device can tell whose it is."""
 
 import base64
 import hashlib
