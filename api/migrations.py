@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from api.core.config import MIGRATIONS_FOLDER
 from api.core.db import Database
 from api.core.errors import NotReady
-from api.core.turns import Patience, Say, Waiting, in_turn, is_lock_timeout, quiet
+from api.core.locks import Notify, Patience, Waiting, is_lock_timeout, job_lock, quiet
 
 # As long as others may have to wait behind a migration that waits itself.
 LOCK_TIMEOUT_MILLISECONDS = 2000
@@ -63,7 +63,7 @@ def next_step(connection: Connection) -> bool:
 
 
 async def migrate(
-    database: Database, say: Say = quiet, patience: Patience = MIGRATION_PATIENCE
+    database: Database, notify: Notify = quiet, patience: Patience = MIGRATION_PATIENCE
 ) -> None:
     """Bring the database to the newest migration, each in a transaction of its own.
 
@@ -71,11 +71,11 @@ async def migrate(
     every later query would queue behind it; then it lets them pass and tries again. Raises Busy
     when that goes on for too long.
     """
-    waiting = Waiting(patience, say)
+    waiting = Waiting(patience, notify)
     further = True
     while further:
         try:
-            async with in_turn(database, "migrate", say, patience) as db:
+            async with job_lock(database, "migrate", notify, patience) as db:
                 connection = await db.connection()
                 if database.dialect == "postgresql":
                     limit = text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}")

@@ -7,8 +7,8 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from api.aggregates import service
-from api.aggregates.egress import CSV, JSON, Form
 from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
+from api.aggregates.formats import CSV, JSON, Form
 from api.aggregates.service import AvailableFigures
 from api.aggregates.texts import Texts
 from api.content.deps import CurrentLanguage, CurrentRelease

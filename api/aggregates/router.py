@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.aggregates import egress, service
+from api.aggregates import formats, service
 from api.aggregates.deps import CurrentlyAvailable, JsonOnly, WantedForm
-from api.aggregates.egress import CSV, Answer, Form
 from api.aggregates.fhir import MEDIA_TYPE as FHIR
+from api.aggregates.formats import CSV, Answer, Form
 from api.aggregates.schemas import (
     CSV_EXAMPLE,
     CSV_SCHEMA,
@@ -89,7 +89,7 @@ def answer(
     if form is None or isinstance(found, AggregateIndex):
         body = make_body(found.model_dump_json().encode(), language=language, quick=True)
     else:
-        written = egress.write(found, form, language)
+        written = formats.write(found, form, language)
         body = make_body(written.data, media_type=written.media_type, language=language, quick=True)
         if form.media_type == CSV:
             disposition = f'attachment; filename="{written.file_name}"'

@@ -21,7 +21,7 @@ MEDIA_TYPES = {
     "style.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "app.js": SCRIPT,
-    "calls.js": SCRIPT,
+    "api.js": SCRIPT,
     "chart.js": SCRIPT,
     "dom.js": SCRIPT,
     "figures.js": SCRIPT,

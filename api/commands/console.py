@@ -25,14 +25,14 @@ PATIENT_SECONDS = 60.0
 Result = TypeVar("Result")
 
 
-def say(message: str) -> None:
+def notify(message: str) -> None:
     """Tell the operator something that is no result: on standard error."""
     typer.echo(message, err=True)
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
     """Say what is wrong on standard error."""
-    say(message)
+    notify(message)
     return typer.Exit(code)
 
 

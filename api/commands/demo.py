@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, select
 
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
-from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
+from api.commands.console import PATIENT_SECONDS, notify, opened, read_settings, run
 from api.commands.demo_data import TABLES, People
 from api.commands.publish import close_due
 from api.content.service import active_hash, load_release
@@ -150,7 +150,7 @@ def demo(
     async def work() -> str:
         async with opened(settings, patient=True) as database:
             await require_head(database)
-            publisher = await Publisher.open(settings, database, SystemClock(), say)
+            publisher = await Publisher.open(settings, database, SystemClock(), notify)
             await require_empty(database)
             people = await people_of(database, settings, weeks, seed)
             filled = await fill(database, people, participants)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
+from api.commands.console import PATIENT_SECONDS, notify, opened, read_settings, run
 from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import NotReady
@@ -37,10 +37,10 @@ async def publish_due(settings: Settings, adopted: uuid.UUID | None = None) -> N
     async with opened(settings, patient=True) as database:
         await require_head(database)
         clock = SystemClock()
-        publisher = await Publisher.open(settings, database, clock, say)
+        publisher = await Publisher.open(settings, database, clock, notify)
         if adopted is not None:
             await adopt(database, publisher.log, adopted)
-        found = await restore_with_log(settings, database, clock, say)
+        found = await restore_with_log(settings, database, clock, notify)
         if found.log_is_not_ours:
             raise NotReady(found.log_is_not_ours)
         closed = await close_due(publisher)

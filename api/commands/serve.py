@@ -7,7 +7,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api.commands.console import fail, opened, read_settings, run, say
+from api.commands.console import fail, notify, opened, read_settings, run
 from api.commands.migrate import migrate
 from api.commands.seed import seed
 from api.content import service
@@ -49,9 +49,9 @@ async def require_ready(settings: Settings) -> None:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-        found = await restore_with_log(settings, database, SystemClock(), say)
+        found = await restore_with_log(settings, database, SystemClock(), notify)
         if found.log_is_not_ours:
-            say(found.log_is_not_ours)
+            notify(found.log_is_not_ours)
 
 
 def serving_app() -> object:
@@ -87,7 +87,7 @@ def serve(
         port=port,
         workers=workers,
         # By name: unpickling the class would import the app before a worker answers its parent.
-        http="api.http.wire:WireProtocol",
+        http="api.http.protocol:LimitedProtocol",
         ws="none",
         access_log=False,
         log_config=None,

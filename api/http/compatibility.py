@@ -52,7 +52,7 @@ class PlatformVersions(ResponseModel):
     store_url: Address
 
 
-class DeprecatedCall(ResponseModel):
+class DeprecatedEndpoint(ResponseModel):
     """A deprecated endpoint. It works until `sunset_at`, or indefinitely if that is null."""
 
     method: Annotated[
@@ -82,7 +82,7 @@ class Compatibility(ResponseModel):
         ],
         Field(max_length=10, description="What an app below the minimum must go on offering."),
     ]
-    deprecated_calls: Annotated[list[DeprecatedCall], Field(max_length=200)]
+    deprecated_calls: Annotated[list[DeprecatedEndpoint], Field(max_length=200)]
 
 
 def describe(settings: Settings, server_version: str) -> Body:
@@ -98,7 +98,9 @@ def describe(settings: Settings, server_version: str) -> Body:
             for platform in get_args(Platform)
         ],
         below_minimum=["uploads", "triage", "own_data"],
-        deprecated_calls=[DeprecatedCall(**call.model_dump()) for call in settings.deprecations],
+        deprecated_calls=[
+            DeprecatedEndpoint(**call.model_dump()) for call in settings.deprecations
+        ],
     )
     return make_body(announced.model_dump_json().encode(), quick=True)
 

@@ -12,16 +12,16 @@ from api.journal import decisions, reading, service
 from api.journal.deps import OwnJournal, ReadingLanguage, ReportRoute, StoringJournal
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
+    DecisionDetails,
+    LoggedClearance,
     LoggedSession,
+    LoggedSymptomReport,
     NewClearance,
     NewSession,
     NewSymptomReport,
     Progress,
     ReplayedDecision,
     SessionList,
-    StoredClearance,
-    StoredDecisionDetails,
-    StoredSymptomReport,
     SymptomReportList,
 )
 from api.participants.deps import ReadingCaller
@@ -81,11 +81,11 @@ async def get_session(
 @reporting.post(
     "/symptom-reports",
     status_code=201,
-    responses=REPEATABLE | {200: {"model": StoredSymptomReport}},
+    responses=REPEATABLE | {200: {"model": LoggedSymptomReport}},
 )
 async def file_symptom_report(
     journal: StoringJournal, report: NewSymptomReport, response: Response
-) -> StoredSymptomReport:
+) -> LoggedSymptomReport:
     """Upload a symptom report and get its decision. Retries are stored once.
 
     A rejected report gets a decision too, in the problem: on the parts of it that can be used.
@@ -122,15 +122,13 @@ async def list_symptom_reports(
 @router.get("/symptom-reports/{report_id}")
 async def get_symptom_report(
     caller: ReadingCaller, db: ReadDb, report_id: OwnId
-) -> StoredSymptomReport:
+) -> LoggedSymptomReport:
     """Get one of your symptom reports with its decision."""
     return await reading.get_report(db, caller.participant_id, report_id)
 
 
 @router.get("/decisions/{decision_id}")
-async def get_decision(
-    caller: ReadingCaller, db: ReadDb, decision_id: OwnId
-) -> StoredDecisionDetails:
+async def get_decision(caller: ReadingCaller, db: ReadDb, decision_id: OwnId) -> DecisionDetails:
     """Get one of your decisions, with its facts and rules."""
     return await reading.get_decision(db, caller.participant_id, decision_id)
 
@@ -150,11 +148,11 @@ async def replay_decision(
 
 
 @router.post(
-    "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": StoredClearance}}
+    "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": LoggedClearance}}
 )
 async def record_clearance(
     journal: StoringJournal, clearance: NewClearance, response: Response
-) -> StoredClearance:
+) -> LoggedClearance:
     """Record that a professional has seen the user and said that the activities are fine."""
     stored, created = await service.clear(journal, clearance)
     response.status_code = 201 if created else 200

@@ -17,13 +17,13 @@ from api.journal.errors import IdConflict
 from api.journal.history import PastReport
 from api.journal.models import Clearance, ExerciseSession, SymptomReport
 from api.journal.schemas import (
+    LoggedClearance,
     LoggedSession,
+    LoggedSymptomReport,
     NewClearance,
     NewSession,
     NewSymptomReport,
     Record,
-    StoredClearance,
-    StoredSymptomReport,
 )
 from api.journal.writing import KIND_OF, RecordModel, StoredRecord, Writing, find_records
 from api.participants.changes import ChangedKind
@@ -236,7 +236,7 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
 
 async def file_report(
     writing: Writing, report: NewSymptomReport
-) -> tuple[StoredSymptomReport, bool]:
+) -> tuple[LoggedSymptomReport, bool]:
     """Store a symptom report with its decision, once; return it, and whether it is new.
 
     A report that arrives late can change the history of later ones, which are then decided again.
@@ -278,7 +278,7 @@ async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept[Clea
     return _keep(writing, Clearance, clearance)
 
 
-async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredClearance, bool]:
+async def clear(writing: Writing, clearance: NewClearance) -> tuple[LoggedClearance, bool]:
     """Store a clearance by a professional, once; return it, and whether it is new."""
     await writing.look_up([clearance])
     kept = await keep_clearance(writing, clearance)

@@ -130,7 +130,7 @@ async def identify(
     return Caller(token.participant_id, token.device_id, found.language, found.storage_consent)
 
 
-async def count_call(request: Request, response: Response, caller: Caller) -> None:
+async def count_request(request: Request, response: Response, caller: Caller) -> None:
     """Count a request of an authenticated participant, and refuse unknown parameters.
 
     Each participant has a limit of their own, so that a client in a loop slows down no other.
@@ -152,7 +152,7 @@ def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
         db: Annotated[AsyncSession, Depends(transaction, scope="function")],
     ) -> Caller:
         caller = await identify(request, db, token, access)
-        await count_call(request, response, caller)
+        await count_request(request, response, caller)
         if access is Access.STORE:
             require_storage_consent(caller)
         return caller
@@ -166,7 +166,7 @@ async def authenticate_for_streaming(
     """Authenticate in a transaction of its own: a streamed response opens another one later."""
     async with context.database.read() as db:
         caller = await identify(request, db, token)
-    await count_call(request, response, caller)
+    await count_request(request, response, caller)
     return caller
 
 

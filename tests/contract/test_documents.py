@@ -595,7 +595,7 @@ def test_every_code_inside_errors_is_documented_and_none_is_made_up(
     assert meaning - {"internal_error"} <= met
 
 
-def every_call() -> set[str]:
+def every_operation() -> set[str]:
     return {
         f"{method.upper()} {path}"
         for path, operations in RECORDED["paths"].items()
@@ -608,11 +608,11 @@ def test_every_endpoint_is_listed_in_the_documents() -> None:
         *table(DOCS / "app-teams.md", "## All endpoints"),
         *table(DOCS / "operators.md", "## Health and monitoring"),
     ]
-    listed = [call for row in rows for call in words(row[0])]
+    listed = [operation for row in rows for operation in words(row[0])]
     assert len(set(listed)) == len(listed)
     # What the document does not list itself.
     pages = {"GET /docs", "GET /docs/{name}", "GET /v1/openapi.json"}
-    assert set(listed) == every_call() | pages
+    assert set(listed) == every_operation() | pages
 
 
 def test_every_seed_file_is_explained() -> None:
@@ -634,15 +634,15 @@ def test_the_decision_records_are_listed_numbered_and_short() -> None:
         assert len(text.split()) < 500, path.name
 
 
-def test_the_floors_are_those_that_lint_enforces() -> None:
+def test_the_layers_are_those_that_lint_enforces() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
-    floors = contracts["contracts"][0]["layers"]
+    layers = contracts["contracts"][0]["layers"]
     (drawn,) = (
         block.text
         for block in blocks(DOCS / "architecture.md")
         if block.text.startswith("commands ")
     )
-    assert [line.partition("  ")[0] for line in drawn.splitlines()] == floors
+    assert [line.partition("  ")[0] for line in drawn.splitlines()] == layers
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

@@ -195,7 +195,7 @@ def test_a_country_is_accepted_in_any_case_and_returned_in_upper_case(document: 
     schemas = document["components"]["schemas"]
     taken, answered = (
         schemas[name]["properties"]["country"]["pattern"]
-        for name in ("NewSymptomReport", "StoredSymptomReport")
+        for name in ("NewSymptomReport", "LoggedSymptomReport")
     )
     assert (taken, answered) == ("^[A-Za-z]{2}$", "^[A-Z]{2}$")
 

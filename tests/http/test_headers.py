@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.conftest import AppMaker
-from tests.http.calls import GOOD, PROBLEMS
+from tests.http.example_requests import GOOD, PROBLEMS
 from tests.support.device import Device
 
 PROTECTION = {

@@ -14,7 +14,7 @@ from api.core.config import Settings
 from api.http.problems import pointer
 from api.main import create_app
 from tests.conftest import AppMaker
-from tests.http.calls import PROBLEMS
+from tests.http.example_requests import PROBLEMS
 from tests.support.clock import FakeClock
 from tests.support.device import Device
 

@@ -1,6 +1,6 @@
 // The page: what is chosen, what is asked for it, and how it is shown.
 
-import { Trouble, download, read, useToken } from "./calls.js";
+import { Trouble, download, read, useToken } from "./api.js";
 import { chart } from "./chart.js";
 import { byId, make, offer } from "./dom.js";
 import { isShown, writer } from "./figures.js";

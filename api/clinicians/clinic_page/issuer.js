@@ -2,7 +2,7 @@
 // (RFC 7636, RFC 9700). Between leaving and coming back, the tab's session storage holds what
 // proves that it was this tab that left; never a token, and nothing once it is back.
 
-import { Trouble } from "./calls.js";
+import { Trouble } from "./api.js";
 
 const LEFT = "footing-sign-in";
 const HERE = () => location.origin + location.pathname;

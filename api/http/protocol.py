@@ -41,7 +41,7 @@ class GentleTransport:
     would see a broken connection instead of the reason.
     """
 
-    def __init__(self, protocol: "WireProtocol") -> None:
+    def __init__(self, protocol: "LimitedProtocol") -> None:
         self.protocol = protocol
 
     def __getattr__(self, name: str) -> Any:
@@ -57,7 +57,7 @@ class GentleTransport:
         self.protocol.close_gently()
 
 
-class WireProtocol(HttpToolsProtocol):
+class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection with limits; they come from the settings of the app."""
 
     def __init__(

@@ -12,11 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.core.db import Database
 from api.core.errors import Busy
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 def quiet(_: str) -> None:
-    """Say nothing."""
+    """Notify no one."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Patience:
 class Waiting:
     """One wait for others: said once, and not without an end."""
 
-    def __init__(self, patience: Patience, say: Say) -> None:
+    def __init__(self, patience: Patience, notify: Notify) -> None:
         self._patience = patience
-        self._say = say
+        self._notify = notify
         self._give_up = asyncio.get_running_loop().time() + patience.seconds
         self._said = False
 
@@ -42,7 +42,7 @@ class Waiting:
             message = f"{why}; given up after {self._patience.seconds:.0f} seconds. Run it again."
             raise Busy(message)
         if not self._said:
-            self._say(f"{why}; waiting.")
+            self._notify(f"{why}; waiting.")
             self._said = True
         await asyncio.sleep(self._patience.pause_seconds)
 
@@ -70,14 +70,14 @@ async def _take(db: AsyncSession, job: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def in_turn(
-    database: Database, job: str, say: Say = quiet, patience: Patience | None = None
+async def job_lock(
+    database: Database, job: str, notify: Notify = quiet, patience: Patience | None = None
 ) -> AsyncIterator[AsyncSession]:
     """Open a transaction that writes, while no other process has one open for the same job.
 
     Waits for the others and says so once; raises Busy when they take too long.
     """
-    waiting = Waiting(patience or Patience(), say)
+    waiting = Waiting(patience or Patience(), notify)
     while True:
         try:
             async with contextlib.AsyncExitStack() as stack:
