@@ -51,7 +51,7 @@ run: $(if $(wildcard $(STAMP)),$(STAMP),$(RUN_STAMP)) ## Migrate, seed and serve
 # Anew each time: the key is shown once, and figures that were published never change.
 demo: export FOOTING_DATABASE_URL = sqlite:///demo.db
 demo: export FOOTING_PUBLICATION_LOG = demo-publications.log
-demo: $(STAMP) ## Serve made-up people and the figures for clinicians on PORT (8000)
+demo: $(STAMP) ## Serve synthetic users and the figures for clinicians on PORT (8000)
 	rm -f demo.db demo.db-shm demo.db-wal demo-publications.log
 	$(BIN)/footing migrate
 	$(BIN)/footing seed

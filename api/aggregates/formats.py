@@ -1,7 +1,7 @@
-"""The one way out: figures that are decided, as JSON, as CSV, or as FHIR. Pure.
+"""Writes figures as JSON, CSV or FHIR. Pure.
 
-An answer's figures say themselves whether there is a number. Nothing is decided here again, so that
-what is suppressed in one form is suppressed in all.
+Whether a figure has a number was decided before. Nothing is decided here, so that what is
+suppressed in one format is suppressed in all.
 """
 
 import csv
@@ -21,9 +21,9 @@ from api.aggregates.texts import promised_percent
 
 JSON = "application/json"
 CSV = "text/csv"
-# As text, a cell that begins like this would be run by a spreadsheet.
+# A spreadsheet would run a text that begins like this as a formula.
 RUNNING = ("=", "+", "-", "@", "\t", "\r")
-# Spreadsheets take a file without it for one in another character set.
+# Without it, spreadsheets assume another character set.
 BYTE_ORDER_MARK = "\ufeff"
 FIGURE = tuple(AggregateFigure.model_fields)
 COLUMNS = (
@@ -36,7 +36,7 @@ Answer = AggregateTable | AggregateSeries
 
 @dataclass(frozen=True)
 class Form:
-    """The form to answer in."""
+    """A response format."""
 
     media_type: str
     fhir_version: Version = "4.3"
@@ -44,7 +44,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Written:
-    """An answer as it leaves: its bytes, what they are, and what to call them as a file."""
+    """A response: its bytes, media type and file name."""
 
     data: bytes
     media_type: str
@@ -52,7 +52,7 @@ class Written:
 
 
 def labelled_figures(answer: Answer) -> Iterator[LabelledFigure]:
-    """Return every figure of an answer with all that it is about."""
+    """Return every figure of a response with its labels."""
     if isinstance(answer, AggregateTable):
         for cell in answer.cells:
             about = (cell.key, cell.title, cell.stat, cell.unit)
@@ -67,7 +67,7 @@ def labelled_figures(answer: Answer) -> Iterator[LabelledFigure]:
             publication_id=point.publication_id,
             closed_at=point.closed_at,
         )
-        # Policies change: each publication has what it was published under.
+        # Policies change: each publication has the values of its own.
         own = {name: getattr(point, name) for name in ("rho", "epsilon", "plan_hash")}
         own |= {"best_guess_percent": promised_percent(point.rho)}
         about = (answer.key, answer.key_title, answer.stat, answer.unit)
@@ -75,7 +75,7 @@ def labelled_figures(answer: Answer) -> Iterator[LabelledFigure]:
 
 
 def write(answer: Answer, form: Form, language: str) -> Written:
-    """Write an answer."""
+    """Write a response."""
     if isinstance(answer, AggregateTable):
         name = f"footing-{answer.table}-{answer.period.period_kind}-{answer.period.starts_on}"
     else:
@@ -94,7 +94,7 @@ def write(answer: Answer, form: Form, language: str) -> Written:
 
 
 def _plain(text: object) -> str:
-    """Write a text so that no spreadsheet takes it for a formula."""
+    """Write a text so that no spreadsheet runs it as a formula."""
     written = str(text)
     return f"'{written}" if written.startswith(RUNNING) else written
 
@@ -118,7 +118,7 @@ def csv_bytes(answer: Answer) -> bytes:
             labelled.stat,
             labelled.unit,
         )
-        # Numbers are ours, and may begin with a minus.
+        # Numbers come from the server, and may begin with a minus sign.
         writer.writerow(
             [
                 *map(_plain, about),

@@ -1,4 +1,4 @@
-"""`footing migrate`: the newest schema."""
+"""`footing migrate`: migrates the database to the newest schema."""
 
 import typer
 

@@ -33,7 +33,7 @@ async def close_due(publisher: Publisher) -> list[Period]:
 
 
 async def publish_due(settings: Settings, adopted: uuid.UUID | None = None) -> None:
-    """Close every period that is due, and say which."""
+    """Close every period that is due, and print which."""
     async with opened(settings, patient=True) as database:
         await require_head(database)
         clock = SystemClock()
@@ -61,7 +61,7 @@ def publish(
         ),
     ] = None,
 ) -> None:
-    """Close every period that is due: its figures with noise, once and for good."""
+    """Close every period that is due: its figures with noise, once and permanently."""
     settings = read_settings()
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)

@@ -31,7 +31,7 @@ def seed(
         ),
     ] = None,
 ) -> None:
-    """Store the seed folder as a release and serve it; twice changes nothing."""
+    """Store the seed folder as a release and activate it; repeating this changes nothing."""
     settings = read_settings()
     set_up_logging(settings)
     try:

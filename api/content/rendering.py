@@ -1,4 +1,4 @@
-"""Turns entries of the catalogue into answers in one language."""
+"""Renders entries of the catalogue as responses in one language."""
 
 import re
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ SVG = "image/svg+xml"
 ClaimHolds = Literal["always", "low_end_only", "never", "no_claim"]
 
 
-# Ground, floor, shadow, lines and border of a drawing, and what they are on dark screens. Skin,
-# clothes and arrows stay as they are: they show on both.
+# Colours of background, floor, shadow, lines and border, and their replacements for dark screens.
+# Skin, clothes and arrows are visible on both.
 DARK = {
     "#FBF6EC": "#3B3644",
     "#E8DDC8": "#2C2833",
@@ -74,7 +74,7 @@ class Renderer:
         return re.sub(r"\{\{([a-z0-9_]+)\}\}", fill, template).encode()
 
     def drawing_name(self, media_id: str) -> str:
-        """Name a drawing by the hash of its bytes in this language."""
+        """Return a drawing's URL, with the hash of its bytes in this language."""
         return f"{media_id}-{sha256(self.drawings[media_id])[:16]}.svg"
 
     def _picture(self, media: seed.Media) -> schemas.ContentMedia:
@@ -242,7 +242,7 @@ class Renderer:
         )
 
     def routine_item(self, activity: seed.Activity, *, required: bool) -> schemas.RoutineItem:
-        """Render one activity as a part of a routine or a plan."""
+        """Render one activity of a routine or a plan."""
         seconds = estimate(activity)
         return schemas.RoutineItem(
             activity_id=activity.id,
@@ -342,7 +342,7 @@ class Renderer:
 
 
 def claim_holds(least: int, most: int, claimed: int | None) -> ClaimHolds:
-    """Tell whether a computed duration keeps within the claimed one."""
+    """Return whether the claimed duration holds for a computed one."""
     if claimed is None:
         return "no_claim"
     if most <= claimed:

@@ -65,7 +65,7 @@ async def find_active_body(db: AsyncSession, release_hash: str, path: str) -> Bo
 
 
 async def known_activities(db: AsyncSession, ids: set[str]) -> set[str]:
-    """Return those of these activities that any release ever had."""
+    """Return those of these activities that any stored release has."""
     statement = select(KnownActivity.activity_id).where(col(KnownActivity.activity_id).in_(ids))
     return set(await db.exec(statement))
 

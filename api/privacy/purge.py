@@ -26,7 +26,7 @@ class Purged:
 
 
 def never_used(before: datetime.datetime) -> ColumnElement[bool]:
-    """Make the condition that an enrolment was made before an instant and no call came after it.
+    """Return the condition that an enrolment is older than an instant, and was never used.
 
     Every authenticated request counts as use. That nothing was changed is checked as well, so that
     a fault in one check never costs a participant their records.

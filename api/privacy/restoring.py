@@ -15,7 +15,7 @@ from api.publications.restoring import RestoredFromLog, restore_from_log
 
 
 async def erase_again(db: AsyncSession, participant_id: uuid.UUID) -> None:
-    """Erase a participant whom a restored backup brought back."""
+    """Erase a participant that a restored backup has brought back."""
     for personal in REGISTRY:
         await db.exec(personal.delete(participant_id))
 

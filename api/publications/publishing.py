@@ -47,7 +47,7 @@ class Publisher:
     async def open(
         cls, settings: Settings, database: Database, clock: Clock, notify: Notify
     ) -> "Publisher":
-        """Check the policy against OpenDP, and read which cells there are in the active release."""
+        """Check the policy with OpenDP, and derive the cells from the active release."""
         policy = read_policy(settings.seed_folder, settings.aggregates_profile)
         Accountant().check(policy)
         async with database.read() as db:
@@ -130,7 +130,7 @@ class Publisher:
         return cells
 
     async def _refuse_above_ceiling(self, db: AsyncSession, period: Period) -> None:
-        """Compare what was really published with the ceiling: policies can change within a year."""
+        """Compare what was published with the ceiling: policies can change within a year."""
         rows = await db.exec(
             select(col(Publication.starts_on), col(Publication.ends_on), col(Publication.rho))
         )

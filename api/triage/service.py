@@ -130,5 +130,5 @@ class RuleSets:
         try:
             return None if body is None else self._compile(name, body)
         except UnknownEngine:
-            # Made for an evaluator that this one is not: it can't be judged here.
+            # A rule set for an unknown engine cannot be used here.
             return None

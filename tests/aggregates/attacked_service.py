@@ -40,7 +40,7 @@ class AttackedService:
         self.answers: dict[str, set[bytes]] = {}
 
     def live(self, secrets: list[bool]) -> None:
-        """Let made-up people, others and victims practise, and publish every week."""
+        """Let fake participants, others and victims practise, and publish every week."""
         crowd = [(KNOWN, VICTIMS), (30, OTHERS)]
         people = []
         for many, routine in crowd:

@@ -1,4 +1,4 @@
-"""`footing demo`: fictitious people with valid records, never mixed with real ones."""
+"""`footing demo`: synthetic users with valid records, never mixed with real ones."""
 
 import datetime
 import re
@@ -77,7 +77,7 @@ def test_the_demo_has_figures_a_key_and_a_valid_device_token(
     assert filled.code == 0, filled.error
     assert "Making up" in filled.error
     assert "Publishing" in filled.error
-    assert "All of these people are fictitious." in said
+    assert "All of these users are synthetic." in said
     (key,) = re.findall(r"^  (fc_\w+)$", said, re.MULTILINE)
     (path, token) = re.findall(r"8000(/v1/\S+) .*Bearer (fp_\w+)", said)[0]
     with (
