@@ -123,7 +123,8 @@ class ContentResponses:
         bodies = (self.release.bodies[f"{name}/{item}", self.language] for item in found)
         more = start + page.limit < len(ids)
         return list_bytes(
-            (body.codings[IDENTITY] for body in bodies), encode_cursor(found[-1]) if more else None
+            (body.encodings[IDENTITY] for body in bodies),
+            encode_cursor(found[-1]) if more else None,
         )
 
 

@@ -23,7 +23,7 @@ from api.http.caching import cached_if_short
 
 IDENTITY = "identity"
 # Best first, if a client prefers none of them.
-CODINGS = ("br", "zstd", "gzip")
+ENCODINGS = ("br", "zstd", "gzip")
 JSON = "application/json"
 # Suffixes that compressing proxies append to a tag.
 ADDED_CODING = re.compile(r"(?:--?|;)(?:gzip|br|zstd|deflate)$")
@@ -36,7 +36,7 @@ class Body:
     media_type: str
     language: str | None
     tag: str
-    codings: Mapping[str, bytes]
+    encodings: Mapping[str, bytes]
 
 
 def compress(data: bytes, *, quick: bool = False) -> dict[str, bytes]:
@@ -50,7 +50,9 @@ def compress(data: bytes, *, quick: bool = False) -> dict[str, bytes]:
         # No timestamp: the same bytes must give the same release on every machine.
         "gzip": gzip.compress(data, compresslevel=6 if quick else 9, mtime=0),
     }
-    smaller = {coding: packed[coding] for coding in CODINGS if len(packed[coding]) < len(data)}
+    smaller = {
+        encoding: packed[encoding] for encoding in ENCODINGS if len(packed[encoding]) < len(data)
+    }
     return {IDENTITY: data, **smaller}
 
 
@@ -67,22 +69,22 @@ def make_body(
 
     `before` is the body it replaces: identical bytes are not compressed again.
     """
-    if before is not None and before.codings[IDENTITY] == data:
-        codings = before.codings
+    if before is not None and before.encodings[IDENTITY] == data:
+        encodings = before.encodings
     else:
-        codings = MappingProxyType(compress(data, quick=quick))
-    return Body(media_type, language, tag or sha256(data)[:32], codings)
+        encodings = MappingProxyType(compress(data, quick=quick))
+    return Body(media_type, language, tag or sha256(data)[:32], encodings)
 
 
 @cached_if_short
-def choose_coding(accept_encoding: str, available: tuple[str, ...]) -> str:
+def choose_encoding(accept_encoding: str, available: tuple[str, ...]) -> str:
     """Choose the content encoding that the client prefers (RFC 9110, 12.5.3)."""
     accepted = parse_accept_header(accept_encoding, Accept)
     best = IDENTITY
     best_quality = accepted.quality(IDENTITY) if IDENTITY in accepted.values() else 0.0
-    for coding in CODINGS:
-        if coding in available and accepted.quality(coding) > best_quality:
-            best, best_quality = coding, accepted.quality(coding)
+    for encoding in ENCODINGS:
+        if encoding in available and accepted.quality(encoding) > best_quality:
+            best, best_quality = encoding, accepted.quality(encoding)
     return best
 
 
@@ -142,18 +144,18 @@ def respond(
     `negotiated`: the endpoint offers several media types; `more`: further headers.
     """
     headers = request.headers
-    coding = choose_coding(headers.get("accept-encoding", ""), tuple(body.codings))
+    encoding = choose_encoding(headers.get("accept-encoding", ""), tuple(body.encodings))
     vary = "Accept-Encoding" if body.language is None else "Accept-Language, Accept-Encoding"
     if negotiated:
         vary = f"Accept, {vary}"
     kept_by = "private" if private else "public"
     cache = f"{kept_by}, max-age={max_age}" + (", immutable" if immutable else "")
-    answer = {"ETag": f'"{body.tag}.{coding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
+    answer = {"ETag": f'"{body.tag}.{encoding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
     if body.language is not None:
         answer["Content-Language"] = body.language
     if_none_match = headers.get("if-none-match")
     if if_none_match is not None and matches(if_none_match, body.tag):
         return Response(status_code=304, headers=answer)
-    if coding != IDENTITY:
-        answer["Content-Encoding"] = coding
-    return Response(body.codings[coding], headers=answer, media_type=body.media_type)
+    if encoding != IDENTITY:
+        answer["Content-Encoding"] = encoding
+    return Response(body.encodings[encoding], headers=answer, media_type=body.media_type)

@@ -57,8 +57,8 @@ def is_compressed(method: str, headers: Headers) -> bool:
     """Return whether a request has a compressed body."""
     if method not in METHODS_WITH_BODY:
         return False
-    codings = ",".join(headers.getlist("content-encoding")).split(",")
-    return any(coding.strip().lower() not in {"", "identity"} for coding in codings)
+    encodings = ",".join(headers.getlist("content-encoding")).split(",")
+    return any(encoding.strip().lower() not in {"", "identity"} for encoding in encodings)
 
 
 def body_problem(method: str, headers: Headers, max_body_bytes: int) -> Problem | None:

@@ -1,4 +1,4 @@
-"""Content is sent once, in the coding a client likes, and again only when it has changed."""
+"""Content is sent once, in the encoding a client likes, and again only when it has changed."""
 
 import gzip
 from collections.abc import Callable
@@ -48,42 +48,42 @@ def raw(client: TestClient, path: str, accept_encoding: str) -> tuple[dict[str, 
         return dict(response.headers), b"".join(response.iter_raw())
 
 
-@pytest.mark.parametrize("coding", DECODE)
+@pytest.mark.parametrize("encoding", DECODE)
 @pytest.mark.parametrize("path", [*PATHS, *LANGUAGE_FREE])
 def test_each_coding_is_the_same_answer_packed(
-    content_client: TestClient, path: str, coding: str
+    content_client: TestClient, path: str, encoding: str
 ) -> None:
-    headers, packed = raw(content_client, path, coding)
+    headers, packed = raw(content_client, path, encoding)
     plain_headers, plain = raw(content_client, path, "")
-    assert headers["content-encoding"] == coding
+    assert headers["content-encoding"] == encoding
     assert "content-encoding" not in plain_headers
     assert len(packed) < len(plain)
-    assert DECODE[coding](packed) == plain
+    assert DECODE[encoding](packed) == plain
     assert int(headers["content-length"]) == len(packed)
 
 
-@pytest.mark.parametrize("coding", DECODE)
-def test_a_drawing_is_packed_too(content_client: TestClient, coding: str) -> None:
+@pytest.mark.parametrize("encoding", DECODE)
+def test_a_drawing_is_packed_too(content_client: TestClient, encoding: str) -> None:
     path = drawing(content_client)
-    _, packed = raw(content_client, path, coding)
+    _, packed = raw(content_client, path, encoding)
     _, plain = raw(content_client, path, "")
-    assert DECODE[coding](packed) == plain
+    assert DECODE[encoding](packed) == plain
 
 
 def test_every_body_of_a_release_decodes_to_itself(content_client: TestClient) -> None:
     bodies = content_client.app.state.context.part(ServedRelease).now.bodies  # type: ignore[attr-defined]
     assert len(bodies) > 300
     for body in bodies.values():
-        plain = body.codings["identity"]
-        for coding in body.codings.keys() - {"identity"}:
-            assert DECODE[coding](body.codings[coding]) == plain
+        plain = body.encodings["identity"]
+        for encoding in body.encodings.keys() - {"identity"}:
+            assert DECODE[encoding](body.encodings[encoding]) == plain
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_each_coding_has_a_strong_etag_of_its_own(content_client: TestClient, path: str) -> None:
     etags = {
-        coding: raw(content_client, path, coding)[0]["etag"]
-        for coding in ("", "gzip", "br", "zstd")
+        encoding: raw(content_client, path, encoding)[0]["etag"]
+        for encoding in ("", "gzip", "br", "zstd")
     }
     stem = etags[""].removesuffix('.identity"')
     assert stem.startswith('"')
@@ -97,7 +97,7 @@ def test_each_coding_has_a_strong_etag_of_its_own(content_client: TestClient, pa
 
 
 @pytest.mark.parametrize(
-    ("accept_encoding", "coding"),
+    ("accept_encoding", "encoding"),
     [
         ("", None),
         ("identity", None),
@@ -120,10 +120,10 @@ def test_each_coding_has_a_strong_etag_of_its_own(content_client: TestClient, pa
     ],
 )
 def test_the_coding_is_the_one_that_the_client_likes_best(
-    content_client: TestClient, accept_encoding: str, coding: str | None
+    content_client: TestClient, accept_encoding: str, encoding: str | None
 ) -> None:
     headers, _ = raw(content_client, ROUTINE, accept_encoding)
-    assert headers.get("content-encoding") == coding
+    assert headers.get("content-encoding") == encoding
 
 
 def if_none_match(client: TestClient, value: str, path: str = ROUTINE) -> int:
@@ -174,11 +174,11 @@ def test_a_star_finds_nothing_where_there_is_nothing(content_client: TestClient)
 
 
 @pytest.mark.parametrize("path", [*PATHS, *LANGUAGE_FREE, "/v1/exercises/no-such"])
-@pytest.mark.parametrize("coding", ["", "br"])
+@pytest.mark.parametrize("encoding", ["", "br"])
 def test_head_tells_what_get_would_and_sends_nothing(
-    content_client: TestClient, path: str, coding: str
+    content_client: TestClient, path: str, encoding: str
 ) -> None:
-    asked = {"Accept-Encoding": coding, "X-Request-ID": "the-same-id"}
+    asked = {"Accept-Encoding": encoding, "X-Request-ID": "the-same-id"}
     got = content_client.get(path, headers=asked)
     head = content_client.head(path, headers=asked)
     assert head.content == b""

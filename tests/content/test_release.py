@@ -159,12 +159,12 @@ def the_pictures_of_every_release_stay_where_they_were(story: Story) -> None:
     assert b"Towel curls, drawn" in story.changed.drawn
     # The first is active again: the other one is read from the database.
     for moment in (story.first, story.changed):
-        for coding in ("", "gzip", "br", "zstd"):
-            headers = {"Accept-Encoding": coding}
+        for encoding in ("", "gzip", "br", "zstd"):
+            headers = {"Accept-Encoding": encoding}
             response = story.client.get(moment.drawing, headers=headers)
             assert response.status_code == 200
             assert response.content == moment.drawn
-            assert response.headers.get("Content-Encoding", "") == coding
+            assert response.headers.get("Content-Encoding", "") == encoding
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 

@@ -114,12 +114,12 @@ def test_a_body_is_json_or_is_refused(
     assert response.status_code == status
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x-any"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x-any"])
 def test_a_compressed_body_is_refused_with_the_accepted_codings(
-    device: Device, coding: str
+    device: Device, encoding: str
 ) -> None:
     body = gzip.compress(json.dumps(device.session()).encode())
-    headers = {**device.headers, "Content-Type": "application/json", "Content-Encoding": coding}
+    headers = {**device.headers, "Content-Type": "application/json", "Content-Encoding": encoding}
     refused = device.client.post("/v1/sessions", content=body, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")
     assert refused.headers["Accept-Encoding"] == "identity"
