@@ -7,7 +7,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from api.aggregates.estimates import PainEstimateRange, Quantity
+from api.aggregates.estimates import FigureLimits, Quantity
 from api.aggregates.reading import cells_of, table_estimates
 from api.core.config import SEED_FOLDER
 from api.participants.models import Participant
@@ -193,7 +193,7 @@ def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -
     assert all(week.released for week in weeks)
     names = [week.id for week in weeks]
     cells = in_database(database_url, lambda db: cells_of(db, names))
-    said = table_estimates(cells[names[0]], TableName.ROUTINE, PainEstimateRange(-5.0, 3.0))
+    said = table_estimates(cells[names[0]], TableName.ROUTINE, FigureLimits(-5.0, 3.0))
     assert said["daily"][Quantity.PEOPLE].value == 80
     assert said["daily"][Quantity.ADHERENCE].value == 1
     assert said["massage"][Quantity.PEOPLE].value is None
