@@ -5,7 +5,7 @@ The method, for people: docs/clinicians.md.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
@@ -13,6 +13,7 @@ from statistics import NormalDist
 from api.publications.measures import (
     DOSE_MET_WEIGHT,
     EVERYBODY,
+    PAIN_LEVEL_MIDDLE,
     PRACTISED_WEIGHT,
     SCORED_WEIGHT,
     Statistic,
@@ -39,6 +40,8 @@ UNSTABLE_FROM_POINTS = 1.0
 # The spread of changes between people, in points, as long as there are too few to measure it.
 ASSUMED_PAIN_SD = 1.6
 FEWEST_FOR_SPREAD = 2000
+# The spread of levels between people, in points.
+ASSUMED_LEVEL_SD = 2.2
 # A float holds the chance of a normal number that lies up to 38 standard deviations off.
 MOST_SD = 35
 BISECTIONS = 50
@@ -61,6 +64,7 @@ class Quantity(StrEnum):
     PAIN_CHANGE = "pain_change"
     SESSIONS = "sessions"
     RED_FLAGS = "red_flags"
+    PAIN_LEVEL = "pain_level"
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ UNITS: Mapping[Statistic, float] = {
     Statistic.SESSIONS: 1,
     Statistic.RED_FLAGS: 1,
     Statistic.PAIN_SQUARES: 100,
+    Statistic.PAIN_LEVEL: 10,
 }
 # The cells of each table count every participant once, so that all tables have one total. So do
 # those of red flags, among the people with one.
@@ -123,6 +128,7 @@ COUNTED_ONCE = (
     TableName.ROUTINE,
     TableName.AGE,
     TableName.REGION,
+    TableName.TENURE,
     TableName.RED_FLAG_RULE,
     TableName.RED_FLAG,
 )
@@ -297,21 +303,51 @@ def _adherence(people: Noisy, contrast: Noisy) -> Estimate:
     return _interval((1 + lean) / 2, sampling, privacy, lowest=0, highest=1)
 
 
-def _pain_change(total: Noisy, scored: Noisy, limits: FigureLimits, spread: float) -> Estimate:
-    """Return the mean change over those who scored; below zero is less pain."""
+@dataclass(frozen=True)
+class _PainScale:
+    """What a mean in points is counted from, and what it can be."""
+
+    middle: float
+    lowest: float
+    highest: float
+
+
+def _mean_pain(total: Noisy, scored: Noisy, scale: _PainScale, spread: float) -> Estimate:
+    """Return a mean in points over those who scored."""
     from_middle = total.value / scored.value
     sampling = spread / math.sqrt(scored.value)
     privacy = math.hypot(total.sd, from_middle * scored.sd) / scored.value
     if math.hypot(sampling, privacy) > MOST_PAIN_ERROR:
         return SUPPRESSED
     return _interval(
-        limits.middle_of_pain + from_middle,
+        scale.middle + from_middle,
         sampling,
         privacy,
-        lowest=limits.lowest_pain,
-        highest=limits.highest_pain,
+        lowest=scale.lowest,
+        highest=scale.highest,
         unstable_points=UNSTABLE_FROM_POINTS,
     )
+
+
+def _of_pain(
+    cell: Cell, people: _Count, limits: FigureLimits, spread: float
+) -> Iterator[tuple[Quantity, Estimate]]:
+    """Yield the means of a cell: the change (below zero is less pain), and the level before."""
+    change = _PainScale(limits.middle_of_pain, limits.lowest_pain, limits.highest_pain)
+    middle = PAIN_LEVEL_MIDDLE / UNITS[Statistic.PAIN_LEVEL]
+    level = _PainScale(middle, 0, 2 * middle)
+    scored = _count(_half(people.noisy, cell[Statistic.SCORED]), SHOWN_FROM_SD)
+    for quantity, statistic, scale, between in (
+        (Quantity.PAIN_CHANGE, Statistic.PAIN, change, spread),
+        (Quantity.PAIN_LEVEL, Statistic.PAIN_LEVEL, level, ASSUMED_LEVEL_SD),
+    ):
+        if statistic in cell:
+            yield (
+                quantity,
+                _mean_pain(cell[statistic], scored.noisy, scale, between)
+                if people.sure and scored.sure
+                else SUPPRESSED,
+            )
 
 
 def pain_spread(tables: Mapping[TableName, Mapping[str, Cell]]) -> float:
@@ -356,13 +392,7 @@ def estimates(
                 if people.shown
                 else SUPPRESSED
             )
-        if Statistic.PAIN in cell:
-            scored = _count(_half(people.noisy, cell[Statistic.SCORED]), SHOWN_FROM_SD)
-            found[Quantity.PAIN_CHANGE] = (
-                _pain_change(cell[Statistic.PAIN], scored.noisy, limits, spread)
-                if people.sure and scored.sure
-                else SUPPRESSED
-            )
+        found |= dict(_of_pain(cell, people, limits, spread))
     if Statistic.RED_FLAGS in cell:
         found[Quantity.RED_FLAGS] = _count(cell[Statistic.RED_FLAGS], least_sd).estimate()
     return found

@@ -77,16 +77,22 @@ def test_the_index_lists_every_table_with_its_keys_and_every_period(reader: Clin
     assert listed == [
         ("all", "week"),
         ("all", "cycle"),
+        ("all", "quarter"),
         ("routine", "week"),
         ("routine", "cycle"),
-        ("age", "cycle"),
-        ("region", "cycle"),
+        ("tenure", "cycle"),
         ("red_flag_rule", "cycle"),
+        ("age", "quarter"),
+        ("region", "quarter"),
     ]
     stats = ["people", "adherence", "sessions", "pain_change"]
-    assert [index["tables"][number]["stats"] for number in (0, 2)] == [stats, stats]
-    assert index["tables"][1]["stats"] == [*stats, "red_flags"]
-    assert {"key": ROUTINE, "title": "Daily 15-minute set"} in index["tables"][2]["keys"]
+    assert [index["tables"][number]["stats"] for number in (0, 3)] == [stats, stats]
+    assert index["tables"][1]["stats"] == [*stats, "pain_level", "red_flags"]
+    assert index["tables"][5]["stats"] == ["people", "adherence", "pain_level"]
+    assert {"key": ROUTINE, "title": "Daily 15-minute set"} in index["tables"][3]["keys"]
+    tenures = [key["title"] for key in index["tables"][5]["keys"]]
+    assert (tenures[0], tenures[-1]) == ("Weeks 1 to 4", "Week 27 and later")
+    assert len(tenures) == 5
     first, newest = index["periods"][-1], index["periods"][0]
     assert (first["status"], first["publication_id"]) == ("released", "week-2026-09-07")
     assert (newest["status"], newest["publication_id"]) == ("not_released", None)
@@ -275,7 +281,7 @@ def test_days_that_bound_no_period_are_rejected_with_the_nearest_ones(
 @pytest.mark.parametrize(
     ("name", "there_is"),
     [
-        ("table", "all, routine, age, region, red_flag_rule"),
+        ("table", "all, routine, tenure, red_flag_rule, age, region"),
         ("key", "personalised"),
         ("stat", "people, adherence, sessions, pain_change"),
         ("period_kind", "week, cycle"),
@@ -291,7 +297,7 @@ def test_an_unavailable_choice_is_rejected_with_the_available_ones(
     assert there_is in fault["message"]
     unknown = ask(reader, "/v1/aggregates/tables/nothing")
     assert unknown.status_code == 404
-    assert "all, routine, age, region, red_flag_rule" in unknown.json()["detail"]
+    assert "all, routine, tenure, red_flag_rule, age, region" in unknown.json()["detail"]
 
 
 def test_every_query_leaves_its_entry_in_the_audit_log(

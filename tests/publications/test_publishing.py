@@ -156,8 +156,8 @@ def test_what_is_stored_is_what_was_measured_with_noise_of_the_policy(
     }
     people = cells["week-2026-09-07", "routine", "daily", "practised"]
     assert (people["noisy"], people["scale"]) == (2 * 7, 144)
-    south = cells["cycle-2026-09-07", "region", "south", "practised"]
-    assert (south["noisy"], south["scale"]) == (7, 151)
+    new = cells["cycle-2026-09-07", "tenure", "weeks_1_4", "practised"]
+    assert (new["noisy"], new["scale"]) == (2 * 7, 127)
 
 
 def test_no_exact_number_is_ever_stored(url: str, tmp_path: Path) -> None:
