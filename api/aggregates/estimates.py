@@ -269,18 +269,32 @@ class _Count:
     def lower(self) -> float:
         return _lower_given_shown(self.noisy.value, self.noisy.sd, self.shown_from)
 
-    def estimate(self, least: float = 0, most: float = math.inf) -> Estimate:
-        """Return the estimate; the other figures make at least and at most so many possible."""
+    @property
+    def upper(self) -> float:
+        # Having been shown makes a count too high, never too low: the usual end holds.
+        return self.noisy.value + NORMAL_95 * self.noisy.sd
+
+    def estimate(self) -> Estimate:
+        """Return the count with its interval."""
         if not self.shown:
             return SUPPRESSED
-        count, sd = self.noisy.value, self.noisy.sd
-        value = min(max(count, least), most)
-        # Having been shown makes a count too high, never too low: the upper end stays.
-        lower, upper = min(self.lower, value), max(count + NORMAL_95 * sd, value)
-        unstable = max(sd, (value - lower) / NORMAL_95) > UNSTABLE_FROM_RSE * value
-        return Estimate(
-            Status.UNSTABLE if unstable else Status.OK, value, sd, 0.0, sd, lower, upper
-        )
+        return _counted(self.noisy.value, self.noisy.sd, self.lower, self.upper)
+
+    def times(self, sessions: "_Count", cap: int) -> Estimate:
+        """Return the sessions of these people: each has at least one, and so many count at most."""
+        if not (self.shown and sessions.shown):
+            return SUPPRESSED
+        count = self.noisy.value
+        value = min(max(sessions.noisy.value, count), cap * count)
+        lower = min(max(sessions.lower, self.lower), value)
+        upper = max(min(sessions.upper, cap * self.upper), value)
+        return _counted(value, sessions.noisy.sd, lower, upper)
+
+
+def _counted(value: float, sd: float, lower: float, upper: float) -> Estimate:
+    unstable = max(sd, (value - lower) / NORMAL_95) > UNSTABLE_FROM_RSE * value
+    status = Status.UNSTABLE if unstable else Status.OK
+    return Estimate(status, value, sd, 0.0, sd, lower, upper)
 
 
 def _count(count: Noisy, least_sd: float) -> _Count:
@@ -387,11 +401,7 @@ def estimates(
         if Statistic.SESSIONS in cell:
             # The people keep phantoms out.
             sessions = _count(cell[Statistic.SESSIONS], SHOWN_FROM_SD)
-            found[Quantity.SESSIONS] = (
-                sessions.estimate(people.noisy.value, people.noisy.value * limits.session_cap)
-                if people.shown
-                else SUPPRESSED
-            )
+            found[Quantity.SESSIONS] = people.times(sessions, limits.session_cap)
         found |= dict(_of_pain(cell, people, limits, spread))
     if Statistic.RED_FLAGS in cell:
         found[Quantity.RED_FLAGS] = _count(cell[Statistic.RED_FLAGS], least_sd).estimate()
