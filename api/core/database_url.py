@@ -148,3 +148,9 @@ def for_driver(url: URL, timeout: float) -> tuple[URL, Mapping[str, Any]]:
         # The rest is asyncpg's own to read, and it does so from an address alone.
         arguments["dsn"] = f"postgresql://?{urlencode(query)}"
     return url.set(query=places), arguments
+
+
+def sqlite_file(value: str) -> Path | None:
+    """Return the file of a SQLite database; None for another database, and for one in memory."""
+    url = make_url(value)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

@@ -30,7 +30,7 @@ from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.policy import PublicationPolicy
 from api.publications.publishing import Publisher
-from api.publications.restoring import RestoredFromLog, installation_id, restore_from_log
+from api.publications.restoring import MissingInDatabase, installation_id, restore_from_log
 from tests.core.stored import execute, in_database, rows
 from tests.publications.population import KEYS, MONDAY, PILOT, STANDARD, Person, at, install
 from tests.support.budget import budget
@@ -374,10 +374,10 @@ def test_the_documented_roles_read_cells_and_change_none(url: str, tmp_path: Pat
 # After a restore.
 
 
-def restore(url: str, log: Path, today: datetime.date = MONDAY) -> RestoredFromLog:
+def restore(url: str, log: Path, today: datetime.date = MONDAY) -> MissingInDatabase:
     """Bring database and log in line, as every start does; on the day of the installation."""
 
-    async def run() -> RestoredFromLog:
+    async def run() -> MissingInDatabase:
         database = Database(Settings(database_url=url))
         try:
             grace = STANDARD.grace_days
@@ -390,7 +390,7 @@ def restore(url: str, log: Path, today: datetime.date = MONDAY) -> RestoredFromL
 
 def restored(url: str, log: Path) -> tuple[tuple[str, ...], int]:
     found = restore(url, log)
-    return found.not_released, found.erased_again
+    return tuple(period.id for period in found.closed), len(found.erased)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
