@@ -8,13 +8,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.aggregates.estimates import (
     Cell,
     Estimate,
+    FigureLimits,
     Noisy,
-    PainEstimateRange,
     Quantity,
     estimates,
     noisy,
     pain_spread,
-    with_common_totals,
+    with_totals,
 )
 from api.publications.measures import Statistic, TableName
 from api.publications.models import PublicationCell
@@ -42,15 +42,16 @@ async def cells_of(db: AsyncSession, publication_ids: Sequence[str]) -> dict[str
         tables = found.setdefault(row.publication_id, {})
         cell = tables.setdefault(TableName(row.table_name), {}).setdefault(row.key, {})
         cell[statistic] = noisy(statistic, row.noisy, row.scale)
-    return {name: with_common_totals(tables) for name, tables in found.items()}
+    return {name: with_totals(tables) for name, tables in found.items()}
 
 
 def table_estimates(
-    cells: Cells, table: TableName, pain_range: PainEstimateRange
+    cells: Cells, table: TableName, limits: FigureLimits
 ) -> dict[str, dict[Quantity, Estimate]]:
     """Return the estimates of every cell of a table of one publication."""
     spread = pain_spread(cells)
+    found = cells.get(table, {})
     return {
-        key: estimates(cell, pain_range, spread)
-        for key, cell in sorted(cells.get(table, {}).items())
+        key: estimates(cell, limits, spread, cells=len(found))
+        for key, cell in sorted(found.items())
     }

@@ -31,6 +31,7 @@ UNIT_OF = {
     Quantity.PAIN_CHANGE: Unit.POINTS,
     Quantity.SESSIONS: Unit.SESSIONS,
     Quantity.RED_FLAGS: Unit.PEOPLE,
+    Quantity.PAIN_LEVEL: Unit.POINTS,
 }
 AnyTable = Annotated[TableName, Field(description="Skip an entry of an unknown value.")]
 AnyStat = Annotated[Quantity, Field(description="Skip an entry of an unknown value.")]
@@ -38,7 +39,7 @@ AnyUnit = Annotated[
     Unit,
     Field(
         description="`share` is from 0 to 1, `points` are those of the pain scale from 0 to 10, "
-        "below zero is less pain. Show an unknown value as it is."
+        "a change below zero is less pain. Show an unknown value as it is."
     ),
 ]
 AnyStatus = Annotated[
@@ -65,8 +66,8 @@ CellKey = Annotated[
     str,
     Field(
         max_length=64,
-        description="A routine, an age band, a region or a rule; `all` for a table that is "
-        "not divided.",
+        description="A routine, an age band, a region, the weeks since joining or a rule; `all` "
+        "for a table that is not divided.",
         examples=["daily-15-minutes"],
     ),
 ]

@@ -4,6 +4,7 @@ Whether a number is shown is decided here, once. All formats are written from th
 """
 
 import datetime
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.aggregates.estimates import (
     NOT_RELEASED,
     Estimate,
-    PainEstimateRange,
+    FigureLimits,
     Quantity,
     Status,
     quantities,
@@ -43,10 +44,11 @@ from api.aggregates.schemas import (
 )
 from api.aggregates.texts import Texts, promised_percent
 from api.core.errors import Fault, InvalidRequest, NotFound
+from api.publications.budget import WINDOW_DAYS
 from api.publications.cell_keys import cell_keys_of
 from api.publications.measures import STATISTICS, TableName
 from api.publications.periods import Period, periods
-from api.publications.policy import PublicationPolicies, PublicationPolicy
+from api.publications.policy import PeriodPolicy, PublicationPolicies, PublicationPolicy
 from api.publications.reading import Published, first_day, published
 
 METHOD_URL = "/clinic#method"
@@ -142,13 +144,18 @@ class AvailableFigures:
                     and (policy.profile, kind.kind) not in followed
                 ):
                     continue
-                for table in kind.tables:
-                    measured = [s for each in table.measures for s in STATISTICS[each.measure]]
-                    said = quantities(measured, pain_range_of(policy))
-                    if said:
-                        before = found.get((table.table, kind.kind), ())
-                        found[table.table, kind.kind] = tuple(dict.fromkeys((*before, *said)))
-        return found
+                limits = limits_of(policy, kind)
+                measured = {
+                    table.table: [s for each in table.measures for s in STATISTICS[each.measure]]
+                    for table in kind.tables
+                }
+                every = itertools.chain(*measured.values())
+                for table, statistics in {**measured, TableName.ALL: every}.items():
+                    before = found.get((table, kind.kind), ())
+                    said = quantities(statistics, limits)
+                    found[table, kind.kind] = tuple(dict.fromkeys((*before, *said)))
+        # What is said of everybody comes first.
+        return dict(sorted(found.items(), key=lambda entry: entry[0][0] is not TableName.ALL))
 
     def keys(self, table: TableName) -> tuple[str, ...]:
         """Return the keys of a table: current ones first, then earlier ones."""
@@ -175,9 +182,15 @@ class AvailableFigures:
         return found
 
 
-def pain_range_of(policy: PublicationPolicy) -> PainEstimateRange:
-    """Return the range of the pain change, in points."""
-    return PainEstimateRange(policy.pain.lowest_tenths / 10, policy.pain.highest_tenths / 10)
+def limits_of(policy: PublicationPolicy, period: PeriodPolicy) -> FigureLimits:
+    """Return what a policy makes possible in a kind of period."""
+    pain = policy.pain
+    return FigureLimits(
+        pain.lowest_tenths / 10,
+        pain.highest_tenths / 10,
+        period.session_cap,
+        WINDOW_DAYS / period.days,
+    )
 
 
 async def find_available(
@@ -322,9 +335,9 @@ def _estimates(
 ) -> dict[str, dict[Quantity, Estimate]]:
     if not started.released or started.publication is None:
         return {}
-    return table_estimates(
-        cells.get(started.publication.id, {}), table, pain_range_of(started.policy)
-    )
+    policy = started.policy
+    limits = limits_of(policy, policy.period(started.period.kind))
+    return table_estimates(cells.get(started.publication.id, {}), table, limits)
 
 
 async def read_table(

@@ -12,6 +12,8 @@ from api.publications.measures import EVERYBODY, OTHER_RULE, PERSONALISED, UNKNO
 SPECIAL = {EVERYBODY, UNKNOWN, PERSONALISED, OTHER_RULE}
 AGE_UNDER = re.compile(r"^age_under_(\d+)$")
 AGE_BETWEEN = re.compile(r"^age_(\d+)_(\d+)$")
+WEEKS_BETWEEN = re.compile(r"^weeks_(\d+)_(\d+)$")
+WEEKS_FROM = re.compile(r"^weeks_(\d+)_plus$")
 AGE_FROM = re.compile(r"^age_(\d+)_plus$")
 
 
@@ -62,7 +64,16 @@ class Texts:
         if table is TableName.RED_FLAG_RULE:
             texts = (each.text for each in self.catalogue.rules if each.id == key)
             return next((f"{key}: {text[self.language]}" for text in texts), key)
+        if table is TableName.TENURE:
+            return self._tenure(key)
         return self._age(key) if table is TableName.AGE else key
+
+    def _tenure(self, key: str) -> str:
+        if match := WEEKS_BETWEEN.match(key):
+            return self._phrase("weeks_between", first=match[1], last=match[2])
+        if match := WEEKS_FROM.match(key):
+            return self._phrase("weeks_from", week=match[1])
+        return key
 
     def _age(self, key: str) -> str:
         if match := AGE_UNDER.match(key):

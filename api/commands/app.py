@@ -14,6 +14,8 @@ COMMANDS = {
     "seed": "Store the seed folder as a release and activate it; repeating this changes nothing.",
     "serve": "Serve the API.",
     "publish": "Close every period that is due: its figures with noise, once and permanently.",
+    "backup": "Copy the SQLite database to a file and check the copy; a server may run meanwhile.",
+    "restore": "Put a backup in the place of the SQLite database; the server must not run.",
     "purge": "Erase enrolments that were never used, and hashes of tokens erased long ago.",
     "rules": "Read, compare and withdraw rule sets.",
     "clinician": "Keys of clinicians, who read aggregates.",

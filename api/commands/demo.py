@@ -110,11 +110,14 @@ def summary(filled: Filled, publisher: Publisher, closed: list[Period], key: str
     """Return what was created, and how to view it."""
     counts = filled.counts
     periods = collections.Counter(period.kind for period in closed)
-    kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.policy.periods]
+    kinds = [
+        f"{periods[kind]} {kind}" + ("" if periods[kind] == 1 else "s")
+        for kind in publisher.policy.kinds
+    ]
     return f"""\
 Created: {counts[Participant]} people, {counts[ExerciseSession]} sessions, \
 {counts[SymptomReport]} reports.
-All of these users are synthetic. Closed periods: {", ".join(kinds)}.
+All of these users are synthetic. Published: {", ".join(kinds)}.
 
 To see their figures:
 
@@ -136,7 +139,7 @@ def demo(
     participants: Annotated[
         int, typer.Option(help="Number of synthetic users.", min=1, max=1_000_000)
     ] = 3000,
-    weeks: Annotated[int, typer.Option(help="Number of weeks of records.", min=4, max=520)] = 26,
+    weeks: Annotated[int, typer.Option(help="Number of weeks of records.", min=4, max=520)] = 40,
     seed: Annotated[
         int, typer.Option(help="Another number creates other people; the noise has no seed.")
     ] = 1,

@@ -62,6 +62,9 @@ DAY = datetime.timedelta(days=1)
 # No session is longer than its routine, and a report takes a few minutes.
 ITEM_SECONDS = 150
 REPORT_EVERY_DAYS = 28
+# Now and then they stop for some weeks, and come back.
+BREAKS_A_DAY = 1 / 60
+BREAK_DAYS = (10, 50)
 HOMES = (("Europe/Madrid", "es", 5), ("Europe/London", "en", 3), ("America/Bogota", "es", 2))
 AGES = {
     "age_18_29": 8,
@@ -115,7 +118,7 @@ class People:
             joined_at=self.waking(joined, zoneinfo.ZoneInfo(zone)),
             # The mean pain before a session, and what it loses in a week.
             pain=min(max(chance.gauss(4.5, 1.4), 1), 8),
-            eases=chance.gauss(0.08, 0.06),
+            eases=chance.gauss(0.1, 0.07),
             # The probability that they practise on a day.
             diligence=chance.betavariate(2.4, 1.3),
             routine=self._favourite(),
@@ -172,10 +175,16 @@ class Person:
     def live(self, stays_days: int) -> None:
         """Generate records from the enrolment until they lose interest, or until now."""
         happens = self.people.happens
+        back_on = 0
         for number in range(stays_days):
             at = self.joined_at if number == 0 else self._time_of(number)
             if at > self.people.now:
                 break
+            if number < back_on:
+                continue
+            if number > 0 and happens(BREAKS_A_DAY):
+                back_on = number + self.people.chance.randrange(*BREAK_DAYS)
+                continue
             # One when they join, and three in four every four weeks from then on.
             asked = number % REPORT_EVERY_DAYS == 0
             if asked and (number == 0 or happens(0.75)):

@@ -58,11 +58,13 @@ PHRASES: Mapping[str, set[str]] = {
     "aggregates_table_region": set(),
     "aggregates_table_all": set(),
     "aggregates_table_red_flag_rule": set(),
+    "aggregates_table_tenure": set(),
     "aggregates_table_red_flag": set(),
     "aggregates_stat_people": set(),
     "aggregates_stat_adherence": set(),
     "aggregates_stat_pain_change": set(),
     "aggregates_stat_sessions": set(),
+    "aggregates_stat_pain_level": set(),
     "aggregates_stat_red_flags": set(),
     "aggregates_status_ok": set(),
     "aggregates_status_unstable": set(),
@@ -75,6 +77,8 @@ PHRASES: Mapping[str, set[str]] = {
     "aggregates_age_under": {"age"},
     "aggregates_age_between": {"first", "last"},
     "aggregates_age_from": {"age"},
+    "aggregates_weeks_between": {"first", "last"},
+    "aggregates_weeks_from": {"week"},
 }
 # The sources of the content itself: the article, which names no author or publisher, and us.
 OWN_SOURCES = {"footing-article", "footing-design"}

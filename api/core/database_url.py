@@ -148,3 +148,9 @@ def for_driver(url: URL, timeout: float) -> tuple[URL, Mapping[str, Any]]:
         # asyncpg reads the rest itself, and only from a URL.
         arguments["dsn"] = f"postgresql://?{urlencode(query)}"
     return url.set(query=places), arguments
+
+
+def sqlite_file(value: str) -> Path | None:
+    """Return the file of a SQLite database; None for another database, and for one in memory."""
+    url = make_url(value)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

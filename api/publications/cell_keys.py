@@ -1,6 +1,7 @@
 """The cells of every table: from public data, never from participants' data. Pure."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from api.content.catalogue import Catalogue
@@ -22,6 +23,7 @@ class CellKeys:
             TableName.ROUTINE: (*sorted(self.routines), PERSONALISED),
             TableName.AGE: (*(band for band in policy.age_bands if band != UNKNOWN), UNKNOWN),
             TableName.REGION: (*sorted(set(self.regions) - {UNKNOWN}), UNKNOWN),
+            TableName.TENURE: tuple(_tenures(policy.tenure_weeks)),
             TableName.ALL: (EVERYBODY,),
             TableName.RED_FLAG: (EVERYBODY,),
             # The most severe first.
@@ -31,6 +33,14 @@ class CellKeys:
             message = f"The table {table} would have {len(keys)} keys, or one of them twice."
             raise InvalidPolicy(message)
         return keys
+
+
+def _tenures(ends: Sequence[int]) -> Iterator[str]:
+    """Yield the keys of the weeks since joining: those up to each end, and those after the last."""
+    yield f"weeks_1_{ends[0]}"
+    for end, next_end in itertools.pairwise(ends):
+        yield f"weeks_{end + 1}_{next_end}"
+    yield f"weeks_{ends[-1] + 1}_plus"
 
 
 def cell_keys_of(

@@ -42,6 +42,7 @@ from api.publications.cell_keys import CellKeys
 from api.publications.measures import (
     DOSE_MET_WEIGHT,
     FROM_REPORTS,
+    PAIN_LEVEL_MIDDLE,
     PRACTISED_WEIGHT,
     SCORED_WEIGHT,
     STATISTICS,
@@ -193,6 +194,7 @@ def _counted_sessions(period: Period, policy: PublicationPolicy, routines: Seque
             func.count().label("sessions"),
             _total(case((scored, 1), else_=0)).label("scored"),
             _total(case((scored, change), else_=0)).label("change"),
+            _total(case((scored, col(ExerciseSession.pain_before)), else_=0)).label("before"),
         )
         .where(session_counts(period, policy))
         .group_by(col(ExerciseSession.participant_id), "routine")
@@ -214,6 +216,7 @@ def _people(period: Period, policy: PublicationPolicy, routines: Sequence[str]) 
             _total(by_routine.c.sessions).label("sessions"),
             _total(by_routine.c.scored).label("scored"),
             _total(by_routine.c.change).label("change"),
+            _total(by_routine.c.before).label("before"),
             cast(func.max(best), BigInteger).label("best"),
         )
         .group_by(by_routine.c.participant_id)
@@ -230,6 +233,21 @@ def _pain(people: CTE, policy: PublicationPolicy) -> ColumnElement[int]:
     return case((people.c.scored > 0, clamped - policy.pain.middle), else_=0)
 
 
+def _pain_level(people: CTE) -> ColumnElement[int]:
+    """Return a participant's mean pain before sessions in tenths, rounded and centred.
+
+    Over the sessions with both scores, so that `scored` counts whom it is about.
+    """
+    tenths = (20 * people.c.before + people.c.scored) // (2 * people.c.scored)
+    return case((people.c.scored > 0, tenths - PAIN_LEVEL_MIDDLE), else_=0)
+
+
+def _tenure(period: Period, weeks: Sequence[int]) -> ColumnElement[int]:
+    """Return the number of the group by the time from joining to the end of the period."""
+    days = day_number(period.ends_on) - _DayNumber(col(Participant.enrolled_at))
+    return case(*((days < 7 * last, group) for group, last in enumerate(weeks)), else_=len(weeks))
+
+
 def _from_sessions(
     period: Period, policy: PublicationPolicy, of: PeriodPolicy, table: TablePolicy, keys: CellKeys
 ) -> Select[tuple[Any, ...]]:
@@ -243,6 +261,7 @@ def _from_sessions(
         Statistic.PAIN: _total(pain),
         Statistic.SESSIONS: _total(_clamped(people.c.sessions, 0, of.session_cap)),
         Statistic.PAIN_SQUARES: _total(pain * pain),
+        Statistic.PAIN_LEVEL: _total(_pain_level(people)),
     }
     names = keys.of(table.table, policy)
     index: ColumnElement[int]
@@ -250,6 +269,8 @@ def _from_sessions(
         index = MOST_KEYS - people.c.best % (MOST_KEYS + 1)
     elif table.table is TableName.ALL:
         index = _first_of(people.c.sessions)
+    elif table.table is TableName.TENURE:
+        index = _tenure(period, policy.tenure_weeks)
     else:
         is_age = table.table is TableName.AGE
         column = Participant.age_band if is_age else Participant.region

@@ -13,6 +13,8 @@ PRACTISED_WEIGHT = 7
 DOSE_MET_WEIGHT = 5
 SCORED_WEIGHT = 5
 PEOPLE_BOUND = 10
+# A mean level of pain, in tenths from 0 to 100, is counted from its middle.
+PAIN_LEVEL_MIDDLE = 50
 
 
 class Measure(StrEnum):
@@ -23,6 +25,7 @@ class Measure(StrEnum):
     SESSIONS = "sessions"
     RED_FLAGS = "red_flags"
     PAIN_SQUARES = "pain_squares"
+    PAIN_LEVEL = "pain_level"
 
 
 class Statistic(StrEnum):
@@ -35,6 +38,7 @@ class Statistic(StrEnum):
     SESSIONS = "sessions"
     RED_FLAGS = "red_flags"
     PAIN_SQUARES = "pain_squares"
+    PAIN_LEVEL = "pain_level"
 
 
 STATISTICS: dict[Measure, tuple[Statistic, ...]] = {
@@ -43,6 +47,7 @@ STATISTICS: dict[Measure, tuple[Statistic, ...]] = {
     Measure.SESSIONS: (Statistic.SESSIONS,),
     Measure.RED_FLAGS: (Statistic.RED_FLAGS,),
     Measure.PAIN_SQUARES: (Statistic.PAIN_SQUARES,),
+    Measure.PAIN_LEVEL: (Statistic.PAIN_LEVEL,),
 }
 
 
@@ -52,6 +57,7 @@ class TableName(StrEnum):
     ROUTINE = "routine"
     AGE = "age"
     REGION = "region"
+    TENURE = "tenure"
     ALL = "all"
     RED_FLAG_RULE = "red_flag_rule"
     RED_FLAG = "red_flag"

@@ -17,7 +17,13 @@ from api.content.vocabulary import WarningLevel
 from api.core.canonical import content_hash
 from api.core.errors import NotReady
 from api.publications.budget import WINDOW_DAYS, most_touched
-from api.publications.measures import FROM_REPORTS, PEOPLE_BOUND, Measure, TableName
+from api.publications.measures import (
+    FROM_REPORTS,
+    PAIN_LEVEL_MIDDLE,
+    PEOPLE_BOUND,
+    Measure,
+    TableName,
+)
 
 FOLDER = "aggregates"
 # One table of a statement holds its cell's number in three decimal digits.
@@ -147,6 +153,8 @@ class PublicationPolicy(_PolicyModel):
     # Sessions that arrive later than this after their date are not counted.
     late_days: Annotated[int, Field(ge=1, le=365)]
     age_bands: Annotated[list[str], Field(min_length=1, max_length=MOST_KEYS)]
+    # Weeks since joining after which the groups of the table by tenure end; the last has no end.
+    tenure_weeks: Annotated[list[Annotated[int, Field(ge=1, le=520)]], Field(min_length=1)]
     red_flag_levels: Annotated[
         list[Annotated[WarningLevel, Field(strict=False)]], Field(min_length=1)
     ]
@@ -179,6 +187,7 @@ class PublicationPolicy(_PolicyModel):
             Measure.SESSIONS: period.session_cap,
             Measure.RED_FLAGS: 1,
             Measure.PAIN_SQUARES: self.pain.reach**2,
+            Measure.PAIN_LEVEL: PAIN_LEVEL_MIDDLE,
         }[measure]
 
     @model_validator(mode="after")
@@ -186,6 +195,9 @@ class PublicationPolicy(_PolicyModel):
         kinds = [period.kind for period in self.periods]
         if len(set(kinds)) < len(kinds) or not set(self.year.reruns) <= set(kinds):
             message = "each kind of period must be listed exactly once"
+            raise ValueError(message)
+        if self.tenure_weeks != sorted(set(self.tenure_weeks)):
+            message = "the weeks of tenure must increase"
             raise ValueError(message)
         for period in self.periods:
             for measure in period.measures:

@@ -20,14 +20,20 @@ Erase = Callable[[AsyncSession, uuid.UUID], Awaitable[object]]
 
 
 @dataclass(frozen=True)
-class RestoredFromLog:
-    """What the restored database was missing, and what is wrong with the log."""
+class LogDifference:
+    """What the log has and the database lacks, and what is wrong with the log."""
 
-    not_released: tuple[str, ...]
-    erased_again: int
+    # Periods that were closed.
+    closed: tuple[LoggedPublication, ...]
+    # Participants who were erased and are there.
+    erased: tuple[uuid.UUID, ...]
     # Why nothing can be published by this log, in words for the operator.
-    log_is_not_ours: str | None = None
-    log_was_cut_off: bool = False
+    log_is_not_ours: str | None
+    log_was_cut_off: bool
+    installation: Installation
+    # Publications that the database has and the log lacks.
+    not_logged: tuple[Publication, ...]
+    log_is_new: bool
 
 
 async def _installation(db: AsyncSession) -> Installation:
@@ -54,21 +60,18 @@ async def adopt(database: Database, log: PublicationLog, installation: uuid.UUID
         log.begin(installation, row.installed_on)
 
 
-async def restore_from_log(
-    database: Database, log: PublicationLog, erase: Erase, today: datetime.date, grace_days: int
-) -> RestoredFromLog:
-    """Bring the database up to date with the log: at every start, and before anything is published.
-
-    A period that the log lists as closed was drawn once; its cells are lost and never drawn again.
+async def compare_with_log(
+    database: Database, log: PublicationLog, today: datetime.date, grace_days: int
+) -> LogDifference:
+    """Return what the log has and the database lacks, without changing anything.
 
     No period closes within the grace period, in days. A log without an entry for an older
-    installation may be the wrong one: nothing is written to it, as what else it lacks is unknown.
+    installation may be the wrong one.
     """
     async with database.read() as db:
         installed = await _installation(db)
-    installation = installed.id
     # Before the database: every entry of the log was committed by then.
-    logged = log.read(installation)
+    logged = log.read(installed.id)
     age = (today - installed.installed_on).days
     not_ours = None
     if not logged.knows_installation and age > grace_days:
@@ -76,10 +79,8 @@ async def restore_from_log(
             f"The publication log {log.path} has no entry for this installation, which is {age} "
             "days old. If the log was lost or moved, restore it: without it, periods missing "
             "from a restored backup would be published twice, and participants erased since would "
-            f"remain. If there never was one, run: footing publish --adopt-log {installation}"
+            f"remain. If there never was one, run: footing publish --adopt-log {installed.id}"
         )
-    elif not logged.knows_installation:
-        log.begin(installation, installed.installed_on)
     again: list[uuid.UUID] = []
     async with database.read() as db:
         rows = (await db.exec(select(Publication))).all()
@@ -88,14 +89,36 @@ async def restore_from_log(
             participants = await db.stream_scalars(select(Participant.participant_id))
             again = [found async for found in participants if hash_of(found) in logged.erased]
     lost = sorted(set(logged.closed) - {row.id for row in rows})
-    if lost or again:
+    return LogDifference(
+        closed=tuple(logged.closed[name] for name in lost),
+        erased=tuple(again),
+        log_is_not_ours=not_ours,
+        log_was_cut_off=logged.unfinished,
+        installation=installed,
+        not_logged=tuple(row for row in rows if row.id not in logged.closed),
+        log_is_new=not logged.knows_installation,
+    )
+
+
+async def restore_from_log(
+    database: Database, log: PublicationLog, erase: Erase, today: datetime.date, grace_days: int
+) -> LogDifference:
+    """Bring the database up to date with the log: at every start, and before anything is published.
+
+    A period that the log lists as closed was drawn once; its cells are lost and never drawn again.
+    Nothing is written to a log that may be the wrong one, as what else it lacks is unknown. Returns
+    what was missing.
+    """
+    missing = await compare_with_log(database, log, today, grace_days)
+    if missing.log_is_new and missing.log_is_not_ours is None:
+        log.begin(missing.installation.id, missing.installation.installed_on)
+    if missing.closed or missing.erased:
         async with job_lock(database, "publish") as db:
-            for name in lost:
-                await insert_once(db, Publication, {**vars(logged.closed[name]), "released": False})
-            for participant_id in again:
+            for publication in missing.closed:
+                await insert_once(db, Publication, {**vars(publication), "released": False})
+            for participant_id in missing.erased:
                 await erase(db, participant_id)
-    if not_ours is None:
-        for row in rows:
-            if row.id not in logged.closed:
-                log.closed(LoggedPublication.of(row), installation)
-    return RestoredFromLog(tuple(lost), len(again), not_ours, logged.unfinished)
+    if missing.log_is_not_ours is None:
+        for row in missing.not_logged:
+            log.closed(LoggedPublication.of(row), missing.installation.id)
+    return missing

@@ -45,6 +45,6 @@ def person(
 def publish_a_week(
     url: str, folder: Path, people: Sequence[Person] = (), *, noise: Noise | None = None
 ) -> None:
-    """Publish the first week of an installation; 100 people practised, unless others did."""
-    settle(url, *(people or [person(3 + number % 5) for number in range(100)]))
+    """Publish the first week of an installation; 150 people practised, unless others did."""
+    settle(url, *(people or [person(3 + number % 5) for number in range(150)]))
     publish(url, folder, MONDAY + 21 * DAY, noise=noise or NoNoise(), keys=real_keys(url))

@@ -12,7 +12,7 @@ from tests.support.budget import budget
 Json = dict[str, Any]
 # What to ask with, by the name of the parameter. A new parameter needs a line here.
 ASKED: dict[str, tuple[str, ...]] = {
-    "table": ("routine", "age", "region", "red_flag_rule", "red_flag", "nothing"),
+    "table": ("all", "routine", "age", "region", "tenure", "red_flag_rule", "red_flag", "nothing"),
     "key": ("daily-15-minutes", "personalised", "age_40_49", "E01", "nothing"),
     "stat": ("people", "adherence", "sessions", "pain_change", "red_flags", "nothing"),
     "period_kind": ("week", "cycle", "quarter"),

@@ -1,6 +1,7 @@
 """What clinicians can read over HTTP: everything that was published, and nothing else."""
 
 import datetime
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,24 @@ def test_the_index_lists_every_table_with_its_keys_and_every_period(reader: Clin
     index = ask(reader, "/v1/aggregates").json()
     listed = [(table["table"], table["period_kind"]) for table in index["tables"]]
     assert listed == [
+        ("all", "week"),
+        ("all", "cycle"),
+        ("all", "quarter"),
         ("routine", "week"),
         ("routine", "cycle"),
-        ("age", "cycle"),
-        ("region", "cycle"),
+        ("tenure", "cycle"),
         ("red_flag_rule", "cycle"),
+        ("age", "quarter"),
+        ("region", "quarter"),
     ]
-    assert index["tables"][0]["stats"] == ["people", "adherence", "sessions", "pain_change"]
-    assert {"key": ROUTINE, "title": "Daily 15-minute set"} in index["tables"][0]["keys"]
+    stats = ["people", "adherence", "sessions", "pain_change"]
+    assert [index["tables"][number]["stats"] for number in (0, 3)] == [stats, stats]
+    assert index["tables"][1]["stats"] == [*stats, "pain_level", "red_flags"]
+    assert index["tables"][5]["stats"] == ["people", "adherence", "pain_level"]
+    assert {"key": ROUTINE, "title": "Daily 15-minute set"} in index["tables"][3]["keys"]
+    tenures = [key["title"] for key in index["tables"][5]["keys"]]
+    assert (tenures[0], tenures[-1]) == ("Weeks 1 to 4", "Week 27 and later")
+    assert len(tenures) == 5
     first, newest = index["periods"][-1], index["periods"][0]
     assert (first["status"], first["publication_id"]) == ("released", "week-2026-09-07")
     assert (newest["status"], newest["publication_id"]) == ("not_released", None)
@@ -120,12 +131,12 @@ def test_everything_with_a_name_has_a_title_in_the_language_that_is_asked_for(
 def test_a_cell_has_its_estimate_and_its_uncertainty(reader: Clinician) -> None:
     said = cells(reader, TABLE)
     people = said[ROUTINE, "people"]
-    # 100 people, and no noise in this publication.
-    assert (people["status"], people["estimate"], people["unit"]) == ("ok", 100.0, "people")
+    # 150 people, and no noise in this publication.
+    assert (people["status"], people["estimate"], people["unit"]) == ("ok", 150.0, "people")
     assert people["standard_error"] == pytest.approx(144 / 7, abs=1e-4)
-    assert people["ci95_low"] == pytest.approx(100 - 1.96 * 144 / 7, abs=1e-3)
+    assert people["ci95_low"] == pytest.approx(150 - 1.96 * 144 / 7, abs=1)
     assert said[ROUTINE, "adherence"]["estimate"] == pytest.approx(0.6)
-    assert said[ROUTINE, "sessions"]["estimate"] == 500.0
+    assert said[ROUTINE, "sessions"]["estimate"] == 750.0
     assert said[ROUTINE, "pain_change"]["estimate"] == -1.0
 
 
@@ -139,7 +150,9 @@ def test_a_cell_with_too_few_people_is_suppressed_and_carries_no_number(reader: 
 def test_without_a_wish_it_is_the_newest_released_period(
     clinician: Clinician, database_url: str, tmp_path: Path
 ) -> None:
-    settle(database_url, *(person(start=MONDAY + week * DAY) for week in (0, 7) for _ in range(90)))
+    settle(
+        database_url, *(person(start=MONDAY + week * DAY) for week in (0, 7) for _ in range(150))
+    )
     publish(
         database_url, tmp_path, MONDAY + 28 * DAY, noise=NoNoise(), keys=real_keys(database_url)
     )
@@ -185,13 +198,30 @@ def test_a_period_whose_cells_are_lost_is_not_released(
     assert ask(clinician, TABLE).json()["period"]["publication_id"] == "week-2026-09-07"
 
 
+def test_everybody_is_the_sum_of_all_groups_with_those_not_shown(
+    clinician: Clinician, database_url: str, tmp_path: Path
+) -> None:
+    practised = [ROUTINE] * 100 + ["exercises-only"] * 40 + ["massage-only"] * 30
+    publish_a_week(database_url, tmp_path, [person(routine=routine) for routine in practised])
+    groups, everybody = cells(clinician, TABLE), cells(clinician, TABLE.replace("routine", "all"))
+    assert groups["exercises-only", "people"]["status"] == "suppressed"
+    people = everybody["all", "people"]
+    assert (people["status"], people["estimate"]) == ("unstable", 170.0)
+    sds = [144 / 7] * len({key for key, _ in groups})
+    assert people["standard_error"] == pytest.approx(math.hypot(*sds), abs=1e-3)
+    assert {key for key, _ in everybody} == {"all"}
+    series = ask(clinician, SERIES, table="all", key="all", stat="people").json()
+    assert series["points"][0]["estimate"] == 170.0
+    assert series["key_title"] == "Everybody"
+
+
 # A series.
 
 
 def test_a_series_has_a_point_for_every_period_also_those_without_a_number(
     clinician: Clinician, database_url: str, tmp_path: Path
 ) -> None:
-    counts = {0: 90, 1: 5, 2: 120}
+    counts = {0: 150, 1: 5, 2: 180}
     people = [person(start=MONDAY + 7 * w * DAY) for w, many in counts.items() for _ in range(many)]
     settle(database_url, *people)
     publish(
@@ -202,9 +232,9 @@ def test_a_series_has_a_point_for_every_period_also_those_without_a_number(
         (point["starts_on"], point["status"], point["estimate"]) for point in series["points"]
     ]
     assert points == [
-        ("2026-09-07", "ok", 90.0),
+        ("2026-09-07", "ok", 150.0),
         ("2026-09-14", "suppressed", None),
-        ("2026-09-21", "ok", 120.0),
+        ("2026-09-21", "ok", 180.0),
     ]
     span = {"from": "2026-09-14", "to": "2026-10-04"}
     cut = ask(clinician, SERIES, **FIGURE, **span).json()["points"]
@@ -251,7 +281,7 @@ def test_days_that_bound_no_period_are_rejected_with_the_nearest_ones(
 @pytest.mark.parametrize(
     ("name", "there_is"),
     [
-        ("table", "routine, age, region, red_flag_rule"),
+        ("table", "all, routine, tenure, red_flag_rule, age, region"),
         ("key", "personalised"),
         ("stat", "people, adherence, sessions, pain_change"),
         ("period_kind", "week, cycle"),
@@ -267,7 +297,7 @@ def test_an_unavailable_choice_is_rejected_with_the_available_ones(
     assert there_is in fault["message"]
     unknown = ask(reader, "/v1/aggregates/tables/nothing")
     assert unknown.status_code == 404
-    assert "routine, age, region, red_flag_rule" in unknown.json()["detail"]
+    assert "all, routine, tenure, red_flag_rule, age, region" in unknown.json()["detail"]
 
 
 def test_every_query_leaves_its_entry_in_the_audit_log(

@@ -5,14 +5,16 @@ statistics is proved there and again here, with more cases.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from api.aggregates.estimates import PainEstimateRange, Quantity, estimates, noisy
+from api.aggregates.estimates import Quantity, estimates, noisy
+from api.aggregates.service import limits_of
 from api.publications.accounting import Accountant
 from api.publications.budget import best_guess_percent
-from api.publications.measures import Measure, Statistic
+from api.publications.measures import STATISTICS, Measure, Statistic, TableName
 from api.publications.noise import OpenDpNoise
 from api.publications.policy import PublicationPolicy
 from tests.proof.table import ProofTable
@@ -28,7 +30,9 @@ Z = 3.29
 CELLS = (50, 200, 1_000, 10_000)
 REPEATS = 600
 PAIN_SPREAD = 1.6
-TRUE_PAIN, TRUE_SHARE = -1.1, 0.6
+TRUE_PAIN, TRUE_LEVEL, TRUE_SHARE = -1.1, 4.5, 0.6
+# As many as a table by routine, time since joining or age has, about.
+GROUPS = 8
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +124,15 @@ def test_goodness_of_fit(noise: OpenDpNoise, proof: ProofTable) -> None:
 
 @pytest.mark.parametrize("people", CELLS)
 @pytest.mark.parametrize(
-    ("policy", "kind", "place"),
-    [(STANDARD, "week", 0), (STANDARD, "cycle", 0), (PILOT, "quarter", 0)],
-    ids=["week", "cycle", "quarter"],
+    ("policy", "kind", "name"),
+    [
+        (STANDARD, "week", TableName.ROUTINE),
+        (STANDARD, "cycle", TableName.ROUTINE),
+        (STANDARD, "cycle", TableName.TENURE),
+        (STANDARD, "quarter", TableName.AGE),
+        (PILOT, "quarter", TableName.ALL),
+    ],
+    ids=["week", "cycle", "tenure", "age", "pilot"],
 )
 def test_accuracy(
     noise: OpenDpNoise,
@@ -130,56 +140,70 @@ def test_accuracy(
     people: int,
     policy: PublicationPolicy,
     kind: str,
-    place: int,
+    name: TableName,
 ) -> None:
     """What a reader of a cell of so many people gets, drawn through OpenDP."""
-    scales = {m.measure: m.scale for m in policy.period(kind).tables[place].measures}
+    period = policy.period(kind)
+    (table,) = (table for table in period.tables if table.table is name)
+    scales = {s: m.scale for m in table.measures for s in STATISTICS[m.measure]}
     met, scored = round(TRUE_SHARE * people), people
-    per_head = 4 * policy.period(kind).days // 7
+    per_head = 4 * period.days // 7
     exact = {
-        Statistic.PRACTISED: (7 * people, Measure.PEOPLE),
-        Statistic.DOSE_MET: (5 * (2 * met - people), Measure.PEOPLE),
-        Statistic.SCORED: (5 * (2 * scored - people), Measure.PEOPLE),
-        Statistic.PAIN: (round(10 * (TRUE_PAIN + 1) * scored), Measure.PAIN),
-        Statistic.SESSIONS: (per_head * people, Measure.SESSIONS),
+        Statistic.PRACTISED: 7 * people,
+        Statistic.DOSE_MET: 5 * (2 * met - people),
+        Statistic.SCORED: 5 * (2 * scored - people),
+        Statistic.PAIN: round(10 * (TRUE_PAIN + 1) * scored),
+        Statistic.PAIN_LEVEL: round(10 * (TRUE_LEVEL - 5) * scored),
+        Statistic.SESSIONS: per_head * people,
     }
     drawn = {
-        name: noise.draw([value] * REPEATS, scales[measure])
-        for name, (value, measure) in exact.items()
+        statistic: noise.draw([value] * REPEATS, scales[statistic])
+        for statistic, value in exact.items()
+        if statistic in scales
     }
-    truth = {
+    truth: dict[Quantity, float] = {
         Quantity.PEOPLE: people,
         Quantity.ADHERENCE: met / people,
         Quantity.SESSIONS: per_head * people,
         Quantity.PAIN_CHANGE: TRUE_PAIN,
+        Quantity.PAIN_LEVEL: TRUE_LEVEL,
     }
-    errors: dict[Quantity, list[float]] = {name: [] for name in truth}
-    inside: dict[Quantity, int] = dict.fromkeys(truth, 0)
-    pain_range = PainEstimateRange(-5.0, 3.0)
+    errors: dict[Quantity, list[float]] = {}
+    inside: Counter[Quantity] = Counter()
+    cells = 1 if name is TableName.ALL else GROUPS
     for run in range(REPEATS):
-        cell = {name: noisy(name, drawn[name][run], scales[m]) for name, (_, m) in exact.items()}
-        for name, said in estimates(cell, pain_range).items():
+        cell = {s: noisy(s, values[run], scales[s]) for s, values in drawn.items()}
+        for quantity, said in estimates(cell, limits_of(policy, period), cells=cells).items():
+            found = errors.setdefault(quantity, [])
             if said.value is None or said.lower is None or said.upper is None:
                 continue
-            errors[name].append(said.value - truth[name])
-            inside[name] += said.lower <= truth[name] <= said.upper
+            found.append(said.value - truth[quantity])
+            inside[quantity] += said.lower <= truth[quantity] <= said.upper
 
-    def rmse(name: Quantity) -> float:
-        return math.sqrt(math.fsum(e * e for e in errors[name]) / max(len(errors[name]), 1))
+    def rmse(quantity: Quantity) -> float:
+        found = errors[quantity]
+        return math.sqrt(math.fsum(e * e for e in found) / max(len(found), 1))
 
-    shown = {name: len(each) / REPEATS for name, each in errors.items()}
+    written = {
+        Quantity.PEOPLE: lambda error: f"people ± {100 * error / people:.1f} %",
+        Quantity.SESSIONS: lambda error: f"sessions ± {100 * error / (per_head * people):.1f} %",
+        Quantity.ADHERENCE: lambda error: f"adherence ± {100 * error:.1f} points",
+        Quantity.PAIN_CHANGE: lambda error: f"pain ± {error:.2f}",
+        Quantity.PAIN_LEVEL: lambda error: f"level of pain ± {error:.2f}",
+    }
     proof.add(
         "accuracy",
-        f"{policy.profile} {kind}, {people:,} people",
-        f"people ± {100 * rmse(Quantity.PEOPLE) / people:.1f} %, "
-        f"sessions ± {100 * rmse(Quantity.SESSIONS) / (per_head * people):.1f} %, "
-        f"adherence ± {100 * rmse(Quantity.ADHERENCE):.1f} points, "
-        f"pain ± {rmse(Quantity.PAIN_CHANGE):.2f} (noise alone)",
-        f"shown {100 * shown[Quantity.PEOPLE]:.0f} %",
+        f"{policy.profile} {kind} by {name}, {people:,} people",
+        ", ".join(
+            f"{written[quantity](rmse(quantity))} (shown {100 * len(found) / REPEATS:.0f} %)"
+            for quantity, found in errors.items()
+        ),
+        "noise alone",
     )
     if people >= 1000:
-        assert shown[Quantity.PEOPLE] == 1
+        assert len(errors[Quantity.PEOPLE]) == REPEATS
         covered = inside[Quantity.PEOPLE] / REPEATS
         assert abs(covered - 0.95) < 4.5 * math.sqrt(0.05 * 0.95 / REPEATS)
         # The stated error of pain also holds the difference between people, which is not drawn.
-        assert inside[Quantity.PAIN_CHANGE] / REPEATS > 0.92
+        for quantity in errors.keys() & {Quantity.PAIN_CHANGE, Quantity.PAIN_LEVEL}:
+            assert inside[quantity] / REPEATS > 0.92

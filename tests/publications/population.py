@@ -61,6 +61,7 @@ class Person:
     storage: bool = True
     sessions: list[Row] = field(default_factory=list)
     reports: list[Row] = field(default_factory=list)
+    enrolled: datetime.date = MONDAY
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def session(
@@ -115,7 +116,7 @@ class Person:
         await db.execute(
             insert(Participant).values(
                 participant_id=self.id,
-                enrolled_at=at(MONDAY),
+                enrolled_at=at(self.enrolled, 23),
                 time_zone="Europe/Madrid",
                 language="en",
                 age_band=self.age_band,
@@ -193,6 +194,7 @@ class Person:
 def anybody(chance: random.Random) -> Person:
     """Make a person out of everything that can be the case, rare things often."""
     person = Person(chance.choice(BANDS), chance.choice(REGIONS))
+    person.enrolled = MONDAY - datetime.timedelta(days=chance.randrange(-30, 400))
     person.consents = [
         (chance.random() < 0.8, at(MONDAY, chance.randrange(3)))
         for _ in range(chance.choice((1, 1, 3)))
@@ -236,6 +238,10 @@ def extremes() -> Iterator[Person]:
     once = Person()
     once.session(before=10, after=0)
     yield once
+    worst_pain, no_pain = Person(), Person()
+    worst_pain.session(before=10, after=10)
+    no_pain.session(before=0, after=0)
+    yield from (worst_pain, no_pain)
     silent = Person()
     silent.session(before=None, after=None)
     yield silent

@@ -83,6 +83,23 @@ def pain_of(sessions: list[Row], policy: PublicationPolicy) -> int | None:
     return min(max(tenths, policy.pain.lowest_tenths), policy.pain.highest_tenths)
 
 
+def level_of(sessions: list[Row]) -> int:
+    before = [
+        row["pain_before"]
+        for row in sessions
+        if row["pain_after"] is not None and row["pain_before"] is not None
+    ]
+    if not before:
+        return 0
+    return math.floor(Fraction(10 * sum(before), len(before)) + Fraction(1, 2)) - 50
+
+
+def tenure_of(person: Person, period: Period, policy: PublicationPolicy) -> int:
+    """Return how many of the groups' ends the weeks since joining have passed."""
+    days = (period.ends_on - person.enrolled).days
+    return sum(days >= 7 * weeks for weeks in policy.tenure_weeks)
+
+
 def severity_of(
     person: Person, period: Period, policy: PublicationPolicy, rules: tuple[str, ...]
 ) -> str | None:
@@ -133,6 +150,7 @@ def cube(
             TableName.ROUTINE: routine_of(sessions, keys.of(TableName.ROUTINE, policy)),
             TableName.AGE: person.age_band,
             TableName.REGION: person.region,
+            TableName.TENURE: keys.of(TableName.TENURE, policy)[tenure_of(person, period, policy)],
         }.get(table.table, names[0])
         pain = pain_of(sessions, policy)
         apart = 0 if pain is None else pain - policy.pain.middle
@@ -143,6 +161,7 @@ def cube(
             scored=-5 if pain is None else 5,
             pain=apart,
             pain_squares=apart**2,
+            pain_level=level_of(sessions),
             sessions=min(len(sessions), kind.session_cap),
         )
     return exact

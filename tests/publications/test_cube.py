@@ -32,7 +32,7 @@ from tests.publications.sensitivity import broken, worst_distances
 from tests.support import databases
 
 DAY = datetime.timedelta(days=1)
-KINDS = [(STANDARD, "week"), (STANDARD, "cycle"), (PILOT, "week"), (PILOT, "quarter")]
+KINDS = [(policy, period.kind) for policy in (STANDARD, PILOT) for period in policy.periods]
 
 
 def tables_of(policy: PublicationPolicy, kind: str) -> list[TablePolicy]:
@@ -101,6 +101,32 @@ def test_no_participant_changes_a_table_beyond_the_bound_of_the_noise(
     assert {place for place, (far, bound) in worst.items() if far < 0.9 * bound**2} == set()
 
 
+@pytest.mark.parametrize(
+    ("joined", "group"),
+    [
+        (MONDAY + 27 * DAY, "weeks_1_4"),
+        (MONDAY, "weeks_1_4"),
+        (MONDAY - DAY, "weeks_5_8"),
+        (MONDAY - 28 * DAY, "weeks_5_8"),
+        (MONDAY - 29 * DAY, "weeks_9_12"),
+        (MONDAY - 154 * DAY, "weeks_13_26"),
+        (MONDAY - 155 * DAY, "weeks_27_plus"),
+        # Whose clock runs ahead, or who has logged what was before.
+        (MONDAY + 40 * DAY, "weeks_1_4"),
+    ],
+)
+def test_a_participant_is_in_the_group_of_their_weeks_since_joining(
+    database_url: str, joined: datetime.date, group: str
+) -> None:
+    person = Person(enrolled=joined)
+    person.session(before=8, after=5)
+    person.session(before=7, after=5)
+    person.session(before=1, after=None)
+    found = computed(database_url, [person], kind="cycle")[TableName.TENURE]
+    there = {key: n for (key, statistic), n in found.items() if n and statistic == "pain_level"}
+    assert there == {group: 75 - 50}
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("mutant", "caught"),
@@ -118,7 +144,12 @@ def test_a_statement_that_counts_a_person_in_several_routines_is_caught(
         rows = cube._counted_sessions(period, policy, routines)
         best = (rows.c.sessions * 1000 + 999 - rows.c.routine).label("best")
         return select(
-            rows.c.participant_id, rows.c.sessions, rows.c.scored, rows.c.change, best
+            rows.c.participant_id,
+            rows.c.sessions,
+            rows.c.scored,
+            rows.c.change,
+            rows.c.before,
+            best,
         ).cte("people")
 
     monkeypatch.setattr(cube, "_people", in_every_routine)
@@ -294,8 +325,12 @@ def test_a_red_flag_without_any_rule_is_a_red_flag(database_url: str) -> None:
 
 
 def test_every_key_has_its_cell_even_without_participants(database_url: str) -> None:
-    found = computed(database_url, [], STANDARD, "cycle")
+    found = {
+        **computed(database_url, [], STANDARD, "cycle"),
+        **computed(database_url, [], STANDARD, "quarter"),
+    }
     assert {key for key, _ in found[TableName.ROUTINE]} == {*KEYS.routines, PERSONALISED}
+    assert len({key for key, _ in found[TableName.TENURE]}) == len(STANDARD.tenure_weeks) + 1
     assert {key for key, _ in found[TableName.REGION]} == {"north", "south", "unknown"}
     assert {key for key, _ in found[TableName.AGE]} == set(STANDARD.age_bands)
     assert not any(n for exact in found.values() for n in exact.values())

@@ -7,8 +7,9 @@ import sys
 import uuid
 from pathlib import Path
 
-from api.aggregates.estimates import PainEstimateRange, Quantity
+from api.aggregates.estimates import Quantity
 from api.aggregates.reading import cells_of, table_estimates
+from api.aggregates.service import limits_of
 from api.core.config import SEED_FOLDER
 from api.participants.models import Participant
 from api.publications.log import PublicationLog, hash_of
@@ -18,7 +19,7 @@ from api.publications.reading import published
 from api.publications.restoring import installation_id
 from tests.conftest import AppMaker
 from tests.core.stored import in_database, rows
-from tests.publications.population import MONDAY, Person, install
+from tests.publications.population import MONDAY, STANDARD, Person, install
 from tests.publications.test_publishing import NoNoise, practising, publish, settle
 from tests.support.device import Device
 from tests.support.server import environment, footing, running_server
@@ -185,7 +186,7 @@ def test_on_a_full_disk_nothing_is_erased_and_it_is_to_be_tried_again(
 
 
 def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -> None:
-    people = [practising() for _ in range(80)]
+    people = [practising() for _ in range(200)]
     settle(database_url, *people, Person())
     publish(database_url, tmp_path, noise=NoNoise())
     weeks = in_database(database_url, lambda db: published(db, "week", MONDAY))
@@ -193,7 +194,8 @@ def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -
     assert all(week.released for week in weeks)
     names = [week.id for week in weeks]
     cells = in_database(database_url, lambda db: cells_of(db, names))
-    said = table_estimates(cells[names[0]], TableName.ROUTINE, PainEstimateRange(-5.0, 3.0))
-    assert said["daily"][Quantity.PEOPLE].value == 80
+    limits = limits_of(STANDARD, STANDARD.period("week"))
+    said = table_estimates(cells[names[0]], TableName.ROUTINE, limits)
+    assert said["daily"][Quantity.PEOPLE].value == 200
     assert said["daily"][Quantity.ADHERENCE].value == 1
     assert said["massage"][Quantity.PEOPLE].value is None
