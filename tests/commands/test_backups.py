@@ -19,10 +19,9 @@ from api.participants.models import Participant
 from api.publications.models import Publication
 from tests.core.stored import in_database, rows
 from tests.publications.population import install
+from tests.support import databases
 from tests.support.device import Device
 from tests.support.server import footing, running_server
-
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Operator:
@@ -55,12 +54,10 @@ class Operator:
 
 
 @pytest.fixture
-def operator(database_url: str, tmp_path: Path) -> Iterator[Operator]:
-    operator = Operator(database_url, tmp_path)
-    yield operator
-    # The folder is shared with the databases of other tests.
-    for file in operator.kept():
-        file.unlink()
+def operator(templates: Path, tmp_path: Path) -> Iterator[Operator]:
+    # Of its own: a database that tests share is open in their process.
+    with databases.fresh_database("sqlite", templates, tmp_path) as url:
+        yield Operator(url, tmp_path)
 
 
 def test_what_is_acknowledged_before_a_backup_is_restored_and_later_erasures_stay(
