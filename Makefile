@@ -48,7 +48,7 @@ setup: $(STAMP) ## Create .venv with everything that is pinned in requirements.l
 run: $(if $(wildcard $(STAMP)),$(STAMP),$(RUN_STAMP)) ## Migrate, seed and serve on PORT (8000)
 	$(BIN)/footing serve --prepare --port $(PORT)
 
-# Anew each time: the key is shown once, and figures that were published never change.
+# Recreated each time: the key is shown once, and figures that were published never change.
 demo: export FOOTING_DATABASE_URL = sqlite:///demo.db
 demo: export FOOTING_PUBLICATION_LOG = demo-publications.log
 demo: $(STAMP) ## Serve synthetic users and the figures for clinicians on PORT (8000)
@@ -106,7 +106,7 @@ lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=-
 		}' .venv/run .venv/publish .venv/build requirements.lock > .venv/lock
 	mv .venv/lock requirements.lock
 
-openapi: $(STAMP) ## Record the examples of the OpenAPI document anew and write docs/openapi.json
+openapi: $(STAMP) ## Record the examples of the OpenAPI document and write docs/openapi.json
 	RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q -n 0 tests/contract/test_openapi.py -k "examples_are and sqlite"
 	$(BIN)/footing openapi > docs/openapi.json
 

@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what stays anyway: thousands of tests and all modules."""
+    """Exclude what stays anyway from garbage collection: thousands of tests and all modules."""
     gc.collect()
     gc.freeze()
 
@@ -96,9 +96,9 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_logs() -> Iterator[None]:
-    """Write exceptions as production does; structlog's own way takes seconds for each.
+    """Write exceptions as in production; structlog's own format takes seconds for each.
 
-    A command that is called in this process would set up the logs of every test after it.
+    A command that runs in this process would configure the logs of all later tests.
     """
     structlog.configure(
         processors=[

@@ -324,63 +324,43 @@ class Person:
             research.append(False)
             self._arrivals.append((left_at, ChangedKind.CONSENT, self.id))
         changes = sorted(self._arrivals, key=lambda arrival: arrival[0])
+        self._add(
+            Participant,
+            enrolled_at=self.joined_at,
+            time_zone=self.zone.key,
+            language=self.language,
+            age_band=self.age_band,
+            region=self.region,
+            conditions=[],
+            last_change=len(changes),
+            used=True,
+            storage_consent=True,
+        )
+        self._add(
+            Device,
+            device_id=self.token.device_id,
+            secret_hash=hash_secret(self.token.secret),
+            pending_hash=None,
+            created_at=self.joined_at,
+            revoked_at=None,
+        )
         code = make_recovery_code()
-        self.rows[Participant].append(
-            {
-                "participant_id": self.id,
-                "enrolled_at": self.joined_at,
-                "time_zone": self.zone.key,
-                "language": self.language,
-                "age_band": self.age_band,
-                "region": self.region,
-                "conditions": [],
-                "last_change": len(changes),
-                "used": True,
-                "storage_consent": True,
-            }
-        )
-        self.rows[Device].append(
-            {
-                "participant_id": self.id,
-                "device_id": self.token.device_id,
-                "secret_hash": hash_secret(self.token.secret),
-                "pending_hash": None,
-                "created_at": self.joined_at,
-                "revoked_at": None,
-            }
-        )
-        self.rows[RecoveryCodeHash].append(
-            {
-                "locator": code.locator,
-                "participant_id": self.id,
-                "secret_hash": hash_secret(code.secret),
-                "created_at": self.joined_at,
-                "failed_attempts": 0,
-                "locked_until": None,
-            }
+        self._add(
+            RecoveryCodeHash,
+            locator=code.locator,
+            secret_hash=hash_secret(code.secret),
+            created_at=self.joined_at,
+            failed_attempts=0,
+            locked_until=None,
         )
         version = next(consent.version for consent in people.catalogue.consents if consent.current)
-        self.rows[ConsentRecord] += [
-            {
-                "participant_id": self.id,
-                "number": number,
-                "version": version,
-                "storage": True,
-                "research": agreed,
-                "given_at": given_at,
-            }
-            for number, (agreed, given_at) in enumerate(
-                zip(research, (self.joined_at, left_at), strict=False), start=1
-            )
-        ]
-        self.rows[RecordedChange] += [
-            {
-                "participant_id": self.id,
-                "number": number,
-                "kind": kind.value,
-                "record_id": record_id,
-                "deleted": False,
-                "changed_at": arrived,
-            }
-            for number, (arrived, kind, record_id) in enumerate(changes, start=1)
-        ]
+        given = zip(research, (self.joined_at, left_at), strict=False)
+        for number, (agreed, given_at) in enumerate(given, start=1):
+            consent = {"version": version, "storage": True, "research": agreed}
+            self._add(ConsentRecord, number=number, given_at=given_at, **consent)
+        for number, (arrived, kind, record_id) in enumerate(changes, start=1):
+            change = {"kind": kind.value, "record_id": record_id, "deleted": False}
+            self._add(RecordedChange, number=number, changed_at=arrived, **change)
+
+    def _add(self, table: type[SQLModel], **columns: object) -> None:
+        self.rows[table].append({"participant_id": self.id, **columns})

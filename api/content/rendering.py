@@ -146,21 +146,34 @@ class Renderer:
             source=dosage.source,
         )
 
+    def _base(
+        self,
+        entry: seed.Activity | seed.Tip | seed.Benefit | seed.HealthWarning | seed.Routine,
+    ) -> schemas.ContentBase:
+        return schemas.ContentBase(
+            id=entry.id,
+            title=self._text(entry.title),
+            licence=CONTENT_LICENCE,
+            reviewed_at=entry.review.reviewed_at,
+            review=self._review(entry.review),
+            translation_review=self._translation_review,
+        )
+
+    def _activity(self, entry: seed.Activity | seed.Tip) -> schemas.ActivityBase:
+        return schemas.ActivityBase(
+            **dict(self._base(entry)),
+            summary=self._text(entry.summary),
+            steps=self._instructions(entry.steps),
+            why=self._claim(entry.why),
+            cautions=self._cautions(entry.id),
+            stop_criteria=self._instructions(entry.stop_criteria),
+            media=[self._media[media_id] for media_id in entry.media_ids],
+        )
+
     def exercise(self, activity: seed.Activity) -> schemas.Exercise:
         """Render an exercise."""
         return schemas.Exercise(
-            id=activity.id,
-            title=self._text(activity.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=activity.review.reviewed_at,
-            review=self._review(activity.review),
-            translation_review=self._translation_review,
-            summary=self._text(activity.summary),
-            steps=self._instructions(activity.steps),
-            why=self._claim(activity.why),
-            cautions=self._cautions(activity.id),
-            stop_criteria=self._instructions(activity.stop_criteria),
-            media=[self._media[media_id] for media_id in activity.media_ids],
+            **dict(self._activity(activity)),
             kind=activity.kind,
             equipment=[
                 schemas.EquipmentItem(
@@ -198,41 +211,20 @@ class Renderer:
     def tip(self, tip: seed.Tip) -> schemas.Tip:
         """Render a tip."""
         return schemas.Tip(
-            id=tip.id,
-            title=self._text(tip.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=tip.review.reviewed_at,
-            review=self._review(tip.review),
-            translation_review=self._translation_review,
-            summary=self._text(tip.summary),
-            steps=self._instructions(tip.steps),
-            why=self._claim(tip.why),
-            cautions=self._cautions(tip.id),
-            stop_criteria=self._instructions(tip.stop_criteria),
-            media=[self._media[media_id] for media_id in tip.media_ids],
+            **dict(self._activity(tip)),
         )
 
     def benefit(self, benefit: seed.Benefit) -> schemas.Benefit:
         """Render a benefit."""
         return schemas.Benefit(
-            id=benefit.id,
-            title=self._text(benefit.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=benefit.review.reviewed_at,
-            review=self._review(benefit.review),
-            translation_review=self._translation_review,
+            **dict(self._base(benefit)),
             why=self._claim(benefit.why),
         )
 
     def warning(self, warning: seed.HealthWarning) -> schemas.HealthWarning:
         """Render a warning."""
         return schemas.HealthWarning(
-            id=warning.id,
-            title=self._text(warning.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=warning.review.reviewed_at,
-            review=self._review(warning.review),
-            translation_review=self._translation_review,
+            **dict(self._base(warning)),
             text=self._text(warning.text),
             level=warning.level,
             what_to_do=self._text(warning.what_to_do),
@@ -267,12 +259,7 @@ class Renderer:
         most = total(parts, routine.change_over_seconds).max
         claimed = routine.claimed_minutes * 60 if routine.claimed_minutes else None
         return schemas.Routine(
-            id=routine.id,
-            title=self._text(routine.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=routine.review.reviewed_at,
-            review=self._review(routine.review),
-            translation_review=self._translation_review,
+            **dict(self._base(routine)),
             summary=self._text(routine.summary),
             intended_for=self._text(routine.intended_for),
             items=items,

@@ -1,7 +1,7 @@
 """Attacks on figures about many people, and two naive services that lose to them.
 
 Every week has a victim of its own; whether they practised is one bit, as likely as not. The
-attacker knows everybody else in the victim's cell: they are fake participants of the attacker's.
+attacker knows everyone else in the victim's cell: they are fake participants of the attacker's.
 """
 
 import datetime

@@ -23,10 +23,10 @@ from tests.publications.population import (
     MONDAY,
     STANDARD,
     Person,
-    anybody,
     at,
     extremes,
     period_of,
+    random_person,
 )
 from tests.publications.test_publishing import NoNoise, publish, settle
 from tests.support.budget import budget
@@ -154,7 +154,7 @@ def test_it_agrees_with_what_the_publications_count(database_url: str) -> None:
 
 def some(chance: random.Random) -> Iterator[Person]:
     for _ in range(budget(quick=15, full=150)):
-        yield anybody(chance)
+        yield random_person(chance)
 
 
 def test_a_red_flag_enters_the_publication_that_counts_red_flags(

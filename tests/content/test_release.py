@@ -1,7 +1,7 @@
 """Releases: how a changed seed folder reaches devices, what stays, and the way back.
 
-The story runs once for each database: a node serves the project's content; an operator seeds a
-changed folder, then the first one again. All is seen over HTTP, by a node that is never restarted.
+The scenario runs once for each database: a server has the project's content; an operator seeds a
+changed folder, then the first one again. Everything is checked over HTTP, without a restart.
 """
 
 import subprocess
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Moment:
-    """What devices got while one release was active."""
+    """The responses to devices while one release was active."""
 
     english: Json
     spanish: Json
@@ -73,7 +73,7 @@ def look(client: TestClient) -> Moment:
 
 
 def wait_for_another(client: TestClient, version: str) -> None:
-    """Wait until a node has taken up another release."""
+    """Wait until a server has loaded another release."""
     wait_until(lambda: client.get("/v1/content").json()["version"] != version)
 
 
@@ -90,7 +90,7 @@ def change(folder: SeedFolder) -> None:
 
 @pytest.fixture
 def story(database_url: str, tmp_path: Path) -> Iterator[Story]:
-    """Tell the story once: a check of it costs nothing, and seeding costs seconds."""
+    """Run the scenario once: its checks take no time, and seeding takes seconds."""
     other = SeedFolder(tmp_path / "seed")
     change(other)
     settings = Settings(database_url=database_url, release_poll_seconds=POLL_SECONDS)
@@ -132,7 +132,7 @@ def devices_learn_what_to_forget(story: Story) -> None:
 def what_has_not_changed_is_not_sent_again(story: Story) -> None:
     before, after = story.first.etags, story.changed.etags
     same = {path for path in before if before[path] == after[path]}
-    # A review that fell due changes nothing that is served.
+    # An overdue review does not change what is served.
     assert same == {"/v1/massages/heel-massage", "/v1/tips"}
 
 
@@ -150,7 +150,7 @@ def the_way_back_is_to_seed_the_earlier_state(story: Story) -> None:
 
 def on_the_way_back_devices_forget_what_the_change_had_added(story: Story) -> None:
     assert story.back.english["deleted"] == [{"kind": "exercises", "id": "toe-spread"}]
-    # It holds the same content as the first, and is not the same release.
+    # The same content as the first one, but not the same release.
     assert story.back.english["version"] != story.first.english["version"]
 
 
@@ -236,11 +236,11 @@ def test_a_broken_folder_changes_nothing_that_is_served(
         assert look(client) == before
 
 
-# What a release is made of, without a database.
+# Building releases, without a database.
 
 
 def without(catalogue: Catalogue, kind: str) -> Catalogue:
-    """Take the last entry of a list away."""
+    """Remove the last entry of a list."""
     return replace(catalogue, **{kind: getattr(catalogue, kind)[:-1]})
 
 
@@ -264,12 +264,12 @@ def test_the_deletion_log_grows_for_devices_that_skipped_a_release(small: Catalo
     assert gone(third) == [("tips", "pair-with-back-stretches"), ("warnings", "saddle-numbness")]
 
 
-def test_what_comes_back_leaves_the_deletion_log(small: Catalogue) -> None:
+def test_a_restored_entry_is_removed_from_the_deletion_log(small: Catalogue) -> None:
     first = build(small)
     second = build(without(without(small, "tips"), "warnings"), first)
     third = build(without(small, "tips"), second)
     assert gone(third) == [("tips", "pair-with-back-stretches")]
-    # All is back, nothing is to be forgotten: it is the first release.
+    # Everything is back, nothing is to be deleted: it is the first release.
     assert build(small, third).hash == first.hash
 
 
@@ -287,8 +287,8 @@ def test_a_signed_review_makes_a_new_release_of_the_same_rule_set(small: Catalog
     assert signed.bodies[kept] == first.bodies[kept]
 
 
-def test_a_release_is_named_by_what_its_answers_say(small: Catalogue) -> None:
-    """Also by the deletion log: two devices with one name must know the same."""
+def test_a_release_is_identified_by_its_responses(small: Catalogue) -> None:
+    """Also by the deletion log: devices with the same hash must have the same content."""
     first = build(small)
     second = build(without(small, "tips"), first)
     fresh = build(without(small, "tips"))
@@ -296,7 +296,7 @@ def test_a_release_is_named_by_what_its_answers_say(small: Catalogue) -> None:
     assert second.bodies["tips", "en"] == fresh.bodies["tips", "en"]
 
 
-def test_what_is_as_it_was_in_the_release_before_is_not_compressed_again(
+def test_unchanged_bodies_are_not_compressed_again(
     small: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = build(small)

@@ -3,7 +3,7 @@
     RECORD_EXAMPLES=1 python -m pytest tests/contract/test_openapi.py -k "examples_are and sqlite"
     footing openapi > docs/openapi.json
 
-write them anew, when the shape or the words of an answer have changed.
+rewrite them when the schema or the texts of a response have changed.
 """
 
 import hashlib

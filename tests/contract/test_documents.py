@@ -43,7 +43,7 @@ DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEFT_OUT = "…"
-# What the documents call the places that a test has elsewhere.
+# Places in the documents, and their replacements in a test.
 DOCUMENTED_SERVER = "localhost:8000"
 DOCUMENTED_POSTGRES = "postgresql://footing:secret@localhost/footing"
 # Blocks that a test can't run are marked `console`; each command in them has its reason here.
@@ -159,7 +159,7 @@ def run_blocks(
 
 
 def differences(shown: Any, real: Any, place: str = "") -> Iterator[str]:
-    """Say where an answer isn't as shown; fields may be left out, and … is text that goes on."""
+    """Return where a response differs from the document; fields may be omitted, … is any text."""
     if isinstance(shown, dict) and isinstance(real, dict):
         for key, value in shown.items():
             if key in real:

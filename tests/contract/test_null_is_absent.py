@@ -1,6 +1,6 @@
-"""Null for a field that may be left out is the same as leaving it out, on every endpoint.
+"""Null for an optional field is the same as omitting it, on every endpoint.
 
-Clients made by a generator write every field of a request, whatever was meant.
+Generated clients write every field of a request.
 """
 
 import copy

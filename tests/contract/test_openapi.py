@@ -403,7 +403,7 @@ def test_examples_are_what_the_app_answers(
     if "RECORD_EXAMPLES" in os.environ:
         text = json.dumps(recorded, indent=1, ensure_ascii=False)
         EXAMPLES.write_text(f"{text}\n", "utf-8")
-    message = "record them anew, as tests/contract/examples.py says"
+    message = "record them again, as tests/contract/examples.py says"
     assert recorded == json.loads(EXAMPLES.read_bytes()), message
 
 

@@ -1,4 +1,4 @@
-"""The database: whatever it is, instants stay instants and a row is stored once."""
+"""The database: on both kinds, instants are preserved and a row is stored once."""
 
 import asyncio
 import contextlib

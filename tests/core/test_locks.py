@@ -13,7 +13,7 @@ from api.core.db import Database
 from api.core.errors import Busy
 from api.core.locks import Patience, job_lock
 
-# On SQLite an attempt by itself waits so long for the writer.
+# On SQLite a single attempt waits this long for the writer.
 SHORTLY = {"database_timeout_seconds": 0.2}
 Work = Callable[[Database, Database], Awaitable[None]]
 

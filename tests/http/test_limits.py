@@ -1,4 +1,4 @@
-"""Rate limits: announced in headers, and one caller's never another's."""
+"""Rate limits: announced in headers, and separate for each client."""
 
 import contextlib
 import json
@@ -79,7 +79,7 @@ def test_one_device_in_a_loop_does_not_limit_another(
 
 
 def from_address(client: TestClient, address: str) -> TestClient:
-    """Let what the client sends next come from this address."""
+    """Send the client's next requests from this address."""
     transport: Any = client._transport
     transport.client = (address, 50_000)
     return client

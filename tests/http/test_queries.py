@@ -16,7 +16,7 @@ from tests.support.clock import FakeClock
 from tests.support.device import Device
 from tests.support.document import RECORDED
 
-# Kept and called by programs that know nothing of this service.
+# Requested by generic programs.
 ADDRESSES = ("/healthz", "/readyz", "/v1/media/{name}", "/v1/calendars/{address}.ics")
 CALLS = [
     (method, path)

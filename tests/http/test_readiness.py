@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 
 @contextlib.contextmanager
 def full_disk(pid: int, file: Path) -> Iterator[None]:
-    """Let no file of the process grow beyond a file's size, as on a disk without room."""
+    """Limit files of the process to the size of a file, as on a full disk."""
     unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (file.stat().st_size, unlimited[1]))
     try:

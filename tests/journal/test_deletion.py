@@ -84,7 +84,7 @@ def test_a_deleted_report_posted_again_is_answered_and_not_stored_again(device: 
     assert device.get(f"/v1/decisions/{first['decision']['id']}").status_code == 404
     again = device.post_report(body)
     assert (again.status_code, again.json()["deleted"]) == (200, True)
-    # A red flag is always answered, whatever became of the record.
+    # A red flag always gets a decision, also for a deleted record.
     assert again.json()["decision"]["level"] == first["decision"]["level"] == "emergency"
     assert again.json()["decision"]["id"] is None
     batch = {"symptom_reports": [body]}

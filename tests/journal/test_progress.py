@@ -1,4 +1,4 @@
-"""Progress: counted by the person's own dates, whatever the order of the uploads."""
+"""Progress: counted by the person's own dates, regardless of the order of uploads."""
 
 import datetime
 import itertools

@@ -272,7 +272,7 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
 def test_hundreds_of_sessions_on_one_day_are_read_by_every_operation(
     client: TestClient, document: Document
 ) -> None:
-    """834 sessions of two hours once made progress an error for ever."""
+    """834 sessions of two hours once made progress fail permanently."""
     everything = Everything(Device(client), document)
     everything.device.enrol()
     everything.device.put("/v1/me/schedule", everything.device.schedule())

@@ -304,7 +304,7 @@ def evaluated_report(device: Device, body: Json) -> Json:
     ("reports", "level"),
     [
         ([{"answers": {"radiating_pain": "left"}}, {}], "see_professional"),
-        # What is no report is doubt, and more of them than anybody looks at is as well.
+        # Something that is not a report is doubt, and so are more reports than are evaluated.
         ([{"answers": {"radiating_pain": "left"}}, None], "urgent"),
         ({"answers": NUMB}, "urgent"),
         ([{"answers": NUMB}] + [{}] * 500, "emergency"),

@@ -119,7 +119,7 @@ BAD_SESSIONS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BAD_SESSIONS)
-def test_a_bad_field_is_named_and_nothing_is_stored(
+def test_an_invalid_field_is_named_and_nothing_is_stored(
     device: Device, change: dict[str, Any], pointer: str, code: str
 ) -> None:
     response = device.post_session(device.session(**change))

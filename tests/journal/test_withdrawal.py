@@ -46,7 +46,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
 
 @pytest.fixture
 def withdrawn(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let people report twice each, and one not at all; return the rule set's hash.
+    """Upload two reports for most people and none for one; return the rule set's hash.
 
     A few people fill several pages and transactions.
     """
@@ -193,7 +193,7 @@ def test_only_participants_of_the_current_page_are_processed(
 def test_uploads_that_began_before_the_withdrawal_are_waited_for(
     database_url: str, withdrawn: str, corrected: RuleSet
 ) -> None:
-    """They decided by the rule set when it was not withdrawn yet, and nobody sees them so far."""
+    """Decisions by the rule set from before its withdrawal that no one has read yet."""
 
     async def work(database: Database) -> None:
         redoing = Redoing(database, withdrawn, corrected, FakeClock().now())

@@ -104,13 +104,13 @@ def test_leaving_and_being_forgotten(database_url: str, tmp_path: Path) -> None:
         assert cleo.get("/v1/me/export").json() | {"exported_at": None} == of_cleo
 
         # He may come back: as a new participant, with an empty journal.
-        anew = OfflineDevice(client)
-        anew.enrol()
-        assert anew.participant_id != one.participant_id
-        assert anew.get("/v1/changes").json()["items"] == []
-        assert anew.get("/v1/me/progress").json()["sessions_total"] == 0
-        assert anew.post_batch(waiting)[0]["status"] == "created"
-        anew.call("DELETE", "/v1/me")
+        fresh = OfflineDevice(client)
+        fresh.enrol()
+        assert fresh.participant_id != one.participant_id
+        assert fresh.get("/v1/changes").json()["items"] == []
+        assert fresh.get("/v1/me/progress").json()["sessions_total"] == 0
+        assert fresh.post_batch(waiting)[0]["status"] == "created"
+        fresh.call("DELETE", "/v1/me")
         cleo.call("DELETE", "/v1/me")
 
     # Nor does the log know anything, nor the file once the server has closed it: SQLite overwrites

@@ -77,8 +77,8 @@ def test_a_change_of_an_outdated_version_is_rejected(device: Device) -> None:
     late = device.put(PATH, device.schedule(times=["10:00"]), **{"If-Match": first.headers["ETag"]})
     assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
     assert late.headers["ETag"] == second.headers["ETag"]
-    anew = device.put(PATH, device.schedule(times=["11:00"]), **{"If-None-Match": "*"})
-    assert anew.status_code == 412
+    again = device.put(PATH, device.schedule(times=["11:00"]), **{"If-None-Match": "*"})
+    assert again.status_code == 412
     assert device.delete(PATH, **{"If-Match": first.headers["ETag"]}).status_code == 412
     assert device.get(PATH).json()["times"] == ["09:00"]
 
@@ -114,9 +114,9 @@ def test_a_deleted_schedule_is_gone_and_a_new_one_has_another_etag(device: Devic
     assert device.delete(PATH, **{"If-Match": tag}).status_code == 204
     assert device.delete(PATH, **{"If-Match": tag}).status_code == 204
     assert device.get(PATH).status_code == 404
-    anew = device.put(PATH, device.schedule(), **{"If-None-Match": "*"})
-    assert anew.status_code == 200
-    assert anew.headers["ETag"] != tag
+    again = device.put(PATH, device.schedule(), **{"If-None-Match": "*"})
+    assert again.status_code == 200
+    assert again.headers["ETag"] != tag
 
 
 def test_deleting_what_never_was_is_no_change(device: Device, database_url: str) -> None:

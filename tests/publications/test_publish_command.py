@@ -38,7 +38,7 @@ def run(database_url: str, folder: Path, **settings: str) -> tuple[int, str, str
 
 
 def installed_long_ago(database_url: str, folder: Path) -> uuid.UUID:
-    """Let an installation be old, and have the log that it has had since then."""
+    """Make an installation old, with a log as old."""
     in_database(database_url, install)
     installation = in_database(database_url, installation_id)
     PublicationLog(folder / "footing-publications.log").begin(installation, MONDAY)

@@ -50,7 +50,7 @@ class BadNetwork:
         with contextlib.suppress(OSError):
             while data := server.recv(CHUNK):
                 if self.lose_answers:
-                    # The server has answered: whatever it did is committed.
+                    # The server has responded: its changes are committed.
                     self.answers_lost += 1
                     break
                 device.sendall(data)
@@ -58,7 +58,7 @@ class BadNetwork:
 
     @contextlib.contextmanager
     def losing_answers(self) -> Iterator[None]:
-        """Let every request inside reach the server, and lose the response."""
+        """Deliver every request inside this block to the server, and lose the response."""
         self.lose_answers = True
         with pytest.raises(httpx.TransportError):
             yield

@@ -1,4 +1,4 @@
-"""A device: enrols, keeps its token, and posts what its person did."""
+"""A device: enrols, keeps its token, and uploads records."""
 
 import datetime
 import uuid

@@ -144,7 +144,7 @@ class _Launch(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Run it to its end, and answer with its exit code."""
         pid, arguments, env, folder = json.loads(self.rfile.readline())
-        # Today, whatever time the tests are run at: in two years each review of a text is overdue.
+        # Today, even if the tests run at another time: in two years every review is overdue.
         env.pop(time_travel.OFFSET, None)
         stdout, stderr = (Path(f"/proc/{pid}/fd/{number}") for number in (1, 2))
         process = Forked(arguments, env, Path(folder), stdout, stderr)

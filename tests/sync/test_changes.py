@@ -1,4 +1,4 @@
-"""The change feed: whatever one device sends, the other receives, once and in order."""
+"""The change feed: what one device uploads, the other one receives, once and in order."""
 
 import uuid
 from typing import Any
@@ -103,7 +103,7 @@ def test_a_participant_never_gets_changes_of_another(device: Device, client: Tes
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "WyIxIl0", "W10", "4pyT", "WzEsMl0"])
-def test_an_unreadable_cursor_is_refused(device: Device, cursor: str) -> None:
+def test_an_invalid_cursor_is_rejected(device: Device, cursor: str) -> None:
     refused = device.get("/v1/changes", cursor=cursor)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "/query/cursor"

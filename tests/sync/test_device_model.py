@@ -84,7 +84,7 @@ def written(instant: datetime.datetime) -> str:
 
 
 def own_date(record: Json) -> str:
-    """Tell which date it was where the person was; on Mars nobody can tell but the person."""
+    """Return the local date of a person; in an unknown zone, the one that they sent."""
     instant = datetime.datetime.fromisoformat(record.get("started_at") or record["reported_at"])
     if record["time_zone"] != "Mars/Olympus_Mons":
         return instant.astimezone(zoneinfo.ZoneInfo(record["time_zone"])).date().isoformat()
@@ -96,7 +96,7 @@ def own_date(record: Json) -> str:
 
 
 def hurts(session: Json) -> bool:
-    """Tell whether there is advice on a session's pain."""
+    """Return whether there is advice on a session's pain."""
     before, after = session.get("pain_before"), session.get("pain_after")
     return after is not None and (after >= 7 or (before is not None and after - before >= 2))
 
@@ -142,7 +142,7 @@ class Model:
         return "created"
 
     def delete(self, key: RecordKey | None) -> None:
-        """Delete a record, and whatever it corrects."""
+        """Delete a record, and everything it corrects."""
         while key is not None and key not in self.gone:
             replaces = self.stored.pop(key, {}).get("replaces")
             self.gone.add(key)
@@ -392,7 +392,7 @@ class TwoDevices(RuleBasedStateMachine):
         assert self.acknowledged <= set(self.model.stored) | self.model.gone
 
     def teardown(self) -> None:
-        """Let both devices upload and fetch to the end; then nothing may be left to wish for."""
+        """Synchronise both devices completely; then they and the server must agree."""
         for which, device in enumerate(self.devices):
             self.post_batch(which, device.queue, "en")
             device.queue = []
@@ -460,7 +460,7 @@ class TwoDevices(RuleBasedStateMachine):
         assert {key for key, status in statuses.items() if status == "deleted"} == self.model.gone
 
     def check_against_an_upload_in_order(self) -> None:
-        """Whatever the line did, it all reads as if it had been uploaded at once and in order."""
+        """Despite lost responses, everything reads as if uploaded at once and in order."""
         device, fresh = self.devices[0], OfflineDevice(self.server.client)
         fresh.enrol()
         for key in sorted(self.model.stored, key=self.moment):
@@ -475,10 +475,10 @@ class TwoDevices(RuleBasedStateMachine):
         if any(kind == "symptom_report" for kind, _ in self.model.gone):
             # Deleting a report never lifts a hold, so there can be more of them; and a clearance
             # goes on covering what the deleted report had asked for, so there can be fewer.
-            kept, anew = ours.pop("activities"), theirs.pop("activities")
+            kept, again = ours.pop("activities"), theirs.pop("activities")
             if not any(kind == "clearance" for kind, _ in self.model.stored):
-                assert set(kept["rule_ids"]) >= set(anew["rule_ids"])
-            assert STATUSES.index(kept["status"]) >= STATUSES.index(anew["status"])
+                assert set(kept["rule_ids"]) >= set(again["rule_ids"])
+            assert STATUSES.index(kept["status"]) >= STATUSES.index(again["status"])
         assert ours == theirs
 
     def moment(self, key: RecordKey) -> tuple[str, str]:

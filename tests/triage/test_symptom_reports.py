@@ -1,4 +1,4 @@
-"""Symptom reports: stored once with one decision, and nobody else's to read."""
+"""Symptom reports: stored once with one decision, and readable only by their participant."""
 
 import datetime
 import uuid
@@ -13,7 +13,7 @@ from tests.support.device import Device, Json
 LEFT_LEG = {"radiating_pain": "left"}
 
 
-def test_a_report_is_answered_with_its_decision(device: Device) -> None:
+def test_a_report_gets_its_decision(device: Device) -> None:
     body = device.report(LEFT_LEG, pain_score=4, weeks=2, trend="same", age_years=42, country="ES")
     response = device.post_report(body | {"note": "Down to the ankle."})
     assert response.status_code == 201
@@ -30,7 +30,7 @@ def test_a_report_is_answered_with_its_decision(device: Device) -> None:
     assert device.get(f"/v1/symptom-reports/{body['id']}").json() == stored
 
 
-def test_null_for_a_question_that_nobody_asks_is_no_answer(device: Device) -> None:
+def test_null_for_an_unknown_question_is_no_answer(device: Device) -> None:
     stored = device.post_report(device.report({**LEFT_LEG, "headache": None, "weeks": None}))
     assert stored.status_code == 201
     assert stored.json()["answers"] == LEFT_LEG
@@ -107,7 +107,7 @@ def test_the_decisions_id_follows_from_report_rule_set_and_facts(
     assert device.post_report(device.report(LEFT_LEG)).json()["decision"]["id"] != first["id"]
 
 
-def test_a_stored_decision_is_what_the_stateless_evaluation_says(
+def test_a_stored_decision_equals_that_of_the_stateless_evaluation(
     device: Device, client: TestClient
 ) -> None:
     report: Json = {"pain_score": 8, "answers": {"radiating_pain": "left", "fever": "no"}}
@@ -128,7 +128,7 @@ def test_reports_are_listed_newest_first_page_by_page(device: Device) -> None:
     assert {item["decision"]["level"] for item in first["items"]} == {"see_professional"}
 
 
-def test_two_reports_of_one_moment_are_each_listed_once(device: Device) -> None:
+def test_two_reports_of_the_same_instant_are_each_listed_once(device: Device) -> None:
     ids = {device.post_report(device.report()).json()["id"] for _ in range(5)}
     seen: list[str] = []
     cursor = None
@@ -162,7 +162,7 @@ def test_another_persons_report_is_not_found(device: Device, client: TestClient)
         ("en", {"Accept-Language": "en"}, {"lang": "es"}, "es"),
     ],
 )
-def test_the_language_is_asked_for_or_else_the_one_of_the_enrolment(
+def test_the_language_is_the_requested_one_or_that_of_the_enrolment(
     client: TestClient,
     enrolled: str,
     headers: dict[str, str],
@@ -171,7 +171,7 @@ def test_the_language_is_asked_for_or_else_the_one_of_the_enrolment(
 ) -> None:
     device = Device(client)
     device.enrol(language=enrolled)
-    # The test client would send its own Accept-Language; a device may send none.
+    # Without the test client's own Accept-Language, since a device may send none.
     response = client.post(
         "/v1/symptom-reports",
         json=device.report(LEFT_LEG),
@@ -183,7 +183,7 @@ def test_the_language_is_asked_for_or_else_the_one_of_the_enrolment(
     assert response.headers["Content-Language"] == language
 
 
-def test_an_unknown_lang_is_refused_and_nothing_is_stored(device: Device) -> None:
+def test_an_unknown_lang_is_rejected_and_nothing_is_stored(device: Device) -> None:
     response = device.client.post(
         "/v1/symptom-reports",
         json=device.report(LEFT_LEG),
@@ -198,7 +198,7 @@ def test_an_unknown_lang_is_refused_and_nothing_is_stored(device: Device) -> Non
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "2026-11-19"), ("es", "2026-11-19")])
-def test_a_report_that_arrives_days_late_is_answered_for_its_day(
+def test_the_decision_on_a_late_report_states_its_date(
     device: Device, client: TestClient, language: str, words: str
 ) -> None:
     late_phrase = client.get("/v1/triage/rule-set").json()["phrases"]["late_report"][language]
@@ -208,7 +208,7 @@ def test_a_report_that_arrives_days_late_is_answered_for_its_day(
     assert notices[0] == late_phrase.replace("{date}", words)
 
 
-def test_a_report_of_today_does_not_speak_of_its_day(device: Device) -> None:
+def test_the_decision_on_a_report_of_today_does_not_state_its_date(device: Device) -> None:
     notices = device.post_report(device.report(LEFT_LEG)).json()["decision"]["notices"]
     assert "2026-11" not in " ".join(notices)
 
@@ -229,7 +229,7 @@ BAD_REPORTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BAD_REPORTS)
-def test_a_bad_field_is_named_and_nothing_is_stored(
+def test_an_invalid_field_is_named_and_nothing_is_stored(
     device: Device, change: dict[str, Any], pointer: str, code: str
 ) -> None:
     response = device.post_report(device.report() | change)
@@ -240,7 +240,7 @@ def test_a_bad_field_is_named_and_nothing_is_stored(
     assert device.get("/v1/symptom-reports").json()["items"] == []
 
 
-def test_an_unreadable_cursor_is_refused(device: Device) -> None:
+def test_an_invalid_cursor_is_rejected(device: Device) -> None:
     for cursor in ("x", "!!!", "e30", "WyJhIl0", "WyJhIiwgImIiXQ"):
         response = device.get("/v1/symptom-reports", cursor=cursor)
         assert response.status_code == 422, cursor
