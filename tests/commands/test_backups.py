@@ -1,6 +1,7 @@
 """`footing backup`, `footing restore` and `footing check --operations`."""
 
 import asyncio
+import contextlib
 import datetime
 import shutil
 import sqlite3
@@ -120,7 +121,8 @@ def test_a_period_that_was_published_after_the_backup_is_not_drawn_again(
 
 
 def installation_of(operator: Operator) -> str:
-    (found,) = sqlite3.connect(operator.file).execute("SELECT id FROM installation").fetchone()
+    with contextlib.closing(sqlite3.connect(operator.file)) as connection:
+        (found,) = connection.execute("SELECT id FROM installation").fetchone()
     text = str(found)
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
