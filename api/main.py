@@ -26,6 +26,7 @@ from api.core.db import Database
 from api.core.errors import NotReady
 from api.core.writable import WriteCheck
 from api.http import compatibility, docs_page, openapi, problems
+from api.http.admission import Admission
 from api.http.compatibility import DeprecationMiddleware
 from api.http.compatibility import router as compatibility_router
 from api.http.context import AppContext
@@ -123,6 +124,7 @@ def make_context(settings: Settings, clock: Clock, version: str) -> AppContext:
         database=database,
         write_check=WriteCheck(database),
         limiter=Limiter(settings),
+        admission=Admission(settings.max_requests_in_progress, {REPORTS, BATCHES}),
         body_limits={
             "": BodyLimits(settings.max_body_bytes),
             BATCHES: BodyLimits(settings.max_batch_bytes, MAX_BATCH_VALUES),

@@ -17,13 +17,13 @@ from api.clinicians.keys import read_key
 from api.clinicians.oidc import AccessTokens
 from api.clinicians.service import verify_key
 from api.core.db import is_outage
-from api.core.errors import NotAuthenticated, Problem, Unavailable, WrongTokenKind
+from api.core.errors import RETRY_SOON, NotAuthenticated, Problem, Unavailable, WrongTokenKind
 from api.core.tokens import token_kind
 from api.http.context import AppContext, context_of
 from api.http.deps import Context
 from api.http.limits import counting_failures
 from api.http.openapi import operation_id
-from api.http.problems import RETRY_AFTER_SECONDS, problem_response
+from api.http.problems import problem_response
 from api.http.queries import refuse_unknown_parameters
 
 MAX_PARAMETER_LENGTH = 200
@@ -82,7 +82,7 @@ async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | N
         log.exception("a query could not be written to the audit log")
         return Unavailable(
             "The query cannot be written to the audit log, so it was rejected. Try again later.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=RETRY_SOON,
         )
     return None
 

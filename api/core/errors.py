@@ -49,6 +49,9 @@ class Problem(Exception):
 
 
 # In every 401 (RFC 6750).
+RETRY_AFTER_SECONDS = 2
+# For what may well work in a moment.
+RETRY_SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footing"'}
 
 

@@ -9,6 +9,7 @@ from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import Problem
 from api.core.writable import WriteCheck
+from api.http.admission import Admission
 from api.http.conditional import Body
 from api.http.json_limits import BodyLimits
 from api.http.limiter import Limiter
@@ -27,6 +28,7 @@ class AppContext:
     database: Database
     write_check: WriteCheck
     limiter: Limiter
+    admission: Admission
     # By the path of the request; "" is for all other paths.
     body_limits: Mapping[str, BodyLimits]
     # The prepared response of GET /v1/compatibility.

@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -79,8 +79,12 @@ def too_large(max_body_bytes: int) -> BodyTooLarge:
     return BodyTooLarge(f"The body is larger than {max_body_bytes} bytes.")
 
 
-def limited(receive: Receive, limits: BodyLimits) -> Receive:
+def limited(
+    receive: Receive, limits: BodyLimits, complete: Callable[[], Problem | None]
+) -> Receive:
     """Measure a body as it arrives: one that is sent in chunks does not announce its length.
+
+    `complete` is called when all of it is there, and may still refuse it.
 
     Starlette has a limit of bytes, but responds in plain text and before any other middleware.
     """
@@ -98,6 +102,8 @@ def limited(receive: Receive, limits: BodyLimits) -> Receive:
             meter.feed(body)
         except Problem as problem:
             raise BodyRefused(problem) from None
+        if not message.get("more_body", False) and (refused := complete()):
+            raise BodyRefused(refused)
         return message
 
     return receive_measured
@@ -200,8 +206,10 @@ class RequestMiddleware:
         inner["state"] = {**scope.get("state", {}), "request_id": request_id}
         if method == "HEAD":
             inner["method"] = "GET"
-        body_limits = context_of(scope).body_limits
+        context = context_of(scope)
+        body_limits = context.body_limits
         limits = body_limits.get(scope["path"], body_limits[""])
+        place = context.admission.place_for(scope["path"], scope["headers"])
         status = 0
         sent: RawHeaders = []
 
@@ -210,6 +218,7 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 status, sent = message["status"], protected(message["headers"], message["status"])
                 message = {**message, "headers": [*sent, (REQUEST_ID, arrived.id)]}
+                place.give_back()
             else:
                 arrived.cache_response(inner.get("route"), status, sent, message)
                 if method == "HEAD":
@@ -219,9 +228,11 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            refused = body_problem(method, Headers(scope=scope), limits.max_bytes)
+            refused = place.refusal() if method in METHODS_WITH_BODY else place.take()
+            refused = refused or body_problem(method, Headers(scope=scope), limits.max_bytes)
             if refused is None:
-                await self.app(inner, limited(receive, limits), send_with_headers)
+                measured = limited(receive, limits, place.take)
+                await self.app(inner, measured, send_with_headers)
             else:
                 await problem_response(inner, refused)(inner, receive, send_with_headers)
         except Exception as raised:  # whatever the error is, the response is a problem document
@@ -230,6 +241,7 @@ class RequestMiddleware:
             response = problem_response(inner, from_exception(raised))
             await response(inner, receive, send_with_headers)
         finally:
+            place.give_back()
             route = getattr(inner.get("route"), "path", None)
             seconds = time.perf_counter() - arrived.started
             ACCESS.line(method, route, status, seconds, request_id)

@@ -5,10 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.core.errors import Unavailable
+from api.core.errors import RETRY_SOON, Unavailable
 from api.http.deps import Context
 from api.http.fields import ResponseModel
-from api.http.problems import RETRY_SOON
 from api.http.queries import with_any_query
 
 router = APIRouter(tags=["operations"])

@@ -23,8 +23,6 @@ from api.http.context import context_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "urn:footing:problem:"
-RETRY_AFTER_SECONDS = 2
-RETRY_SOON = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger(__name__)
@@ -191,7 +189,7 @@ def from_exception(raised: Exception) -> Problem:
             log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(
             "The database is unavailable. Nothing was stored; send the request again.",
-            headers=RETRY_SOON,
+            headers=errors.RETRY_SOON,
         )
     log.error("unhandled error", exc_info=raised)
     return errors.InternalError("Nothing was stored. The request's id finds it in our logs.")

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from api.core.config import Settings
 from api.core.errors import (
+    RETRY_SOON,
     HeadersTooLarge,
     MalformedHttp,
     Problem,
@@ -29,7 +30,7 @@ from api.core.errors import (
     Unavailable,
 )
 from api.http.middleware import REQUEST_ID, protected
-from api.http.problems import RETRY_SOON, problem_response
+from api.http.problems import problem_response
 
 log = structlog.get_logger("footing.access")
 

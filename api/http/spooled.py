@@ -7,8 +7,7 @@ from typing import IO
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.core.errors import Unavailable
-from api.http.problems import RETRY_SOON
+from api.core.errors import RETRY_SOON, Unavailable
 
 IN_MEMORY = 256 * 1024
 PIECE = 64 * 1024

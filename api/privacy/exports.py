@@ -4,8 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.core.errors import RateLimited, Unavailable
-from api.http.problems import RETRY_SOON
+from api.core.errors import RETRY_SOON, RateLimited, Unavailable
 
 # An export that is not read ends with its connection, after FOOTING_SEND_TIMEOUT_SECONDS.
 RETRY_OWN_SECONDS = 10

@@ -12,9 +12,8 @@ from api.core.canonical import canonical, sha256
 from api.core.clock import Clock
 from api.core.dates import utc_text
 from api.core.db import insert_once
-from api.core.errors import NotReady, Unavailable
+from api.core.errors import RETRY_SOON, NotReady, Unavailable
 from api.http.conditional import IDENTITY, Body, make_body
-from api.http.problems import RETRY_SOON
 from api.triage.models import WithdrawnRuleSet
 from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
 

@@ -8,12 +8,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from api.core.db import Queue, QueueFull
+from api.http.admission import Admission
+from api.http.json_limits import BodyLimits
+from api.http.middleware import ARRIVED, Arrived, RequestMiddleware
 from tests.conftest import AppMaker
 from tests.support import databases
 from tests.support.device import Device
@@ -110,3 +115,78 @@ def test_a_place_is_given_back_whatever_happens() -> None:
             pass
         assert queue.taken == 2
     assert queue.taken == 0
+
+
+@pytest.mark.parametrize("database_url", databases.KINDS, indirect=True)
+def test_beyond_the_requests_in_progress_tokens_are_refused_and_symptoms_are_answered(
+    database_url: str, make_client: AppMaker
+) -> None:
+    client = make_client(
+        database_url=database_url,
+        max_requests_in_progress=2,
+        database_timeout_seconds=DATABASE_TIMEOUT_SECONDS,
+    )
+    app: Any = client.app
+    admission = app.state.context.admission
+    device = Device(client)
+    device.enrol()
+    report = device.report(answers={"saddle_numbness": "yes"})
+    refused, *waiting = (device.session() for _ in range(3))
+    with ThreadPoolExecutor(3) as pool:
+        with sessions_held(database_url):
+            answers = [pool.submit(device.post_session, body) for body in waiting]
+            wait_until(lambda: admission.taken == 2)
+            for response in (device.post_session(refused), device.get("/v1/sessions")):
+                assert response.status_code == 503
+                assert response.json()["code"] == "unavailable"
+                assert int(response.headers["Retry-After"]) >= 1
+            assert client.post("/v1/triage/evaluations", json={}).status_code == 200
+            assert client.get("/v1/routines/daily-15-minutes").status_code == 200
+            assert client.get("/healthz").status_code == 200
+            # Admitted: it waits for the database as the others do, and gets its decision.
+            urgent = pool.submit(device.post_report, report)
+            wait_until(lambda: admission.taken == 3)
+        assert [answer.result().status_code for answer in answers] == [201, 201]
+        assert urgent.result().json()["decision"]["level"] == "emergency"
+    assert admission.taken == 0
+    assert device.post_session(refused).status_code == 201
+
+
+def test_whoever_is_still_sending_or_reading_takes_no_place() -> None:
+    """A slow sender must not keep out the others, however many there are."""
+    admission = Admission(places=1, always=())
+    context = SimpleNamespace(admission=admission, body_limits={"": BodyLimits(1000)})
+    app = SimpleNamespace(state=SimpleNamespace(context=context))
+    taken = []
+
+    async def handler(_: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            taken.append(admission.taken)
+        taken.append(admission.taken)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        taken.append(admission.taken)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def run() -> None:
+        parts = iter([(b"[", True), (b"]", False)])
+
+        async def receive() -> Message:
+            body, more = next(parts)
+            return {"type": "http.request", "body": body, "more_body": more}
+
+        async def send(_: Message) -> None:
+            pass
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/sessions",
+            "headers": [(b"authorization", b"x"), (b"content-type", b"application/json")],
+            "app": app,
+            ARRIVED: Arrived(0.0, b"id"),
+        }
+        await RequestMiddleware(handler)(scope, receive, send)
+
+    asyncio.run(run())
+    assert taken == [0, 1, 0]
+    assert admission.taken == 0
