@@ -47,7 +47,8 @@ def superseded(
         col(rival.id) > col(sessions.id),
         ~rival_corrected,
     )
-    return or_(corrected, outdone)
+    # Most sessions correct nothing: they have no rivals to look up.
+    return or_(corrected, and_(col(sessions.original).is_not(None), outdone))
 
 
 def counts(

@@ -1,4 +1,4 @@
-"""The exact figures of a period, one SQL statement for each published table.
+"""The exact figures of a period, in one SQL statement for all tables that come from sessions.
 
 Integers only, identical on SQLite and PostgreSQL. Whether a row counts depends only on rows of the
 same participant, never on other participants or on the size of a cell. The exact figures are passed
@@ -13,7 +13,9 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Date,
+    Executable,
     Select,
     String,
     and_,
@@ -21,10 +23,13 @@ from sqlalchemy import (
     cast,
     exists,
     false,
+    literal,
     null,
     or_,
+    text,
     true,
     type_coerce,
+    union_all,
 )
 from sqlalchemy import select as core_select
 from sqlalchemy.dialects import postgresql
@@ -50,13 +55,14 @@ from api.publications.measures import (
     TableName,
 )
 from api.publications.periods import Period, day_number, midnight
-from api.publications.policy import MOST_KEYS, PeriodPolicy, PublicationPolicy, TablePolicy
+from api.publications.policy import MOST_KEYS, PublicationPolicy, TablePolicy
 
 DAY_SECONDS = 86400
 # Sessions may be dated up to two local days ahead of the server's clock.
 AHEAD = datetime.timedelta(days=3)
 
 Exact = dict[tuple[str, Statistic], int]
+FROM_SESSIONS = tuple(statistic for statistic in Statistic if statistic != Statistic.RED_FLAGS)
 
 
 class _DayNumber(FunctionElement[int]):
@@ -248,47 +254,77 @@ def _tenure(period: Period, weeks: Sequence[int]) -> ColumnElement[int]:
     return case(*((days < 7 * last, group) for group, last in enumerate(weeks)), else_=len(weeks))
 
 
-def _from_sessions(
-    period: Period, policy: PublicationPolicy, of: PeriodPolicy, table: TablePolicy, keys: CellKeys
-) -> Select[tuple[Any, ...]]:
+def _group(
+    table: TableName, people: CTE, period: Period, policy: PublicationPolicy, keys: CellKeys
+) -> ColumnElement[int]:
+    """Return the number of the cell of a table in which a participant is."""
+    if table is TableName.ROUTINE:
+        return MOST_KEYS - people.c.best % (MOST_KEYS + 1)
+    if table is TableName.ALL:
+        return _first_of(people.c.sessions)
+    if table is TableName.TENURE:
+        return _tenure(period, policy.tenure_weeks)
+    column = Participant.age_band if table is TableName.AGE else Participant.region
+    return _index(type_coerce(column, String), keys.of(table, policy))
+
+
+def _contributions(
+    period: Period, policy: PublicationPolicy, tables: Sequence[TablePolicy], keys: CellKeys
+) -> CTE:
+    """Return one row for each participant: what they add, and to which cell of each table."""
     people = _people(period, policy, keys.of(TableName.ROUTINE, policy))
-    pain = _pain(people, policy)
+    of = policy.period(period.kind)
     met, scored = people.c.sessions >= of.dose, people.c.scored > 0
+    pain = _pain(people, policy)
     numbers: Mapping[Statistic, ColumnElement[int]] = {
-        Statistic.PRACTISED: func.count() * PRACTISED_WEIGHT,
-        Statistic.DOSE_MET: _total(case((met, DOSE_MET_WEIGHT), else_=-DOSE_MET_WEIGHT)),
-        Statistic.SCORED: _total(case((scored, SCORED_WEIGHT), else_=-SCORED_WEIGHT)),
-        Statistic.PAIN: _total(pain),
-        Statistic.SESSIONS: _total(_clamped(people.c.sessions, 0, of.session_cap)),
-        Statistic.PAIN_SQUARES: _total(pain * pain),
-        Statistic.PAIN_LEVEL: _total(_pain_level(people)),
+        Statistic.PRACTISED: literal(PRACTISED_WEIGHT),
+        Statistic.DOSE_MET: case((met, DOSE_MET_WEIGHT), else_=-DOSE_MET_WEIGHT),
+        Statistic.SCORED: case((scored, SCORED_WEIGHT), else_=-SCORED_WEIGHT),
+        Statistic.PAIN: pain,
+        Statistic.SESSIONS: _clamped(people.c.sessions, 0, of.session_cap),
+        Statistic.PAIN_SQUARES: pain * pain,
+        Statistic.PAIN_LEVEL: _pain_level(people),
     }
-    names = keys.of(table.table, policy)
-    index: ColumnElement[int]
-    if table.table is TableName.ROUTINE:
-        index = MOST_KEYS - people.c.best % (MOST_KEYS + 1)
-    elif table.table is TableName.ALL:
-        index = _first_of(people.c.sessions)
-    elif table.table is TableName.TENURE:
-        index = _tenure(period, policy.tenure_weeks)
-    else:
-        is_age = table.table is TableName.AGE
-        column = Participant.age_band if is_age else Participant.region
-        index = _index(type_coerce(column, String), names)
-    wanted = [
-        numbers[statistic].label(statistic)
-        for measure in table.measures
-        for statistic in STATISTICS[measure.measure]
+    groups = [
+        _group(table.table, people, period, policy, keys).label(f"in_{table.table}")
+        for table in tables
     ]
-    own = people.c.participant_id == col(Participant.participant_id)
-    key = index.label("cell")
-    columns: list[ColumnElement[Any]] = [key, *wanted]
+    columns: list[ColumnElement[Any]] = [
+        *(number.label(statistic) for statistic, number in numbers.items()),
+        *groups,
+    ]
     return (
         core_select(*columns)
         .select_from(people)
-        .join(Participant, own)
+        .join(Participant, people.c.participant_id == col(Participant.participant_id))
         .where(takes_part(people.c.participant_id, period, policy))
-        .group_by("cell")
+        .cte("contributions")
+    )
+
+
+def _from_sessions(
+    period: Period, policy: PublicationPolicy, tables: Sequence[TablePolicy], keys: CellKeys
+) -> CompoundSelect[Any]:
+    """Return the statement of all tables that are made from sessions.
+
+    The rows of the participants are made once: finding the sessions that count takes nearly all of
+    the time.
+    """
+    rows = _contributions(period, policy, tables, keys)
+    return union_all(
+        *(
+            core_select(
+                literal(number).label("number"),
+                rows.c[f"in_{table.table}"].label("cell"),
+                *(
+                    (_total(rows.c[name]) if name in statistics_of(table) else literal(0)).label(
+                        name
+                    )
+                    for name in FROM_SESSIONS
+                ),
+            ).group_by(rows.c[f"in_{table.table}"])
+            for number, table in enumerate(tables)
+        )
     )
 
 
@@ -320,32 +356,50 @@ def _from_reports(
     key = (_first_of(worst.c.severity) if is_total else worst.c.severity).label("cell")
     count = func.count().label(Statistic.RED_FLAGS)
     return (
-        core_select(key, count)
+        core_select(literal(0).label("number"), key, count)
         .where(worst.c.severity.is_not(None), takes_part(worst.c.participant_id, period, policy))
         .group_by("cell")
     )
 
 
-def statement(
-    period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys, dialect: str
-) -> Select[tuple[Any, ...]]:
-    """Return the statement of one published table."""
-    if table.table in FROM_REPORTS:
-        return _from_reports(period, policy, table, keys, dialect)
-    return _from_sessions(period, policy, policy.period(period.kind), table, keys)
+def statistics_of(table: TablePolicy) -> tuple[Statistic, ...]:
+    """Return the statistics of a table's cells."""
+    return tuple(s for measure in table.measures for s in STATISTICS[measure.measure])
 
 
 async def compute(
-    db: AsyncSession, period: Period, policy: PublicationPolicy, table: TablePolicy, keys: CellKeys
-) -> Exact:
+    db: AsyncSession,
+    period: Period,
+    policy: PublicationPolicy,
+    tables: Sequence[TablePolicy],
+    keys: CellKeys,
+) -> dict[TableName, Exact]:
     """Return the exact figure of every cell, including zeros: a gap would reveal something."""
-    names = keys.of(table.table, policy)
-    statistics = [
-        statistic for measure in table.measures for statistic in STATISTICS[measure.measure]
-    ]
-    exact: Exact = {(key, statistic): 0 for key in names for statistic in statistics}
-    made = statement(period, policy, table, keys, db.get_bind().dialect.name)
-    for row in (await (await db.connection()).execute(made)).mappings():
-        for statistic in statistics:
-            exact[names[row["cell"]], statistic] = int(row[statistic])
+    exact: dict[TableName, Exact] = {
+        table.table: {
+            (key, statistic): 0
+            for key in keys.of(table.table, policy)
+            for statistic in statistics_of(table)
+        }
+        for table in tables
+    }
+    connection = await db.connection()
+    if connection.dialect.name == "postgresql":
+        # Compiling these statements takes longer than running them.
+        await connection.execute(text("SET LOCAL jit = off"))
+
+    async def read(statement: Executable, of: Sequence[TablePolicy]) -> None:
+        for row in (await connection.execute(statement)).mappings():
+            table = of[row["number"]]
+            key = keys.of(table.table, policy)[row["cell"]]
+            for statistic in statistics_of(table):
+                exact[table.table][key, statistic] = int(row[statistic])
+
+    from_sessions = [table for table in tables if table.table not in FROM_REPORTS]
+    if from_sessions:
+        await read(_from_sessions(period, policy, from_sessions, keys), from_sessions)
+    for table in tables:
+        if table.table in FROM_REPORTS:
+            dialect = db.get_bind().dialect.name
+            await read(_from_reports(period, policy, table, keys, dialect), [table])
     return exact

@@ -30,6 +30,8 @@ from api.publications.policy import PublicationPolicy, TablePolicy, read_policy
 from api.publications.reading import first_day
 from api.publications.restoring import installation_id
 
+Cells = list[dict[str, object]]
+
 
 @dataclass(frozen=True)
 class Publisher:
@@ -74,16 +76,35 @@ class Publisher:
         return sorted(period for period in found if period.id not in closed)
 
     async def close(self, due: Iterable[Period]) -> AsyncIterator[tuple[Period, bool]]:
-        """Close periods one by one; yield each with whether it was closed here."""
+        """Close periods one by one; yield each with whether it was closed here.
+
+        The figures are computed from a snapshot, which no upload waits for, and their noise is
+        drawn before the transaction that writes; both are discarded if another publisher was first.
+        """
         for period in due:
-            async with job_lock(self.database, "publish", self.notify) as db:
-                installation = await installation_id(db)
-                publication = await self._close(db, period)
+            cells = await self._computed(period)
+            publication = None
+            if cells is not None:
+                async with job_lock(self.database, "publish", self.notify) as db:
+                    installation = await installation_id(db)
+                    publication = await self._close(db, period, cells)
             if publication is not None:
                 self.log.closed(publication, installation)
             yield period, publication is not None
 
-    async def _close(self, db: AsyncSession, period: Period) -> LoggedPublication | None:
+    async def _computed(self, period: Period) -> Cells | None:
+        """Return the cells of a period with their noise, or None if it is closed already."""
+        tables = self.policy.period(period.kind).tables
+        async with self.database.snapshot() as db:
+            closed = select(Publication.id).where(Publication.id == period.id)
+            if (await db.exec(closed)).first() is not None:
+                return None
+            exact = await cube.compute(db, period, self.policy, tables, self.keys)
+        return [cell for table in tables for cell in self._cells(period, table, exact[table.table])]
+
+    async def _close(
+        self, db: AsyncSession, period: Period, cells: Cells
+    ) -> LoggedPublication | None:
         """Publish one period in a transaction, unless another publisher did."""
         kind = self.policy.period(period.kind)
         publication = LoggedPublication(
@@ -103,16 +124,12 @@ class Publisher:
         if not await insert_once(db, Publication, {**vars(publication), "released": True}):
             return None
         await self._refuse_above_ceiling(db, period)
-        for table in kind.tables:
-            exact = await cube.compute(db, period, self.policy, table, self.keys)
-            await db.exec(insert(PublicationCell), params=self._cells(period, table, exact))
+        await db.exec(insert(PublicationCell), params=cells)
         return publication
 
-    def _cells(
-        self, period: Period, table: TablePolicy, exact: cube.Exact
-    ) -> list[dict[str, object]]:
+    def _cells(self, period: Period, table: TablePolicy, exact: cube.Exact) -> Cells:
         """Draw the noise of a table, measure by measure."""
-        cells: list[dict[str, object]] = []
+        cells: Cells = []
         for measure in table.measures:
             places = [place for place in exact if place[1] in STATISTICS[measure.measure]]
             noisy = self.noise.draw([exact[place] for place in places], measure.scale)

@@ -132,9 +132,10 @@ def test_it_agrees_with_what_the_publications_count(database_url: str) -> None:
         await person.store(db)
         moved = set()
         for period in kinds:
-            for table in STANDARD.period(period.kind).tables:
-                if any((await cube.compute(db, period, STANDARD, table, KEYS)).values()):
-                    moved.add(period.id)
+            tables = STANDARD.period(period.kind).tables
+            computed = await cube.compute(db, period, STANDARD, tables, KEYS)
+            if any(number for exact in computed.values() for number in exact.values()):
+                moved.add(period.id)
         entered_in = {
             entry.publication.id: entry.entered
             for entry in await ledger_entries(db, policies, person.id)

@@ -25,8 +25,9 @@ async def cubes(db: AsyncSession, policies: Iterable[PublicationPolicy]) -> Cube
     for policy in policies:
         for kind in policy.periods:
             period = period_of(policy, kind.kind)
+            computed = await cube.compute(db, period, policy, kind.tables, KEYS)
             for table in kind.tables:
-                exact = await cube.compute(db, period, policy, table, KEYS)
+                exact = computed[table.table]
                 for measure in table.measures:
                     own = {k: v for k, v in exact.items() if k[1] in STATISTICS[measure.measure]}
                     place = (f"{policy.profile} {kind.kind}", table.table, measure.measure)

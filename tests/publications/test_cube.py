@@ -51,10 +51,9 @@ def computed(
 
     async def work(db: AsyncSession) -> dict[TableName, Exact]:
         await store(db, people)
-        return {
-            table.table: await cube.compute(db, period_of(policy, kind), policy, table, KEYS)
-            for table in tables_of(policy, kind)
-        }
+        return await cube.compute(
+            db, period_of(policy, kind), policy, tables_of(policy, kind), KEYS
+        )
 
     return in_database(url, work)
 

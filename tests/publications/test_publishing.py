@@ -23,9 +23,10 @@ from api.core.db import Database
 from api.core.errors import NotReady
 from api.participants.models import Participant
 from api.privacy.restoring import erase_again
+from api.publications import cube
 from api.publications.cell_keys import CellKeys
 from api.publications.log import PublicationLog, hash_of
-from api.publications.measures import STATISTICS
+from api.publications.measures import STATISTICS, TableName
 from api.publications.models import Publication, PublicationCell
 from api.publications.noise import Noise, OpenDpNoise
 from api.publications.policy import PublicationPolicy
@@ -166,6 +167,28 @@ def test_no_exact_number_is_ever_stored(url: str, tmp_path: Path) -> None:
     noisy = [cell["noisy"] for cell in rows(url, PublicationCell)]
     assert len(noisy) > 60
     assert sum(value == 0 for value in noisy) < 5
+
+
+def test_others_write_while_the_figures_are_computed(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite too, where a writer keeps out all others; who comes meanwhile is not counted."""
+    compute = cube.compute
+    computed = []
+
+    async def compute_beside_a_writer(*arguments: Any) -> dict[TableName, cube.Exact]:
+        found = await compute(*arguments)
+        database = Database(Settings(database_url=url, database_timeout_seconds=1))
+        async with database.write() as db:
+            await practising().store(db)
+        await database.close()
+        computed.append(found == await compute(*arguments))
+        return found
+
+    monkeypatch.setattr(cube, "compute", compute_beside_a_writer)
+    assert publish(url, tmp_path, MONDAY + 3 * WEEK) == ["week-2026-09-07"]
+    assert computed == [True]
+    assert len(rows(url, Participant)) == 3
 
 
 # Once.
