@@ -155,6 +155,25 @@ def _deleted(catalogue: Catalogue, previous: Release | None) -> list[dict[str, s
     return [dict(entry) for entry in gone]
 
 
+def _bundle(
+    catalogue: Catalogue,
+    language: str,
+    version: str,
+    rule_set_hash: str,
+    deleted: list[dict[str, str]],
+) -> schemas.ContentBundle:
+    content = Renderer(catalogue, language).bundle()
+    return schemas.ContentBundle(
+        version=version,
+        hash=content_hash(content.model_dump(mode="json")),
+        language=language,
+        languages=list(catalogue.language_codes),
+        rule_set_hash=rule_set_hash,
+        deleted=[schemas.DeletedContent(**entry) for entry in deleted],
+        content=content,
+    )
+
+
 def build(
     catalogue: Catalogue,
     previous: Release | None = None,
@@ -180,16 +199,7 @@ def build(
         return previous  # compressing it again would take seconds
     document_hash = rule_set.rule_set_hash(rule_set.rule_set_document(catalogue))
     for language in catalogue.language_codes:
-        content = Renderer(catalogue, language).bundle()
-        bundle = schemas.ContentBundle(
-            version=name,
-            hash=content_hash(content.model_dump(mode="json")),
-            language=language,
-            languages=list(catalogue.language_codes),
-            rule_set_hash=document_hash,
-            deleted=[schemas.DeletedContent(**entry) for entry in deleted],
-            content=content,
-        )
+        bundle = _bundle(catalogue, language, name, document_hash, deleted)
         answers["content", language] = (dump(bundle), JSON, None)
     before = {} if previous is None else previous.bodies
     bodies = {
