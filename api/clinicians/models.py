@@ -36,7 +36,7 @@ class AuditEntry(SQLModel, table=True):
     asked_at: datetime.datetime = Field(sa_type=UtcDateTime, index=True)
     kind: str = Field(max_length=16)
     who: str = Field(max_length=64, index=True)
-    name: str | None = Field(max_length=100, nullable=True)
+    name: str | None = Field(max_length=100)
     operation: str = Field(max_length=64)
     parameters: dict[str, Any] = Field(sa_type=JsonDocument)
     status: int

@@ -32,7 +32,7 @@ FORGETTABLE = ("exercises", "massages", "warnings", "routines", "tips", "benefit
 
 BodyName = tuple[str, str]
 # Prepares further responses from the rule set, by path; passed in by triage, a layer above.
-RuleSetAnswers = Callable[[Mapping[str, Any]], Mapping[str, bytes]]
+RuleSetBodies = Callable[[Mapping[str, Any]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -111,33 +111,33 @@ def catalogue_of(document: Mapping[str, Any]) -> Catalogue:
 
 
 def _prepare(
-    catalogue: Catalogue, more: RuleSetAnswers | None, sign: rule_set.Signer | None
+    catalogue: Catalogue, more: RuleSetBodies | None, sign: rule_set.Signer | None
 ) -> dict[BodyName, tuple[bytes, str, str | None]]:
     """Render all responses except the bundle: bytes, media type, and the ETag's stem if set."""
-    answers: dict[BodyName, tuple[bytes, str, str | None]] = {}
+    responses: dict[BodyName, tuple[bytes, str, str | None]] = {}
     for language in catalogue.language_codes:
         renderer = Renderer(catalogue, language)
         for name, render_of in LISTS.items():
             render = render_of(renderer)
             items = [dump(render(entry)) for entry in getattr(catalogue, name)]
-            answers[name, language] = (list_bytes(items), JSON, None)
+            responses[name, language] = (list_bytes(items), JSON, None)
             for entry, data in zip(getattr(catalogue, name), items, strict=True):
-                answers[f"{name}/{entry_key(entry)}", language] = (data, JSON, None)
+                responses[f"{name}/{entry_key(entry)}", language] = (data, JSON, None)
         for media_id, drawing in renderer.drawings.items():
-            answers[f"media/{renderer.drawing_name(media_id)}", ""] = (drawing, SVG, None)
+            responses[f"media/{renderer.drawing_name(media_id)}", ""] = (drawing, SVG, None)
     document = rule_set.reviewed_document(catalogue, sign)
     data = canonical(document)
     # The hash covers only what decides, but a changed review must also change the ETag.
     tag = f"{document['hash']}-{sha256(data)[:8]}"
-    answers["triage/rule-set", ""] = (data, JSON, tag)
-    answers[f"triage/rule-sets/{document['hash']}", ""] = (
+    responses["triage/rule-set", ""] = (data, JSON, tag)
+    responses[f"triage/rule-sets/{document['hash']}", ""] = (
         canonical({"hash": document["hash"], **rule_set.rule_set_document(catalogue)}),
         JSON,
         document["hash"],
     )
     for path, prepared in (more(document) if more else {}).items():
-        answers[path, ""] = (prepared, JSON, None)
-    return answers
+        responses[path, ""] = (prepared, JSON, None)
+    return responses
 
 
 def _deleted(catalogue: Catalogue, previous: Release | None) -> list[dict[str, str]]:
@@ -155,11 +155,30 @@ def _deleted(catalogue: Catalogue, previous: Release | None) -> list[dict[str, s
     return [dict(entry) for entry in gone]
 
 
+def _bundle(
+    catalogue: Catalogue,
+    language: str,
+    version: str,
+    rule_set_hash: str,
+    deleted: list[dict[str, str]],
+) -> schemas.ContentBundle:
+    content = Renderer(catalogue, language).bundle()
+    return schemas.ContentBundle(
+        version=version,
+        hash=content_hash(content.model_dump(mode="json")),
+        language=language,
+        languages=list(catalogue.language_codes),
+        rule_set_hash=rule_set_hash,
+        deleted=[schemas.DeletedContent(**entry) for entry in deleted],
+        content=content,
+    )
+
+
 def build(
     catalogue: Catalogue,
     previous: Release | None = None,
     *,
-    more: RuleSetAnswers | None = None,
+    more: RuleSetBodies | None = None,
     sign: rule_set.Signer | None = None,
 ) -> Release:
     """Make a release, identified by a hash of the seed's state, its responses and deletion log.
@@ -167,30 +186,23 @@ def build(
     The deletion log extends that of the previous release, so that a device that skipped releases
     still learns what to delete.
     """
-    answers = _prepare(catalogue, more, sign)
+    responses = _prepare(catalogue, more, sign)
     deleted = _deleted(catalogue, previous)
     name = content_hash(
         {
             "document": content_hash(document_of(catalogue)),
             "deleted": deleted,
-            "answers": {f"{path} {lang}": sha256(answers[path, lang][0]) for path, lang in answers},
+            "answers": {
+                f"{path} {lang}": sha256(responses[path, lang][0]) for path, lang in responses
+            },
         }
     )
     if previous is not None and previous.hash == name:
         return previous  # compressing it again would take seconds
     document_hash = rule_set.rule_set_hash(rule_set.rule_set_document(catalogue))
     for language in catalogue.language_codes:
-        content = Renderer(catalogue, language).bundle()
-        bundle = schemas.ContentBundle(
-            version=name,
-            hash=content_hash(content.model_dump(mode="json")),
-            language=language,
-            languages=list(catalogue.language_codes),
-            rule_set_hash=document_hash,
-            deleted=[schemas.DeletedContent(**entry) for entry in deleted],
-            content=content,
-        )
-        answers["content", language] = (dump(bundle), JSON, None)
+        bundle = _bundle(catalogue, language, name, document_hash, deleted)
+        responses["content", language] = (dump(bundle), JSON, None)
     before = {} if previous is None else previous.bodies
     bodies = {
         (path, language): make_body(
@@ -200,6 +212,6 @@ def build(
             tag=tag,
             before=before.get((path, language)),
         )
-        for (path, language), (data, media_type, tag) in answers.items()
+        for (path, language), (data, media_type, tag) in responses.items()
     }
     return Release(name, document_hash, catalogue, deleted, bodies)

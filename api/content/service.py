@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.content.models import ActiveRelease, ContentBody, ContentRelease, KnownActivity
-from api.content.release import Release, RuleSetAnswers, build, catalogue_of, document_of
+from api.content.release import Release, RuleSetBodies, build, catalogue_of, document_of
 from api.content.rule_set import Signer
 from api.core.canonical import canonical
 from api.core.clock import Clock
@@ -115,7 +115,7 @@ async def seed(
     catalogue: Catalogue,
     clock: Clock,
     *,
-    more: RuleSetAnswers | None = None,
+    more: RuleSetBodies | None = None,
     sign: Signer | None = None,
 ) -> tuple[Release, bool]:
     """Store and activate a catalogue; return the release, and whether it became active now."""

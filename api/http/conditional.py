@@ -150,12 +150,12 @@ def respond(
         vary = f"Accept, {vary}"
     kept_by = "private" if private else "public"
     cache = f"{kept_by}, max-age={max_age}" + (", immutable" if immutable else "")
-    answer = {"ETag": f'"{body.tag}.{encoding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
+    sent = {"ETag": f'"{body.tag}.{encoding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
     if body.language is not None:
-        answer["Content-Language"] = body.language
+        sent["Content-Language"] = body.language
     if_none_match = headers.get("if-none-match")
     if if_none_match is not None and matches(if_none_match, body.tag):
-        return Response(status_code=304, headers=answer)
+        return Response(status_code=304, headers=sent)
     if encoding != IDENTITY:
-        answer["Content-Encoding"] = encoding
-    return Response(body.encodings[encoding], headers=answer, media_type=body.media_type)
+        sent["Content-Encoding"] = encoding
+    return Response(body.encodings[encoding], headers=sent, media_type=body.media_type)

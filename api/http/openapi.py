@@ -37,12 +37,12 @@ def content_responses(
     model: Any, media_type: str = "application/json", *, example: str = PICTURE
 ) -> dict[int | str, Json]:
     """Describe a prepared response: its schema, and 304."""
-    answer: Json = {"description": "As asked."}
+    described: Json = {"description": "The requested resource."}
     if media_type == "application/json":
-        answer["model"] = model
+        described["model"] = model
     else:
-        answer["content"] = {media_type: {"schema": model, "example": example}}
-    return {200: answer, 304: {"description": "The client has it already."}}
+        described["content"] = {media_type: {"schema": model, "example": example}}
+    return {200: described, 304: {"description": "The client has it already."}}
 
 
 def operation_id(route: APIRoute) -> str:

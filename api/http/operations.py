@@ -14,7 +14,7 @@ router = APIRouter(tags=["operations"])
 
 
 class Health(ResponseModel):
-    """The process answers."""
+    """The process responds."""
 
     status: Literal["ok"]
 

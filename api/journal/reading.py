@@ -48,7 +48,7 @@ def adjusted(record: StoredRecord, place: str = "") -> list[Adjustment]:
 def session_of(
     session: ExerciseSession, rule_set: RuleSet, language: str, *, deleted: bool = False
 ) -> LoggedSession:
-    """Return a stored session as an answer, with the advice of the rules on its pain scores."""
+    """Return a stored session as a response, with the advice of the rules on its pain scores."""
     blank = dict.fromkeys(LoggedItem.model_fields)
     names = set(LoggedSession.model_fields) - {"items", "advice", "deleted", "adjusted"}
     return LoggedSession(
@@ -64,14 +64,14 @@ def session_of(
 
 
 def clearance_of(clearance: Clearance) -> LoggedClearance:
-    """Return a stored clearance as an answer."""
+    """Return a stored clearance as a response."""
     return LoggedClearance.model_validate(clearance, from_attributes=True)
 
 
 def report_of(
     report: SymptomReport, document: Json, *, deleted: bool = False
 ) -> LoggedSymptomReport:
-    """Return a stored report as an answer, with its decision."""
+    """Return a stored report as a response, with its decision."""
     names = set(LoggedSymptomReport.model_fields) - {"decision", "deleted", "adjusted"}
     return LoggedSymptomReport(
         deleted=deleted,
@@ -98,7 +98,7 @@ async def levels_of(
     if not ids:
         return {}
     document = col(StoredDecision.document)
-    # The headline alone: the whole document is some ten kilobytes. The first engine called it a
+    # Only the headline: the whole document is some ten kilobytes. The first engine called it
     # title; see `engines.as_shown`.
     headline = func.coalesce(document["headline"].as_string(), document["title"].as_string())
     statement = (

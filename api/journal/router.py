@@ -30,7 +30,7 @@ from api.triage.deps import CurrentRules, KnownRuleSets
 REPORTS = "/v1/symptom-reports"
 router = APIRouter(prefix="/v1", tags=["journal"])
 reporting = APIRouter(prefix="/v1", tags=["journal"], route_class=ReportRoute)
-# 201 the first time, 200 when the same was stored before, 409 when something else was.
+# 201 the first time, 200 if the same content was stored before, 409 if other content was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
     200: {"description": "Already stored; the same response again."},
     409: {},
@@ -175,6 +175,6 @@ async def get_progress(
 
 
 def answer_created(response: Response, location: str, *, created: bool) -> None:
-    """Tell a first upload (201) from a repeated one (200)."""
+    """Respond with 201 to a first upload, and with 200 to a repeated one."""
     response.status_code = 201 if created else 200
     response.headers["Location"] = location

@@ -1,4 +1,4 @@
-"""Stores sessions, symptom reports and clearances exactly once, and deletes them for good."""
+"""Stores sessions, symptom reports and clearances exactly once, and deletes them permanently."""
 
 import datetime
 import uuid
@@ -316,7 +316,7 @@ async def _is_deleted(writing: Writing, kind: ChangedKind, record_id: uuid.UUID)
 
 
 async def delete_session(writing: Writing, session_id: uuid.UUID) -> None:
-    """Delete a session with everything it corrects, for good."""
+    """Permanently delete a session with everything it corrects."""
     if await _is_deleted(writing, ChangedKind.SESSION, session_id):
         return
     await _find(writing, ExerciseSession, session_id)
@@ -324,7 +324,7 @@ async def delete_session(writing: Writing, session_id: uuid.UUID) -> None:
 
 
 async def delete_report(writing: Writing, report_id: uuid.UUID) -> None:
-    """Delete a report and its decisions, for good; its hold on the activities stays."""
+    """Permanently delete a report and its decisions; its hold on the activities remains."""
     kind = ChangedKind.SYMPTOM_REPORT
     if await _is_deleted(writing, kind, report_id):
         return

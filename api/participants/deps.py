@@ -1,4 +1,4 @@
-"""Who is calling: the participant and the device behind a bearer token."""
+"""Authenticates participants and their devices by bearer token."""
 
 import contextlib
 import uuid
@@ -33,7 +33,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 @dataclass(frozen=True)
 class Caller:
-    """The participant who calls, and the device they call from."""
+    """The authenticated participant and device of a request."""
 
     participant_id: uuid.UUID
     device_id: uuid.UUID
@@ -87,7 +87,7 @@ Token = Annotated[DeviceToken, Depends(read_credentials)]
 
 
 def require_storage_consent(caller: Caller) -> None:
-    """Refuse to store anything new about a participant who has withdrawn their consent."""
+    """Reject a request to store something new if the participant has withdrawn consent."""
     if not caller.storage_consent:
         message = (
             "The consent to storage was withdrawn, so nothing new is stored. Reading, "
@@ -163,14 +163,14 @@ def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
 async def authenticate_for_streaming(
     request: Request, response: Response, token: Token, context: Context
 ) -> Caller:
-    """Authenticate in a transaction of its own: a streamed response opens another one later."""
+    """Authenticate in a separate transaction: a streamed response opens another one later."""
     async with context.database.read() as db:
         caller = await identify(request, db, token)
     await count_request(request, response, caller)
     return caller
 
 
-# Tokens are not cached: revoking one takes effect at once.
+# Tokens are not cached: revoking one takes effect immediately.
 ReadingCaller = Annotated[Caller, Depends(participant(Access.READ), scope="function")]
 WritingCaller = Annotated[Caller, Depends(participant(Access.WRITE), scope="function")]
 StoringCaller = Annotated[Caller, Depends(participant(Access.STORE), scope="function")]

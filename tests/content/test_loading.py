@@ -181,7 +181,7 @@ def faults_of(folder: Path) -> list[SeedFault]:
         return invalid.faults
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.sampled_from(PLACES), value=STRANGE)
 def test_the_check_survives_any_value_at_any_place(
     spoiled: Path, place: tuple[str, str], value: Any

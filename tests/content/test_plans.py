@@ -91,7 +91,7 @@ def is_held_back(activity: str, wishes: Wishes) -> bool:
     return wishes.hold in {"pause", "stop"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(wishes=wishes)
 @example(wishes=Wishes(240, EVERYTHING, ANYHOW, tuple(sorted(CARE))))
 @example(wishes=Wishes(240, EVERYTHING, ANYHOW, ()))
@@ -105,7 +105,7 @@ def test_nothing_is_planned_that_a_condition_rules_out(
         assert not is_held_back(item.activity_id, wishes)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(wishes=wishes)
 def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes: Wishes) -> None:
     plan = plan_for(catalogue, wishes)
@@ -116,7 +116,7 @@ def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes
     assert plan.fits is bool(planned)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(wishes=wishes)
 def test_what_is_left_out_is_left_out_for_the_reason_given(
     catalogue: Catalogue, wishes: Wishes
@@ -146,7 +146,7 @@ def test_what_is_left_out_is_left_out_for_the_reason_given(
         assert entry.reason != "time" or sum(reason.values()) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(wishes=wishes)
 def test_a_plan_keeps_within_the_time_and_within_the_dosage(
     catalogue: Catalogue, wishes: Wishes
@@ -177,7 +177,7 @@ def test_a_plan_keeps_within_the_time_and_within_the_dosage(
     assert 0 <= change_over <= 15 * max(0, len(plan.items) - 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(wishes=wishes)
 def test_a_plan_has_the_care_level_of_the_conditions(catalogue: Catalogue, wishes: Wishes) -> None:
     plan = plan_for(catalogue, wishes)
@@ -190,7 +190,7 @@ def test_a_plan_has_the_care_level_of_the_conditions(catalogue: Catalogue, wishe
     assert plan.fits or plan.messages
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(wishes=wishes)
 def test_a_planned_activity_has_its_cautions(catalogue: Catalogue, wishes: Wishes) -> None:
     for item in plan_for(catalogue, wishes).items:
@@ -198,7 +198,7 @@ def test_a_planned_activity_has_its_cautions(catalogue: Catalogue, wishes: Wishe
         assert [caution.id for caution in item.cautions] == [entry["id"] for entry in expected]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(wishes=wishes, more=st.sampled_from(sorted(CARE)))
 def test_one_more_condition_never_adds_an_activity(
     catalogue: Catalogue, wishes: Wishes, more: str
@@ -211,7 +211,7 @@ def test_one_more_condition_never_adds_an_activity(
     assert planned((*wishes.conditions, more)) <= planned(wishes.conditions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(wishes=wishes)
 def test_the_languages_plan_the_same(catalogue: Catalogue, wishes: Wishes) -> None:
     english, spanish = plan_for(catalogue, wishes), plan_for(catalogue, wishes, "es")

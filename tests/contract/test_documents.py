@@ -648,6 +648,28 @@ def test_the_layers_are_those_that_lint_enforces() -> None:
     assert [line.partition("  ")[0] for line in drawn.splitlines()] == layers
 
 
+# Modules whose purpose follows from their name; the section about layers explains these.
+COMMON = {
+    *("__init__", "router", "deps", "service", "reading", "checks", "models", "registry"),
+    *("schemas", "errors"),
+}
+
+
+def test_every_module_is_described_in_the_architecture() -> None:
+    described = re.findall(
+        r"^\*\*`(\w+)`\*\* – (.*)$",
+        (DOCS / "architecture.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    named = {package: set(re.findall(r"`(\w+)`", text)) for package, text in described}
+    packages = {path.parent.name for path in (ROOT / "api").glob("*/__init__.py")}
+    assert named.keys() == packages
+    # One module for each command, which `app` lists.
+    for package in packages - {"commands"}:
+        modules = {path.stem for path in (ROOT / "api" / package).glob("*.py")}
+        assert not modules - COMMON - named[package], package
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_file_that_a_document_names_is_there(path: Path) -> None:
     named = re.findall(r"`(\w[\w./-]*/[\w.-]+\.(?:py|md|json|toml))`", path.read_text("utf-8"))

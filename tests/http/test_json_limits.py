@@ -50,7 +50,7 @@ def depth(value: Any) -> int:
     return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
-@settings(max_examples=budget(quick=150, full=5000), deadline=None)
+@settings(max_examples=budget(quick=150, full=5000))
 @given(value=VALUE, cuts=st.integers(1, 40), escaped=st.booleans())
 def test_whatever_is_json_is_measured_as_what_it_is_however_it_is_cut(
     value: Any, cuts: int, *, escaped: bool

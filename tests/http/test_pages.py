@@ -14,7 +14,7 @@ from api.http.pages import decode_cursor, encode_cursor
 from tests.support.device import Device
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_a_cursor_is_read_back_as_it_was_written(position: list[str]) -> None:
     cursor = encode_cursor(*position)
@@ -23,7 +23,7 @@ def test_a_cursor_is_read_back_as_it_was_written(position: list[str]) -> None:
     assert decode_cursor(cursor, len(position)) == position
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(st.text(max_size=60))
 def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(InvalidRequest) as refused:

@@ -247,7 +247,6 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
 
     @settings(
         max_examples=budget(quick=6, full=150),
-        deadline=None,
         database=None,
         derandomize=not FULL,
         suppress_health_check=list(HealthCheck),
@@ -307,7 +306,6 @@ def histories(draw: Draw) -> tuple[list[Json], list[Json]]:
 def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
     @settings(
         max_examples=budget(quick=8, full=150),
-        deadline=None,
         database=None,
         derandomize=not FULL,
         suppress_health_check=list(HealthCheck),

@@ -368,7 +368,6 @@ def test_a_refused_report_is_answered_as_the_evaluation_of_it_is(
 
     @settings(
         max_examples=budget(quick=20, full=500),
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

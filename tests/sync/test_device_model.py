@@ -501,7 +501,6 @@ def test_every_record_is_stored_once_whatever_two_devices_and_the_connection_do(
     chosen = settings(
         max_examples=budget(quick=4, full=60),
         stateful_step_count=budget(quick=25, full=50),
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         # A failing run is long to make shorter; to explain it would take several times longer.

@@ -152,7 +152,7 @@ def test_with_any_other_answers_a_worse_answer_never_lowers_the_level() -> None:
     assert compared > 5000 // ONE_IN
 
 
-@settings(max_examples=budget(quick=30, full=300), deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=300), database=None)
 @given(data=st.data())
 def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     before: Answers = data.draw(REPORTS)
@@ -169,7 +169,7 @@ def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     assert rank(decision_on(after)["level"]) >= rank(decision_on(before)["level"])
 
 
-@settings(max_examples=budget(quick=20, full=200), deadline=None, database=None)
+@settings(max_examples=budget(quick=20, full=200), database=None)
 @given(before=REPORTS, data=st.data())
 def test_no_answer_to_an_open_question_exceeds_the_possible_level(
     before: Answers, data: st.DataObject
@@ -185,7 +185,7 @@ def test_no_answer_to_an_open_question_exceeds_the_possible_level(
     assert not raised or any(after[name] != before[name] for name in listed)
 
 
-@settings(max_examples=budget(quick=15, full=150), deadline=None, database=None)
+@settings(max_examples=budget(quick=15, full=150), database=None)
 @given(answers=REPORTS, data=st.data())
 def test_an_omitted_must_ask_question_never_gives_self_care(
     answers: Answers, data: st.DataObject
@@ -201,7 +201,7 @@ def test_an_omitted_must_ask_question_never_gives_self_care(
         assert decision["screening_complete"] is False
 
 
-@settings(max_examples=budget(quick=30, full=300), deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=300), database=None)
 @given(answers=REPORTS)
 def test_only_questions_that_are_not_asked_count_as_answered_mildly(
     answers: Answers,
@@ -216,7 +216,7 @@ def test_only_questions_that_are_not_asked_count_as_answered_mildly(
     assert decision_on({**answers, **closed}) == decision_on(answers)
 
 
-@settings(max_examples=budget(quick=20, full=200), deadline=None, database=None)
+@settings(max_examples=budget(quick=20, full=200), database=None)
 @given(answers=REPORTS, data=st.data())
 def test_the_order_of_answers_and_the_way_to_omit_one_make_no_difference(
     answers: Answers, data: st.DataObject
@@ -231,7 +231,7 @@ def test_the_order_of_answers_and_the_way_to_omit_one_make_no_difference(
     assert canonical(decision_on(shuffled)) == canonical(decision_on(answers))
 
 
-@settings(max_examples=budget(quick=30, full=300), deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=300), database=None)
 @given(answers=REPORTS)
 def test_a_decision_is_consistent(answers: Answers) -> None:
     decision = decision_on(answers)

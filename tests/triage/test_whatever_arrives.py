@@ -23,7 +23,6 @@ pytestmark = pytest.mark.fuzz
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
 QUICK = settings(
     max_examples=budget(quick=60, full=2_000),
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
