@@ -21,6 +21,11 @@ FILES = sorted(file.name for file in SEED_FOLDER.glob("*.json"))
 # What people read in order to act, by file; the grade that each may have at most.
 ACTING = {"exercises.json": 6, "massages.json": 6, "tips.json": 6}
 WARNING = {"cautions.json": 8, "warnings.json": 8}
+# What people read to understand: why an activity, what is known of it, and the server's sentences.
+# A formula says nothing about a title or a label of a few words.
+EXPLAINING = r"/(summary|intended_for|statement|(why|claims/\d+)/text|\w+_text|text)$"
+EXPLAINED = [file for file in FILES if file not in {"conditions.json", "media.json"}]
+FEW_WORDS = 7
 
 
 def texts(value: Any, place: str = "") -> Iterator[tuple[str, Json]]:
@@ -100,6 +105,31 @@ def test_what_people_act_on_is_plain(file: str) -> None:
     ]
     assert acting(file)
     assert hard == []
+
+
+@pytest.mark.parametrize("file", EXPLAINED)
+def test_what_people_read_to_understand_is_plain(file: str) -> None:
+    hard = [
+        (place, round(grade(text["en"]), 1), text["en"])
+        for place, text in seed(file)
+        if re.search(EXPLAINING, place)
+        and len(text["en"].split()) > FEW_WORDS
+        and grade(text["en"]) > 8
+    ]
+    assert hard == []
+
+
+def test_the_evidence_for_every_activity_has_a_grade_limit() -> None:
+    places = {
+        re.sub(r"/\d+", "", place)
+        for file in EXPLAINED
+        for place, _ in seed(file)
+        if re.search(EXPLAINING, place)
+    }
+    assert {
+        *("/summary", "/why/text", "/why/evidence/statement", "/text"),
+        *("/claims/text", "/claims/evidence/statement", "/dosage_text", "/massage/stroke_text"),
+    } <= places
 
 
 def test_the_grade_is_the_published_formula() -> None:
