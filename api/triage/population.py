@@ -1,8 +1,9 @@
 """Synthetic people with ordinary back pain, at stated rates: how often each level is reached. Pure.
 
 `population.json` holds the rates. Where a study was found its source is named; all others are
-assumptions, and printed as such. Nobody in this population has a serious disease: whatever it sends
-to a professional is the price of not missing one.
+assumptions, and printed as such. Most studies are of people who consulted a doctor, who are worse
+off; `others` is the rate among those who did not, where it differs. Nobody in this population has a
+serious disease: whatever it sends to a professional is the price of not missing one.
 """
 
 import json
@@ -23,6 +24,7 @@ AGES: tuple[tuple[int, int | None], ...] = ((18, 49), (50, 69), (70, None))
 DURATIONS: tuple[tuple[int, int | None], ...] = ((0, 3), (4, 12), (13, None))
 SAME = "same"
 SIDES = "leg_numbness", "leg_weakness"
+CONSULTING, OTHERS = "saw a doctor", "saw no doctor"
 
 
 @dataclass
@@ -43,15 +45,18 @@ def _number(chance: random.Random, part: Mapping[str, Any]) -> int:
             return drawn
 
 
-def made_up(rule_set: RuleSet, number: int) -> Iterator[Answers]:
-    """Make people up, the same ones in every run."""
+def made_up(rule_set: RuleSet, number: int) -> Iterator[tuple[str, Answers]]:
+    """Make people up, the same ones in every run: whether they saw a doctor, and their answers."""
     chance = random.Random(RATES["seed"])  # noqa: S311  # the same people in every run
     mild = mild_answers(rule_set)
     spans = RATES["weeks"]
     for _ in range(number):
         answers = dict(mild)
+        consulting = chance.random() * 1000 < RATES["consulting_per_1000"]["value"]
         age = answers["age_years"] = _number(chance, RATES["age_years"])
-        answers["pain_score"] = _number(chance, RATES["pain_score"])
+        answers["pain_score"] = _number(
+            chance, RATES["pain_score" if consulting else "pain_score_of_others"]
+        )
         (span,) = chance.choices(spans, [part["per_1000"] for part in spans])
         answers["weeks"] = chance.randint(span["from"], span["to"])
         rate = "from_70" if age >= AGES[2][0] else "from_50" if age >= AGES[1][0] else "per_1000"
@@ -63,12 +68,14 @@ def made_up(rule_set: RuleSet, number: int) -> Iterator[Answers]:
             drawn = left.setdefault(key, chance.random() * 1000)
             if condition is not None and answers[condition[0]] not in condition[1]:
                 continue
-            if 0 <= drawn < entry[rate]:
+            others = None if consulting else entry.get("others")
+            per_1000 = entry[rate] if others is None else others["per_1000"]
+            if 0 <= drawn < per_1000:
                 choice = entry["choice"]
                 sided = choice == SAME and name in SIDES
                 answers[name] = answers["radiating_pain"] if sided else choice
-            left[key] = drawn - entry[rate]
-        yield answers
+            left[key] = drawn - per_1000
+        yield CONSULTING if consulting else OTHERS, answers
 
 
 def _name(unit: str, span: tuple[int, int | None]) -> str:
@@ -79,13 +86,16 @@ def _name(unit: str, span: tuple[int, int | None]) -> str:
 def _every_group() -> list[str]:
     return [
         "all",
+        CONSULTING,
+        OTHERS,
         *(_name("years", span) for span in AGES),
         *(_name("weeks", span) for span in DURATIONS),
     ]
 
 
-def _groups(answers: Answers) -> Iterator[str]:
+def _groups(kind: str, answers: Answers) -> Iterator[str]:
     yield "all"
+    yield kind
     for question, unit, spans in (("age_years", "years", AGES), ("weeks", "weeks", DURATIONS)):
         value = answers[question]
         for low, high in spans:
@@ -97,11 +107,11 @@ def count(rule_set: RuleSet, number: int) -> dict[str, GroupCount]:
     """Judge everybody, and count by group."""
     rank = ranks(rule_set)
     found = {name: GroupCount() for name in _every_group()}
-    for answers in made_up(rule_set, number):
+    for kind, answers in made_up(rule_set, number):
         outcome = judge_report(rule_set, answers)
         level = level_of(rule_set, outcome)
         strictest = [rule["id"] for rule in outcome.fired if rank[rule["level"]] == rank[level]]
-        for name in _groups(answers):
+        for name in _groups(kind, answers):
             group = found[name]
             group.people += 1
             group.levels[level] += 1
@@ -144,21 +154,32 @@ def render(rule_set: RuleSet, number: int) -> str:
         lines.append(f"| {name} | {level_of_rule[name]} | {shares} |")
     lines += [
         "",
-        "| answer | of 1,000 | from 50 years | from 70 | if | source |",
-        "|---|---|---|---|---|---|",
+        "| answer | of 1,000 | from 50 years | from 70 | if | source | saw no doctor | source |",
+        "|---|---|---|---|---|---|---|---|",
     ]
+    assumption = "assumption: no study at hand"
     for entry in RATES["rates"]:
-        condition = entry["if"]
+        condition, others = entry["if"], entry.get("others")
         only = "" if condition is None else f"{condition[0]}: {' or '.join(condition[1])}"
         rates = f"{entry['per_1000']} | {entry['from_50']} | {entry['from_70']}"
-        source = entry["source"] or "assumption: no study at hand"
-        lines.append(f"| {entry['question']}: {entry['choice']} | {rates} | {only} | {source} |")
-    for name in ("age_years", "pain_score"):
+        source = entry["source"] or assumption
+        apart = (
+            "the same | "
+            if others is None
+            else f"{others['per_1000']} | {others['source'] or assumption}"
+        )
+        lines.append(
+            f"| {entry['question']}: {entry['choice']} | {rates} | {only} | {source} | {apart} |"
+        )
+    consulting = RATES["consulting_per_1000"]
+    lines.append(f"| {CONSULTING} | {consulting['value']} | | | | {consulting['source']} | | |")
+    for name in ("age_years", "pain_score", "pain_score_of_others"):
         part = RATES[name]
         drawn = f"normal, mean {part['mean']}, deviation {part['deviation']}"
-        lines.append(f"| {name} | {drawn} | | | | {part['source']} |")
+        lines.append(f"| {name} | {drawn} | | | | {part['source']} | | |")
     for part in RATES["weeks"]:
         weeks = f"weeks: {part['from']} to {part['to']}"
-        lines.append(f"| {weeks} | {part['per_1000']} | | | | assumption: no study at hand |")
+        source = part["source"] or assumption
+        lines.append(f"| {weeks} | {part['per_1000']} | | | | {source} | | |")
     lines += ["", *(f"- {name}: {text}" for name, text in RATES["sources"].items())]
     return "\n".join(lines) + "\n"

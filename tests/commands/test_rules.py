@@ -1,6 +1,7 @@
 """`footing rules`: a clinician reads, compares and withdraws rule sets."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -97,7 +98,11 @@ def test_made_up_people_reach_levels_and_every_rate_has_a_source_or_says_that_it
         source = entry["source"] or "assumption: no study at hand"
         assert f"| {entry['question']}: {entry['choice']} |" in printed
         assert source in printed
-    assert all("doi:" in text or "Spine" in text for text in rates["sources"].values())
+        others = entry.get("others")
+        assert others is None or others["source"] in {None, *rates["sources"]}
+    assert all(re.search(r"\d{4};\d+", text) for text in rates["sources"].values())
+    groups = [line.split(" | ")[0].strip("| ") for line in printed.splitlines()]
+    assert {"saw a doctor", "saw no doctor", "70 years and more", "13 weeks and more"} <= {*groups}
 
 
 def test_a_changed_threshold_lists_the_decisions_that_would_change(

@@ -329,9 +329,7 @@ def test_a_plan_that_does_not_fit_says_how_much_time_it_needs(content_client: Te
     plan = posted(content_client, body)
     assert plan["fits"] is False
     assert plan["items"] == []
-    assert plan["messages"] == [
-        "Nothing fits into 2 minutes; the shortest activity needs 150 seconds."
-    ]
+    assert plan["messages"] == ["Nothing fits into 2 minutes. The shortest one needs 150 seconds."]
     assert posted(content_client, body | {"minutes": 3})["fits"] is True
 
 

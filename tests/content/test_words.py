@@ -18,9 +18,15 @@ DOCUMENT = Path("docs/content.md")
 ARTICLE = frozenset((Path(__file__).parent / "article_ngrams.txt").read_text("utf-8").split())
 RUN = 8
 FILES = sorted(file.name for file in SEED_FOLDER.glob("*.json"))
+TRIAGE = sorted(f"triage/{file.name}" for file in SEED_FOLDER.glob("triage/*.json"))
 # The texts that people act on, by file, with the highest grade allowed.
 ACTING = {"exercises.json": 6, "massages.json": 6, "tips.json": 6}
 WARNING = {"cautions.json": 8, "warnings.json": 8}
+# What people read to understand: why an activity, what is known of it, and the server's sentences.
+# A formula says nothing about a title or a label of a few words.
+EXPLAINING = r"/(summary|intended_for|statement|(why|claims/\d+)/text|\w+_text|text)$"
+EXPLAINED = [file for file in FILES if file not in {"conditions.json", "media.json"}]
+FEW_WORDS = 7
 
 
 def texts(value: Any, place: str = "") -> Iterator[tuple[str, Json]]:
@@ -102,6 +108,31 @@ def test_texts_that_people_act_on_are_plain(file: str) -> None:
     assert hard == []
 
 
+@pytest.mark.parametrize("file", EXPLAINED)
+def test_what_people_read_to_understand_is_plain(file: str) -> None:
+    hard = [
+        (place, round(grade(text["en"]), 1), text["en"])
+        for place, text in seed(file)
+        if re.search(EXPLAINING, place)
+        and len(text["en"].split()) > FEW_WORDS
+        and grade(text["en"]) > 8
+    ]
+    assert hard == []
+
+
+def test_the_evidence_for_every_activity_has_a_grade_limit() -> None:
+    places = {
+        re.sub(r"/\d+", "", place)
+        for file in EXPLAINED
+        for place, _ in seed(file)
+        if re.search(EXPLAINING, place)
+    }
+    assert {
+        *("/summary", "/why/text", "/why/evidence/statement", "/text"),
+        *("/claims/text", "/claims/evidence/statement", "/dosage_text", "/massage/stroke_text"),
+    } <= places
+
+
 def test_the_grade_is_the_published_formula() -> None:
     # 10 words, 1 sentence, 12 syllables.
     assert grade("You feel dizzy or sick, so stop and rest now.") == pytest.approx(
@@ -120,12 +151,13 @@ def glossary() -> list[tuple[str, str, list[str]]]:
 
 
 def test_each_term_of_the_glossary_is_in_use() -> None:
-    spanish = " ".join(text["es"].lower() for file in FILES for _, text in seed(file))
+    every = (text["es"].lower() for file in (*FILES, *TRIAGE) for _, text in seed(file))
+    spanish = " ".join(every)
     assert len(glossary()) >= 10
     assert [term for _, term, _ in glossary() if term not in spanish] == []
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, *TRIAGE])
 def test_spanish_has_one_word_for_one_thing(file: str) -> None:
     avoided = [word for _, _, words in glossary() for word in words]
     found = [
@@ -137,7 +169,7 @@ def test_spanish_has_one_word_for_one_thing(file: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, *TRIAGE])
 def test_spanish_numbers_have_a_decimal_comma(file: str) -> None:
     points = [
         (place, text["es"]) for place, text in seed(file) if re.search(r"\d\.\d\d?\b", text["es"])
