@@ -37,6 +37,7 @@ from api.http.queries import check_query
 from api.http.response_cache import ResponseCache
 from api.journal.plans import router as plans_router
 from api.journal.router import REPORTS
+from api.journal.router import logging as logging_router
 from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
 from api.migrations import require_head
@@ -226,6 +227,7 @@ def shared_routes() -> Sequence[BaseRoute]:
         evaluating,
         participants_router,
         schedule_router,
+        logging_router,
         journal_router,
         reporting_router,
         batching,

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Connection,
     DateTime,
     Dialect,
     MetaData,
@@ -34,6 +35,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.config import Settings
 from api.core.database_url import for_driver
+from api.core.direct import translated
 from api.core.pooler import get_along_with_poolers
 
 # Named constraints can be altered and dropped by later migrations, on both databases alike.
@@ -177,6 +179,8 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         pool_size=1 if writer else settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_timeout_seconds,
+        # Short statements don't change to the connection's thread: see `direct`.
+        connect_args={"check_same_thread": False},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -190,8 +194,15 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    def begin(connection: Connection) -> None:
+        # In one change of threads: a cursor of SQLAlchemy's would take three.
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            driver.run_async(lambda sqlite: sqlite.execute_fetchall(statement))
+        except sqlite3.Error as error:
+            raise translated(connection, error, statement) from error
+
+    statement = "BEGIN IMMEDIATE" if writer else "BEGIN"
 
     return engine
 
@@ -255,6 +266,18 @@ class Queue:
             self.taken -= 1
 
 
+@asynccontextmanager
+async def _session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """Open a transaction, for a session and for what runs without it (see `direct`)."""
+    async with engine.begin() as connection:
+        db = AsyncSession(connection, expire_on_commit=False)
+        try:
+            yield db
+        finally:
+            if db.in_transaction():
+                await db.close()
+
+
 class Database:
     """The engines of one process: one to write, one to read (the same on PostgreSQL)."""
 
@@ -281,7 +304,7 @@ class Database:
         """Open a transaction that is committed at the end, or rolled back by an exception."""
         with self.writes.place():
             try:
-                async with AsyncSession(self.writer, expire_on_commit=False) as db, db.begin():
+                async with _session(self.writer) as db:
                     yield db
             except Exception as error:
                 self.failed_writes += is_outage(error)
@@ -291,7 +314,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that only reads."""
         with self.reads.place():
-            async with AsyncSession(self.reader, expire_on_commit=False) as db, db.begin():
+            async with _session(self.reader) as db:
                 yield db
 
     @asynccontextmanager

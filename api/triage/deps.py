@@ -113,7 +113,31 @@ def last_resort(
     return decide
 
 
-class AnsweringRoute(APIRoute):
+def ordinary_language(request: Request) -> str | None:
+    """Return the languages that a request accepts; None if it asks for anything else."""
+    accept_language = request.headers.get("accept-language", "")
+    is_ordinary = not request.scope["query_string"] and len(accept_language) <= MAX_ACCEPT_LANGUAGE
+    return accept_language if is_ordinary else None
+
+
+class OrdinaryRoute(APIRoute):
+    """A route that answers most requests without FastAPI; to the others it does what is usual."""
+
+    async def answer_ordinary(self, request: Request) -> Response | None:  # noqa: ARG002  # for others
+        """Answer a request, unless there is something in it that FastAPI may have to refuse."""
+        return None
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            return await self.answer_ordinary(request) or await handle(request)
+
+        return answered
+
+
+class AnsweringRoute(OrdinaryRoute):
     """A route whose caller asks what to do: what it refuses is answered with a decision as well.
 
     Its router is included by the app itself: nested in another one, requests would be logged
@@ -130,10 +154,6 @@ class AnsweringRoute(APIRoute):
         """Refuse a call before anything is computed for it, or return headers of its answer."""
         return {}
 
-    async def answer_ordinary(self, request: Request) -> Response | None:  # noqa: ARG002  # for others
-        """Answer a request that needs nothing of FastAPI, which costs more than a decision."""
-        return None
-
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler: what it raises leaves with a decision."""
         handle = super().get_route_handler()
@@ -141,7 +161,7 @@ class AnsweringRoute(APIRoute):
         async def answered(request: Request) -> Response:
             headers = await self.admit(request)
             try:
-                response = await self.answer_ordinary(request) or await handle(request)
+                response = await handle(request)
             except Problem as problem:
                 await self._tell(request, problem)
                 raise
@@ -200,8 +220,8 @@ class EvaluationRoute(AnsweringRoute):
 
     async def answer_ordinary(self, request: Request) -> Response | None:
         """Evaluate a JSON object that is sent without a query: nothing can be refused in it."""
-        accept_language = request.headers.get("accept-language", "")
-        if request.scope["query_string"] or len(accept_language) > MAX_ACCEPT_LANGUAGE:
+        accept_language = ordinary_language(request)
+        if accept_language is None:
             return None
         try:
             sent = await request.json()
