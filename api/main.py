@@ -35,8 +35,9 @@ from api.http.middleware import CacheMiddleware, RequestMiddleware
 from api.http.operations import router as operations_router
 from api.http.queries import check_query
 from api.http.response_cache import ResponseCache
+from api.http.shortcuts import Shortcuts
 from api.journal.plans import router as plans_router
-from api.journal.router import REPORTS
+from api.journal.router import REPORTS, SESSIONS
 from api.journal.router import logging as logging_router
 from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
@@ -243,4 +244,5 @@ def shared_routes() -> Sequence[BaseRoute]:
     nowhere = {"type": "http", "method": "GET", "path": "", "root_path": "", "headers": []}
     for route in routes.routes:
         route.matches(dict(nowhere))
-    return routes.routes
+    busiest = [("POST", path) for path in (SESSIONS, REPORTS, BATCHES, EVALUATIONS)]
+    return [Shortcuts(routes.routes, busiest), *routes.routes]

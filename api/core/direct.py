@@ -128,8 +128,8 @@ async def _run(connection: AsyncConnection, sql: str, arguments: tuple[Any, ...]
         if raised.connection_invalidated:
             await connection.invalidate(error)
         raise raised from error
-    except asyncio.CancelledError:
-        # The connection may be in the middle of something.
+    except (asyncio.CancelledError, TimeoutError):
+        # The connection is in the middle of something.
         await connection.invalidate()
         raise
     return rows

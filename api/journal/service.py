@@ -10,7 +10,8 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 
-from api.core.db import UNSYNCED, NewRow
+from api.core.canonical import simple_content_hash
+from api.core.db import UNSYNCED, NewRow, as_read
 from api.core.errors import Fault, NotFound, refuse
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
@@ -69,21 +70,19 @@ def row_of(
     `local_date` is that of the instant in its zone; a different one that was sent is kept beside
     it. Columns that depend on triage or on other records are left to the caller.
     """
-    content = uploads.content_of(record)
+    content, values = uploads.content_of(record), dict(record)
     match record:
         case NewSession():
-            values = {**record.model_dump(exclude={"items"}), "items": content["items"]}
+            values["items"] = content["items"]
             values |= _dated(record.started_at, record.time_zone, record.local_date)
         case NewSymptomReport():
-            values = record.model_dump(exclude={"device_decision"})
+            del values["device_decision"]
             values["answers"] = content.get("answers", {})
             values |= _dated(record.reported_at, record.time_zone, record.local_date)
-        case _:
-            values = record.model_dump()
     return {
         **values,
         "participant_id": participant_id,
-        "content_hash": uploads.hash_of(record),
+        "content_hash": simple_content_hash(content),
         "received_at": received_at,
     }
 
@@ -105,7 +104,7 @@ def _keep(
     """Store a record, with rows that belong to it, unless its id is taken or was deleted."""
     key = (KIND_OF[type(record)], record.id)
     values = {**row_of(writing.participant_id, record, writing.now), **(more or {})}
-    sent = model(**values)
+    sent = as_read(model, values)
     if key in writing.deleted:
         return Kept("deleted", sent)
     stored = writing.stored.get(key)

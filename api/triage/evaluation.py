@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from api.content.vocabulary import ACTIVITY_STATUSES
-from api.core.canonical import content_hash
+from api.core.canonical import simple_content_hash
 from api.core.dates import utc_text
 from api.triage.facts import Answers, Facts, is_open
 from api.triage.rules import CompiledRules, RuleSet, fired
@@ -294,7 +294,7 @@ def _activities(rule_set: RuleSet, outcome: Outcome, language: str) -> Json:
 
 def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
     """Name the facts that a decision rests on."""
-    return content_hash(
+    return simple_content_hash(
         {
             "certain": outcome.facts.certain,
             "possible": outcome.facts.possible,
