@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Dialect,
+    Engine,
     MetaData,
     Table,
     TypeDecorator,
@@ -26,11 +27,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm.attributes import manager_of_class
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import greenlet_spawn
 from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -181,6 +183,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         pool_size=1 if writer else settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_timeout_seconds,
+        pool_reset_on_return=None,  # see `reset`
         # Short statements don't change to the connection's thread: see `direct`.
         connect_args={"check_same_thread": False},
     )
@@ -203,6 +206,12 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
             driver.run_async(lambda sqlite: sqlite.execute_fetchall(statement))
         except sqlite3.Error as error:
             raise translated(connection, error, statement) from error
+
+    @event.listens_for(engine.sync_engine, "reset")
+    def reset(connection: Any, _: ConnectionPoolEntry, state: PoolResetState) -> None:
+        # By default every connection is rolled back, which is a change of threads for nothing.
+        if not state.terminate_only and connection.driver_connection.in_transaction:
+            connection.rollback()
 
     statement = "BEGIN IMMEDIATE" if writer else "BEGIN"
 
@@ -268,16 +277,38 @@ class Queue:
             self.taken -= 1
 
 
+def _begin(engine: Engine) -> Connection:
+    connection = engine.connect()
+    try:
+        connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _commit(connection: Connection) -> None:
+    connection.commit()
+    connection.close()
+
+
 @asynccontextmanager
 async def _session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """Open a transaction, for a session and for what runs without it (see `direct`)."""
-    async with engine.begin() as connection:
-        db = AsyncSession(connection, expire_on_commit=False)
-        try:
-            yield db
-        finally:
-            if db.in_transaction():
-                await db.close()
+    """Open a transaction, for a session and for what runs without it (see `direct`).
+
+    As `engine.begin()` does, in two changes of stacks instead of four.
+    """
+    connection = await greenlet_spawn(_begin, engine.sync_engine)
+    try:
+        db = AsyncSession(AsyncConnection(engine, connection), expire_on_commit=False)
+        yield db
+        if db.in_transaction():
+            await db.close()
+        await greenlet_spawn(_commit, connection)
+    except BaseException:
+        # Also where the request is cancelled: nothing may stay open.
+        await asyncio.shield(asyncio.create_task(greenlet_spawn(connection.close)))
+        raise
 
 
 class Database:
