@@ -33,11 +33,11 @@ from api.http.json_limits import BodyLimits
 from api.http.limiter import Limiter
 from api.http.middleware import CacheMiddleware, RequestMiddleware
 from api.http.operations import router as operations_router
+from api.http.ordinary import OrdinaryMiddleware, OrdinaryRoute
 from api.http.queries import check_query
 from api.http.response_cache import ResponseCache
-from api.http.shortcuts import Shortcuts
 from api.journal.plans import router as plans_router
-from api.journal.router import REPORTS, SESSIONS
+from api.journal.router import REPORTS
 from api.journal.router import logging as logging_router
 from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
@@ -174,6 +174,11 @@ def middleware_for(settings: Settings) -> list[Middleware]:
         )
     if settings.deprecations:
         middleware.append(Middleware(DeprecationMiddleware, calls=settings.deprecations))
+    uploads = (logging_router, reporting_router, batching, evaluating)
+    ordinary = [
+        route for router in uploads for route in router.routes if isinstance(route, OrdinaryRoute)
+    ]
+    middleware.append(Middleware(OrdinaryMiddleware, routes=ordinary))
     return middleware
 
 
@@ -244,5 +249,4 @@ def shared_routes() -> Sequence[BaseRoute]:
     nowhere = {"type": "http", "method": "GET", "path": "", "root_path": "", "headers": []}
     for route in routes.routes:
         route.matches(dict(nowhere))
-    busiest = [("POST", path) for path in (SESSIONS, REPORTS, BATCHES, EVALUATIONS)]
-    return [Shortcuts(routes.routes, busiest), *routes.routes]
+    return routes.routes

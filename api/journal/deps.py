@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
-from starlette.requests import ClientDisconnect
 
 from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.content.release import ServedRelease
@@ -19,6 +18,7 @@ from api.http.conditional import JSON
 from api.http.context import AppContext, context_of
 from api.http.deps import Context, Db
 from api.http.languages import choose_language
+from api.http.ordinary import OrdinaryRoute, accepted_languages
 from api.journal.writing import Writing
 from api.participants.deps import (
     Access,
@@ -29,7 +29,7 @@ from api.participants.deps import (
     participant,
     read_credentials,
 )
-from api.triage.deps import AnsweringRoute, OrdinaryRoute, ordinary_language
+from api.triage.deps import AnsweringRoute
 from api.triage.evaluation import Json
 from api.triage.refusals import decide_on_usable
 from api.triage.rules import RuleSet
@@ -88,28 +88,21 @@ ReadingLanguage = Annotated[str, Depends(get_own_language, scope="function")]
 
 
 class UploadRoute(OrdinaryRoute):
-    """The route of an upload: its handler takes a journal, what was sent, and a response.
+    """The route of an upload: its handler takes a journal, what was sent, and a response."""
 
-    FastAPI takes longer to call such a handler than the handler does. So an upload in which there
-    is nothing to refuse before its sender is known goes straight to it.
-    """
-
-    async def answer_ordinary(self, request: Request) -> Response | None:
-        """Store a valid upload that is sent without a query, as the dependencies would."""
-        accept_language = ordinary_language(request)
-        if accept_language is None:
-            return None
+    async def answer_ordinary(self, request: Request, sent: Any) -> Response | None:
+        """Store a valid upload, with what the dependencies of the handler would do."""
         try:
-            sent = self.sent_type.validate_python(await request.json())
-        except (ValueError, ClientDisconnect):
+            upload = self.sent_type.validate_python(sent)
+        except ValidationError:
             return None
         response = Response()
         token = await read_credentials(request, await bearer(request))
         context = context_of(request.scope)
         async with context.database.write() as db:
             caller = await admit(request, response, token, db, Access.STORE)
-            writing = _writing(context, db, caller, None, accept_language)
-            answer = await self.endpoint(writing, sent, response)
+            writing = _writing(context, db, caller, None, accepted_languages(request.scope))
+            answer = await self.endpoint(writing, upload, response)
             await writing.flush()
         headers = {name: value for name, value in response.headers.items() if name not in OWN}
         body = self.answer_type.dump_json(answer)
@@ -128,7 +121,16 @@ class UploadRoute(OrdinaryRoute):
         return TypeAdapter(self.response_model)
 
 
-class ReportRoute(UploadRoute, AnsweringRoute):
+class AnsweringUploadRoute(UploadRoute, AnsweringRoute):
+    """The route of an upload that asks what to do."""
+
+    async def answer_ordinary(self, request: Request, sent: Any) -> Response | None:
+        """Store a valid upload; what is refused is answered with a decision as well."""
+        async with self.telling(request):
+            return await super().answer_ordinary(request, sent)
+
+
+class ReportRoute(AnsweringUploadRoute):
     """The route of a symptom report."""
 
     def decide(

@@ -33,7 +33,6 @@ from api.journal.schemas import (
 from api.participants.deps import ReadingCaller
 from api.triage.deps import CurrentRules, KnownRuleSets
 
-SESSIONS = "/v1/sessions"
 REPORTS = "/v1/symptom-reports"
 router = APIRouter(prefix="/v1", tags=["journal"])
 logging = APIRouter(prefix="/v1", tags=["journal"], route_class=UploadRoute)

@@ -6,15 +6,13 @@ And the decision in refusals and failures: a person always gets an answer.
 import contextlib
 import datetime
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, QueryParams
-from starlette.requests import ClientDisconnect
 
 from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.content.release import ServedRelease
@@ -25,6 +23,7 @@ from api.http.context import context_of
 from api.http.deps import Context
 from api.http.languages import choose_language
 from api.http.limits import count_public
+from api.http.ordinary import MAX_ACCEPT_LANGUAGE, OrdinaryRoute, accepted_languages
 from api.http.problems import from_validation
 from api.triage.cautious import cautious_outcome
 from api.triage.evaluation import Json, decide
@@ -32,9 +31,6 @@ from api.triage.refusals import decide_on_usable, is_decided_on
 from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet
 from api.triage.service import RuleSets
-
-# As much of an Accept-Language is read as a handler would take.
-MAX_ACCEPT_LANGUAGE = 500
 
 
 async def get_rule_sets(context: Context) -> RuleSets:
@@ -113,30 +109,6 @@ def last_resort(
     return decide
 
 
-def ordinary_language(request: Request) -> str | None:
-    """Return the languages that a request accepts; None if it asks for anything else."""
-    accept_language = request.headers.get("accept-language", "")
-    is_ordinary = not request.scope["query_string"] and len(accept_language) <= MAX_ACCEPT_LANGUAGE
-    return accept_language if is_ordinary else None
-
-
-class OrdinaryRoute(APIRoute):
-    """A route that answers most requests without FastAPI; to the others it does what is usual."""
-
-    async def answer_ordinary(self, request: Request) -> Response | None:  # noqa: ARG002  # for others
-        """Answer a request, unless there is something in it that FastAPI may have to refuse."""
-        return None
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler."""
-        handle = super().get_route_handler()
-
-        async def answered(request: Request) -> Response:
-            return await self.answer_ordinary(request) or await handle(request)
-
-        return answered
-
-
 class AnsweringRoute(OrdinaryRoute):
     """A route whose caller asks what to do: what it refuses is answered with a decision as well.
 
@@ -150,29 +122,29 @@ class AnsweringRoute(OrdinaryRoute):
     ) -> Json | None:
         """Decide on what can be used of a body that is refused, whatever it holds."""
 
-    async def admit(self, request: Request) -> Mapping[str, str]:  # noqa: ARG002  # for others
-        """Refuse a call before anything is computed for it, or return headers of its answer."""
-        return {}
-
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler: what it raises leaves with a decision."""
         handle = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
-            headers = await self.admit(request)
             try:
-                response = await handle(request)
-            except Problem as problem:
-                await self._tell(request, problem)
-                raise
+                async with self.telling(request):
+                    return await handle(request)
             except RequestValidationError as raised:
                 invalid = from_validation(raised)
                 await self._tell(request, invalid)
                 raise invalid from raised
-            response.headers.update(headers)
-            return response
 
         return answered
+
+    @contextlib.asynccontextmanager
+    async def telling(self, request: Request) -> AsyncIterator[None]:
+        """Put a decision beside each refusal."""
+        try:
+            yield
+        except Problem as problem:
+            await self._tell(request, problem)
+            raise
 
     async def _tell(self, request: Request, problem: Problem) -> None:
         """Put a decision beside a refusal; the body was read before."""
@@ -218,22 +190,27 @@ def _encoded(asked: Asking, decision: Json) -> bytes:
 class EvaluationRoute(AnsweringRoute):
     """The route of evaluations."""
 
-    async def answer_ordinary(self, request: Request) -> Response | None:
-        """Evaluate a JSON object that is sent without a query: nothing can be refused in it."""
-        accept_language = ordinary_language(request)
-        if accept_language is None:
-            return None
-        try:
-            sent = await request.json()
-        except (ValueError, ClientDisconnect):
-            return None
+    async def answer_ordinary(self, request: Request, sent: Any) -> Response | None:
+        """Evaluate a JSON object: nothing can be refused in it but one too many."""
         if not isinstance(sent, dict):
             return None
-        return evaluated(await get_asked(request, accept_language=accept_language), sent)
+        headers = await count_public(request)
+        accept_language = accepted_languages(request.scope)
+        response = evaluated(await get_asked(request, accept_language=accept_language), sent)
+        response.headers.update(headers)
+        return response
 
-    async def admit(self, request: Request) -> Mapping[str, str]:
-        """Count the call first: a refused one is decided on as well, and no cheaper."""
-        return await count_public(request)
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler: a call is counted first, as a refused one is decided on as well."""
+        handle = super().get_route_handler()
+
+        async def counted(request: Request) -> Response:
+            headers = await count_public(request)
+            response = await handle(request)
+            response.headers.update(headers)
+            return response
+
+        return counted
 
     def decide(
         self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
