@@ -44,6 +44,8 @@ class Kept(Generic[Stored_co]):
     row: Stored_co
     # The decision on a report, unless it was stored before.
     decision: Json | None = None
+    # Whether it is a new report, and there may be later ones.
+    is_late: bool = False
 
     @property
     def created(self) -> bool:
@@ -204,8 +206,11 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
     answers = read_answers(writing.rule_set, report)
     refuse(uploads.report_faults(report, writing.now))
     past = PastReport(report.id, report.reported_at, report.pain_score)
+    has_later = True
     if writing.timeline is None:
-        episode = await decisions.episode_before(writing.db, writing.participant_id, past)
+        episode, has_later = await decisions.episode_before(
+            writing.db, writing.participant_id, past
+        )
     else:
         episode = writing.timeline.episode_before(past)
     case = Case(
@@ -230,7 +235,7 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
         return Kept("deleted", kept.row, {**decided.document, "id": None})
     if writing.timeline is not None:
         writing.timeline.add(past)
-    return Kept("created", kept.row, decided.document)
+    return Kept("created", kept.row, decided.document, is_late=has_later)
 
 
 async def file_report(
@@ -242,7 +247,7 @@ async def file_report(
     """
     await writing.look_up([report])
     kept = await keep_report(writing, report)
-    if kept.created:
+    if kept.is_late:
         past = PastReport(report.id, report.reported_at, report.pain_score)
         await decisions.reconsider_later(writing, past, until=past)
     if kept.decision is None:

@@ -126,11 +126,8 @@ def judge_report(
 ) -> Outcome:
     """Evaluate the rules for reports."""
     facts = rule_set.report_facts.derive(answers, history_facts)
-    open_must_ask = [
-        name
-        for name in rule_set.must_ask
-        if is_open(answers.get(name)) and name not in facts.closed
-    ]
+    settled = {name for name, answer in answers.items() if not is_open(answer)} | facts.closed
+    open_must_ask = [name for name in rule_set.must_ask if name not in settled]
     return judge(rule_set.reports, facts, open_must_ask, answers_ignored=answers_ignored)
 
 
