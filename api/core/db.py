@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
     Connection,
@@ -151,6 +152,11 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, OUTAGES)
 
 
+def _json(document: Any) -> str:
+    # In a third of the time that `json` takes; the document of a decision is ten kilobytes.
+    return to_json(document, inf_nan_mode="constants").decode()
+
+
 def create_engine(settings: Settings, *, writer: bool, patient: bool = False) -> AsyncEngine:
     """Make an engine whose every connection is set up the same way.
 
@@ -164,6 +170,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
         engine = create_async_engine(
             url,
             hide_parameters=True,
+            json_serializer=_json,
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_timeout_seconds,
@@ -180,6 +187,7 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
     engine = create_async_engine(
         url,
         hide_parameters=True,
+        json_serializer=_json,
         pool_size=1 if writer else settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_timeout_seconds,

@@ -62,15 +62,17 @@ class Direct:
 
     async def rows(self, db: AsyncSession, values: Mapping[str, Any]) -> Sequence[Row]:
         """Run it; return the rows that it returns, if any."""
-        connection = connection_of(db)
         if db.in_nested_transaction():
             # The session sets its savepoint only when it uses the connection itself.
             await db.connection()
-        dialect = connection.dialect
+        connection = connection_of(db)
+        sync: Any = connection.sync_connection
+        dialect = sync.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = self._compiled[dialect.name] = _compile(self.statement, dialect)
-        return compiled.rows(await _run(connection, compiled.sql, compiled.arguments(values)))
+        arguments = compiled.arguments(values)
+        return compiled.rows(await _run(connection, sync, compiled.sql, arguments))
 
 
 def connection_of(db: AsyncSession) -> AsyncConnection:
@@ -106,8 +108,9 @@ def _parameter(bind: BindParameter[Any], dialect: Dialect) -> Callable[[Mapping[
     return lambda values: process(values[name])
 
 
-async def _run(connection: AsyncConnection, sql: str, arguments: tuple[Any, ...]) -> Sequence[Row]:
-    sync: Any = connection.sync_connection
+async def _run(
+    connection: AsyncConnection, sync: Any, sql: str, arguments: tuple[Any, ...]
+) -> Sequence[Row]:
     pooled = sync.connection
     driver: Any = pooled.driver_connection
     # As SQLAlchemy does: whoever counts or traces statements finds these as well.
