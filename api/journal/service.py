@@ -72,7 +72,7 @@ def row_of(
     `local_date` is that of the instant in its zone; a different one that was sent is kept beside
     it. Columns that depend on triage or on other records are left to the caller.
     """
-    content, values = uploads.content_of(record), dict(record)
+    content, values = uploads.content_of(record), vars(record).copy()
     match record:
         case NewSession():
             values["items"] = content["items"]
