@@ -5,8 +5,8 @@ import datetime
 import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
@@ -264,25 +264,42 @@ class QueueFull(PoolTimeoutError):
 
 
 class Queue:
-    """Who has a connection of one pool, or waits for one: a bounded number.
+    """Who has a connection of one pool, or waits for one: a bounded number, in turn.
 
-    Without a bound everyone would wait for as long as it takes to time out, and be refused then.
+    Without a bound everyone would wait for as long as it takes to time out, and be refused then. In
+    the pool itself, whoever comes at the right moment goes before those who wait.
     """
 
-    def __init__(self, connections: int, max_waiting: int) -> None:
-        self.places = connections + max_waiting
+    def __init__(self, connections: int, settings: Settings) -> None:
+        self.places = connections + settings.database_max_waiting
+        self.timeout_seconds = settings.database_timeout_seconds
         self.taken = 0
+        self._turns = asyncio.Semaphore(connections)
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Take a place for one transaction, or raise QueueFull at once."""
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a connection to be free, or raise QueueFull at once."""
         if self.taken >= self.places:
             raise QueueFull(f"{self.taken} transactions are open or waiting")
         self.taken += 1
         try:
-            yield
+            await self._wait()
+            try:
+                yield
+            finally:
+                self._turns.release()
         finally:
             self.taken -= 1
+
+    async def _wait(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise PoolTimeoutError(f"{self.taken} transactions are open or waiting") from None
 
 
 def _begin(engine: Engine) -> Connection:
@@ -326,14 +343,14 @@ class Database:
         self.writer = create_engine(settings, writer=True, patient=patient)
         self.dialect = self.writer.dialect.name
         self.failed_writes = 0
-        pool_size, max_waiting = settings.database_pool_size, settings.database_max_waiting
+        pool_size = settings.database_pool_size
         if self.dialect == "sqlite":
             self.reader = create_engine(settings, writer=False)
-            self.reads = Queue(pool_size, max_waiting)
-            self.writes = Queue(1, max_waiting)
+            self.reads = Queue(pool_size, settings)
+            self.writes = Queue(1, settings)
         else:
             self.reader = self.writer
-            self.reads = self.writes = Queue(pool_size, max_waiting)
+            self.reads = self.writes = Queue(pool_size, settings)
 
     @property
     def writing(self) -> bool:
@@ -343,7 +360,7 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that is committed at the end, or rolled back by an exception."""
-        with self.writes.place():
+        async with self.writes.place():
             try:
                 async with _session(self.writer) as db:
                     yield db
@@ -354,9 +371,8 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that only reads."""
-        with self.reads.place():
-            async with _session(self.reader) as db:
-                yield db
+        async with self.reads.place(), _session(self.reader) as db:
+            yield db
 
     @asynccontextmanager
     async def write_beside(self, reading: AsyncSession) -> AsyncIterator[AsyncSession]:
