@@ -2,7 +2,7 @@ FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PYTHON=/opt/footing/bin/python
 WORKDIR /build
 RUN python -m venv --without-pip /opt/footing
-# The lock has four parts. Development stays out; Build is needed here only and leaves again below.
+# The lock has four parts. Development is left out; Build is needed only here and is removed below.
 COPY requirements.lock ./
 RUN sed '/^# Development/,$d' requirements.lock > image.lock \
     && sed -n '/^# Build/,$p' image.lock > build.lock \
@@ -23,9 +23,9 @@ ENV PATH=/opt/footing/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     FOOTING_DATABASE_URL=sqlite:////data/footing.db \
     FOOTING_PUBLICATION_LOG=/log/publications.log
-# A fixed number, so that volumes and clusters can name it. Only /data and /log are ever written to.
-# The log of erasures has to survive a restore of the database, so it is no part of /data. It has no
-# volume of its own here: a nameless one would be lost with its container, without a word.
+# A fixed user id, for volumes and clusters. Only /data and /log are written to.
+# The publication log must survive a restore of the database, so it is not in /data. No volume is
+# declared for it: an anonymous one would be lost with its container, without a warning.
 RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin footing \
     && install --directory --owner=footing --group=footing /data /log
 COPY --from=build /opt/footing /opt/footing
@@ -35,6 +35,6 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-# Migrations and content are steps of their own, run once before: `migrate`, then `seed`.
+# Migrations and content are separate steps, run once before: `migrate`, then `seed`.
 ENTRYPOINT ["footing"]
 CMD ["serve", "--host", "0.0.0.0"]

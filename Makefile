@@ -2,14 +2,14 @@
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
-# With the parts of requirements.lock that running needs, and with all of them.
+# Stamps of .venv: with the requirements for running, and with all.
 RUN_STAMP := .venv/.installed-to-run
 STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--no-header --no-annotate pyproject.toml
 
-# Commands and tests start Python hundreds of times; compiled modules spare each of them half a second.
+# Commands and tests start Python hundreds of times; compiled modules save half a second each time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run demo test fuzz chaos proof bench lint lock openapi clean
@@ -48,10 +48,10 @@ setup: $(STAMP) ## Create .venv with everything that is pinned in requirements.l
 run: $(if $(wildcard $(STAMP)),$(STAMP),$(RUN_STAMP)) ## Migrate, seed and serve on PORT (8000)
 	$(BIN)/footing serve --prepare --port $(PORT)
 
-# Anew each time: the key is shown once, and figures that were published never change.
+# Recreated each time: the key is shown once, and figures that were published never change.
 demo: export FOOTING_DATABASE_URL = sqlite:///demo.db
 demo: export FOOTING_PUBLICATION_LOG = demo-publications.log
-demo: $(STAMP) ## Serve made-up people and the figures for clinicians on PORT (8000)
+demo: $(STAMP) ## Serve synthetic users and the figures for clinicians on PORT (8000)
 	rm -f demo.db demo.db-shm demo.db-wal demo-publications.log
 	$(BIN)/footing migrate
 	$(BIN)/footing seed
@@ -61,7 +61,7 @@ demo: $(STAMP) ## Serve made-up people and the figures for clinicians on PORT (8
 test: $(STAMP) ## Run every test, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest
 
-# What `make test` tries a little of, in full; docs/developers.md says how long each takes.
+# The full budgets of tests that are quick in `make test`; see docs/developers.md.
 fuzz chaos proof: export TEST_BUDGET = full
 fuzz chaos proof: export PYTEST_TIMEOUT = 3600
 
@@ -87,8 +87,8 @@ lint: $(STAMP) ## Check style, types, imports, dependencies, the seed, the Docke
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m pytest -m lint -n 2 -q
 
-# Everything is resolved at once, so that the image runs what was tested; then it is sorted into
-# four parts, so that the image can leave the last one out, and `make run` the noise library.
+# Everything is resolved together, so that the image runs what was tested; then it is divided into
+# four parts, so that the image can omit the last one, and `make run` the noise library.
 lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=--upgrade: newest versions)
 	$(COMPILE) $(UPGRADE) --generate-hashes --all-extras --group dev -o requirements.lock
 	$(COMPILE) -c requirements.lock --extra redis -o .venv/run
@@ -106,7 +106,7 @@ lock: $(STAMP) ## Bring requirements.lock in line with pyproject.toml (UPGRADE=-
 		}' .venv/run .venv/publish .venv/build requirements.lock > .venv/lock
 	mv .venv/lock requirements.lock
 
-openapi: $(STAMP) ## Record the examples of the OpenAPI document anew and write docs/openapi.json
+openapi: $(STAMP) ## Record the examples of the OpenAPI document and write docs/openapi.json
 	RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q -n 0 tests/contract/test_openapi.py -k "examples_are and sqlite"
 	$(BIN)/footing openapi > docs/openapi.json
 

@@ -1,4 +1,4 @@
-"""Runs migrations on the database of FOOTING_DATABASE_URL, or on a connection handed in."""
+"""Runs migrations on the database of FOOTING_DATABASE_URL, or on a given connection."""
 
 import asyncio
 from typing import Any, Literal
@@ -14,7 +14,7 @@ assert ALL_TABLES  # noqa: S101  # importing them fills the metadata
 
 
 def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
-    """Write our own types as what the database sees: a migration must outlive our code."""
+    """Render our own types as those of the database: a migration must not depend on our code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and item is JsonDocument:
@@ -36,7 +36,7 @@ def run(connection: Connection) -> None:
 
 
 async def run_on_own_engine() -> None:
-    """Open an engine for the command line's sake."""
+    """Open an engine, for the alembic command."""
     engine = create_engine(Settings(), writer=True, patient=True)
     async with engine.begin() as connection:
         await connection.run_sync(run)

@@ -1,1 +1,1 @@
-"""Footing: the open backend for mobile apps that help people with back pain through their feet."""
+"""Footing: an open backend for mobile apps that help people with back pain."""

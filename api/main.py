@@ -1,4 +1,4 @@
-"""The app: everything is built here, from the settings and the clock it is given."""
+"""Creates the app from settings and a clock."""
 
 import asyncio
 import contextlib
@@ -90,7 +90,7 @@ async def take_up(context: AppContext) -> None:
         release = before
         if release is None or release.hash != active:
             release = await load_release(db, active)
-    # Compiled before it is served: a rule set that can't be compiled is not taken up.
+    # Compiled before it is served: a rule set that cannot be compiled is not activated.
     rule_sets.of(release)
     rule_sets.take_up(withdrawn)
     served.release = release
@@ -104,12 +104,12 @@ async def watch_releases(context: AppContext) -> None:
         await asyncio.sleep(context.settings.release_poll_seconds)
         try:
             await take_up(context)
-        except Exception as error:  # what is being served stays, and we try again
+        except Exception as error:  # the current release stays, and the next attempt follows
             log.warning("cannot check for a new release", exc_info=error)
 
 
 def make_context(settings: Settings, clock: Clock, version: str) -> AppContext:
-    """Make what all requests share. No connection is opened yet."""
+    """Create what all requests share. No connection is opened yet."""
     database, served = Database(settings), ServedRelease()
     parts: list[object] = [
         served,
@@ -145,7 +145,7 @@ async def serving(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await require_head(context.database)
         await take_up(context)
         watcher = asyncio.create_task(watch_releases(context))
-        # The settings are all that the connections know of the app.
+        # The connections get nothing but the settings.
         yield {"settings": context.settings}
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -173,7 +173,7 @@ def middleware_for(settings: Settings) -> list[Middleware]:
             )
         )
     if settings.deprecations:
-        middleware.append(Middleware(DeprecationMiddleware, calls=settings.deprecations))
+        middleware.append(Middleware(DeprecationMiddleware, endpoints=settings.deprecations))
     uploads = (logging_router, reporting_router, batching, evaluating)
     ordinary = [
         route for router in uploads for route in router.routes if isinstance(route, OrdinaryRoute)
@@ -183,7 +183,7 @@ def middleware_for(settings: Settings) -> list[Middleware]:
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
-    """Make the app, or raise NotReady. Nothing is opened before its lifespan starts."""
+    """Create the app, or raise NotReady. Nothing is opened before its lifespan starts."""
     app = FastAPI(
         title="Footing",
         version=version("footing"),
@@ -197,7 +197,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         redoc_url=None,
         servers=[{"url": "/", "description": "This server."}],
         redirect_slashes=False,
-        # Spans would hold addresses with secrets in them; and looking for providers takes time.
+        # Spans would contain URLs with secrets; and looking for providers takes time.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=middleware_for(settings),
         lifespan=serving,
@@ -216,11 +216,10 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 @functools.cache
 def shared_routes() -> Sequence[BaseRoute]:
-    """Make the routes of the API. They depend on no settings: all apps of a process share them.
+    """Create the routes of the API. They depend on no settings: all apps of a process share them.
 
-    Each is built here and now: FastAPI would do so while the first request waits. It switches
-    warnings off meanwhile, for the whole process: of two apps in two threads one would see the
-    other's warnings.
+    They are built immediately: FastAPI would do so during the first request. It suppresses warnings
+    meanwhile, for the whole process, so that apps in two threads would affect each other.
     """
     routes = APIRouter(
         dependencies=[Depends(check_query)],

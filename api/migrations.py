@@ -1,4 +1,4 @@
-"""Brings a database to the newest migration, and tells whether it is there."""
+"""Migrates the database, and checks that it is migrated."""
 
 import functools
 
@@ -12,15 +12,15 @@ from sqlalchemy.exc import DBAPIError
 from api.core.config import MIGRATIONS_FOLDER
 from api.core.db import Database
 from api.core.errors import NotReady
-from api.core.turns import Patience, Say, Waiting, in_turn, is_lock_timeout, quiet
+from api.core.locks import Notify, Patience, Waiting, is_lock_timeout, job_lock, quiet
 
-# As long as others may have to wait behind a migration that waits itself.
+# Others may have to wait this long behind a migration that itself waits for a lock.
 LOCK_TIMEOUT_MILLISECONDS = 2000
 MIGRATION_PATIENCE = Patience(pause_seconds=2.0)
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Make alembic's configuration; it needs no file, so that it works from a wheel."""
+    """Make alembic's configuration without a file, so that it works from a wheel."""
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS_FOLDER).replace("%", "%%"))
     if connection is not None:
@@ -30,17 +30,17 @@ def config(connection: Connection | None = None) -> Config:
 
 @functools.cache
 def scripts() -> ScriptDirectory:
-    """Read the migrations, once: alembic compiles each of them."""
+    """Load the migrations, once: alembic compiles each of them."""
     return ScriptDirectory.from_config(config())
 
 
 def head() -> str | None:
-    """Name the newest migration."""
+    """Return the newest migration."""
     return scripts().get_current_head()
 
 
 def current(connection: Connection) -> str | None:
-    """Name the migration that the database is at; refuse one that this version does not know."""
+    """Return the database's migration; raise NotReady if this version does not know it."""
     found = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts().walk_revisions()}
     if found is not None and found not in known:
@@ -53,7 +53,7 @@ def current(connection: Connection) -> str | None:
 
 
 def next_step(connection: Connection) -> bool:
-    """Take the database one migration further; tell whether there was one to take."""
+    """Run the next migration; return whether there was one."""
     found = current(connection)
     ahead = list(scripts().iterate_revisions("head", found or "base"))
     if not ahead:
@@ -63,24 +63,24 @@ def next_step(connection: Connection) -> bool:
 
 
 async def migrate(
-    database: Database, say: Say = quiet, patience: Patience = MIGRATION_PATIENCE
+    database: Database, notify: Notify = quiet, patience: Patience = MIGRATION_PATIENCE
 ) -> None:
-    """Bring the database to the newest migration, each in a transaction of its own.
+    """Run all missing migrations, each in its own transaction.
 
-    A migration takes as long as it takes. It waits only shortly for a table that is in use, since
-    every later query would queue behind it; then it lets them pass and tries again. Raises Busy
-    when that goes on for too long.
+    A migration may take any time. It waits only briefly for a table that is in use, since every
+    later query would queue behind it; then it lets them pass and tries again. Raises Busy if that
+    takes too long.
     """
-    waiting = Waiting(patience, say)
+    waiting = Waiting(patience, notify)
     further = True
     while further:
         try:
-            async with in_turn(database, "migrate", say, patience) as db:
+            async with job_lock(database, "migrate", notify, patience) as db:
                 connection = await db.connection()
                 if database.dialect == "postgresql":
                     limit = text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}")
                     await connection.execute(limit)
-                    # A role or a host may have its own limits.
+                    # A role or a host may have limits of its own.
                     await connection.execute(text("SET LOCAL statement_timeout = 0"))
                 further = await connection.run_sync(next_step)
         except DBAPIError as error:
@@ -90,7 +90,7 @@ async def migrate(
 
 
 async def require_head(database: Database) -> None:
-    """Refuse a database that is not at the newest migration."""
+    """Raise NotReady unless the database is at the newest migration."""
     async with database.reader.connect() as connection:
         found = await connection.run_sync(current)
     if found != head():

@@ -15,7 +15,7 @@ WARM_UP_SECONDS = 1.0
 
 
 def measure(stage: Stage, row: Row, rounds: int, seconds: float) -> Result:
-    """Let everyone of a row have a turn in each round."""
+    """Measure all contestants of a row in turns, round by round."""
     with row.contest(stage) as contest:
         if seconds > WARM_UP_SECONDS:
             for take in contest.turns.values():

@@ -1,4 +1,4 @@
-"""Fills a database with made-up participants and sessions, to measure how speed depends on them."""
+"""Fills a database with synthetic participants and sessions, to measure how speed scales."""
 
 import asyncio
 import datetime

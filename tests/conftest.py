@@ -25,7 +25,7 @@ from api.main import create_app
 from tests.support import databases, postgres, time_travel
 from tests.support.budget import FULL
 from tests.support.clock import START, FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.shared_databases import PUBLICATION_LOG, SharedDatabases
 
 AppMaker = Callable[..., TestClient]
@@ -33,7 +33,8 @@ lasting = contextlib.ExitStack()
 MEMORY = Path("/dev/shm")  # noqa: S108  # where Linux keeps files in memory
 MEMORY_BYTES = 2_000_000_000  # the whole run took 630 MB at most
 # The same in every run where little is tried; where much is, each time something else.
-settings.register_profile("footing", derandomize=not FULL)
+# Without deadlines: how long an example takes depends on what else runs on the machine.
+settings.register_profile("footing", derandomize=not FULL, deadline=None)
 settings.load_profile("footing")
 
 
@@ -85,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what stays anyway: thousands of tests and all modules."""
+    """Exclude what stays anyway from garbage collection: thousands of tests and all modules."""
     gc.collect()
     gc.freeze()
 
@@ -96,9 +97,9 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_logs() -> Iterator[None]:
-    """Write exceptions as production does; structlog's own way takes seconds for each.
+    """Write exceptions as in production; structlog's own format takes seconds for each.
 
-    A command that is called in this process would set up the logs of every test after it.
+    A command that runs in this process would configure the logs of all later tests.
     """
     structlog.configure(
         processors=[
@@ -218,8 +219,8 @@ def content_client(
 
 
 @pytest.fixture
-def phone(client: TestClient) -> Phone:
-    """A phone that has enrolled."""
-    phone = Phone(client)
-    phone.enrol()
-    return phone
+def device(client: TestClient) -> Device:
+    """A device that has enrolled."""
+    device = Device(client)
+    device.enrol()
+    return device

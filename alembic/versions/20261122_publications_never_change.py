@@ -11,7 +11,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# Each with what makes a row the same as one that is there.
+# Each table with the condition that a new row equals an existing one.
 TABLES = {
     "publication": "id = NEW.id OR kind = NEW.kind AND starts_on = NEW.starts_on",
     "publication_cell": "publication_id = NEW.publication_id AND table_name = NEW.table_name "
@@ -24,7 +24,7 @@ INSTALLATION = sa.table(
 
 def upgrade() -> None:
     """Name this installation, and forbid changing what was published, the owner included."""
-    # Periods are counted from here: from a date that tells nothing about anybody.
+    # Periods are counted from here: a date that reveals nothing about anyone.
     today = datetime.datetime.now(datetime.UTC).date()
     op.bulk_insert(INSTALLATION, [{"id": uuid.uuid4(), "installed_on": today}])
     if op.get_bind().dialect.name == "postgresql":
@@ -53,7 +53,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the protection away; the migration below takes the tables."""
+    """Remove the protection; the migration below removes the tables."""
     if op.get_bind().dialect.name == "postgresql":
         for table in TABLES:
             op.execute(f"DROP TRIGGER {table}_stays ON {table}")

@@ -16,7 +16,7 @@ SQLITE = (
     CREATE TRIGGER audit_entry_is_not_deleted BEFORE DELETE ON audit_entry
     BEGIN SELECT RAISE(ABORT, 'an entry of the audit log is never deleted'); END
     """,
-    # REPLACE deletes without asking the trigger above.
+    # REPLACE deletes without firing the trigger above.
     """
     CREATE TRIGGER audit_entry_is_not_replaced BEFORE INSERT ON audit_entry
     WHEN NEW.number IS NOT NULL AND EXISTS (SELECT 1 FROM audit_entry WHERE number = NEW.number)

@@ -12,7 +12,7 @@ SESSIONS = "exercise_session"
 DATED = (SESSIONS, "symptom_report")
 INDEX = "ix_exercise_session_original"
 # Each round doubles how far a session looks back. Sessions that correct each other in a circle
-# would go on for ever.
+# would never end.
 ROUNDS = 32
 
 

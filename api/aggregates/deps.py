@@ -1,4 +1,4 @@
-"""What the calls of aggregates ask for: the form to answer in, and what there is to read."""
+"""Dependencies of the aggregate endpoints: the response format, and the available figures."""
 
 from typing import Annotated
 
@@ -7,8 +7,8 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from api.aggregates import service
-from api.aggregates.egress import CSV, JSON, Form
 from api.aggregates.fhir import MEDIA_TYPE, VERSIONS, Version
+from api.aggregates.formats import CSV, JSON, Form
 from api.aggregates.service import AvailableFigures
 from api.aggregates.texts import Texts
 from api.content.deps import CurrentLanguage, CurrentRelease
@@ -21,7 +21,7 @@ FORMS = (JSON, CSV, MEDIA_TYPE)
 
 
 def fhir_version(accept: str) -> Version:
-    """Pick the FHIR version: the best that is named and that we speak, R4B if none is named."""
+    """Choose the FHIR version: the best supported one that is requested, by default R4B."""
     wishes = sorted(parse_accept_header(accept, MIMEAccept), key=lambda wish: -wish[1])
     named = [
         options["fhirversion"]
@@ -40,7 +40,7 @@ def fhir_version(accept: str) -> Version:
 
 
 async def get_policies(context: Context) -> PublicationPolicies:
-    """Return the policies the app was made with."""
+    """Return the policies of the app."""
     return context.part(PublicationPolicies)
 
 
@@ -48,7 +48,7 @@ CurrentPolicies = Annotated[PublicationPolicies, Depends(get_policies)]
 
 
 async def choose_form(request: Request) -> Form:
-    """Pick the form to answer in."""
+    """Choose the response format."""
     media_type = choose_media_type(request, FORMS)
     if media_type != MEDIA_TYPE:
         return Form(media_type)
@@ -56,7 +56,7 @@ async def choose_form(request: Request) -> Form:
 
 
 async def require_json(request: Request) -> None:
-    """Refuse other forms: a list of what there is holds no figures."""
+    """Reject other formats: the list of available figures is JSON only."""
     choose_media_type(request, (JSON,))
 
 
@@ -73,7 +73,7 @@ async def find_available(
     return await service.find_available(db, policies, texts, settings.regions, clock.now().date())
 
 
-# The router authenticates first: without access, not even the form of a request is checked.
+# The router authenticates first: without access, not even the requested format is checked.
 WantedForm = Annotated[Form, Depends(choose_form)]
 JsonOnly = Depends(require_json)
 CurrentlyAvailable = Annotated[AvailableFigures, Depends(find_available, scope="function")]

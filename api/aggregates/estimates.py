@@ -1,7 +1,7 @@
-"""From numbers with noise to what may be said: estimate, error, interval, status. Pure.
+"""From noisy numbers to figures: estimate, error, interval and status. Pure.
 
-All of it is computed from published cells, so that it costs no privacy, however often it is asked.
-The method, for people: docs/clinicians.md.
+Everything is computed from published cells, so that reading costs no privacy, however often.
+docs/clinicians.md explains the method.
 """
 
 import math
@@ -18,9 +18,9 @@ from api.publications.measures import (
 )
 
 NORMAL_95 = 1.96
-# Fewer are never shown, however small the noise.
+# Smaller counts are never shown, however small the noise.
 FEWEST_SHOWN = 11
-# Shown from so many standard deviations of the noise on.
+# A figure is shown from this many standard deviations of its noise on.
 SHOWN_FROM_SD = 3
 UNSTABLE_FROM_RSE = 0.30
 # A mean change lies around zero, where a relative error says nothing; this is half of the change
@@ -41,7 +41,7 @@ class Status(StrEnum):
 
 
 class Quantity(StrEnum):
-    """What is said of a cell."""
+    """A figure of a cell."""
 
     PEOPLE = "people"
     ADHERENCE = "adherence"
@@ -52,11 +52,11 @@ class Quantity(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its uncertainty, or nothing at all: suppressed is not zero."""
+    """A number with its uncertainty, or no number: suppressed is not zero."""
 
     status: Status
     value: float | None = None
-    # The whole error, and the two that it is made of: other people, and the noise.
+    # The total error and its two parts: sampling and noise.
     standard_error: float | None = None
     sampling_error: float | None = None
     privacy_error: float | None = None
@@ -89,7 +89,7 @@ class PainEstimateRange:
         return (self.lowest + self.highest) / 2
 
 
-# By what a stored number is divided to mean people, sessions or points.
+# The divisors that turn stored numbers into people, sessions or points.
 UNITS: Mapping[Statistic, float] = {
     Statistic.PRACTISED: PRACTISED_WEIGHT,
     Statistic.DOSE_MET: DOSE_MET_WEIGHT,
@@ -155,7 +155,7 @@ def _interval(
     highest: float,
     unstable_points: float | None = None,
 ) -> Estimate:
-    """Put an estimate together; what can't be is cut off, and the error stays what it is."""
+    """Make an estimate, clamped to possible values; the error remains that of the raw value."""
     error = math.hypot(sampling, privacy)
     if unstable_points is None:
         unstable = error > UNSTABLE_FROM_RSE * abs(value)
@@ -240,7 +240,7 @@ def pain_spread(tables: Mapping[TableName, Mapping[str, Cell]]) -> float:
 def estimates(
     cell: Cell, pain_range: PainEstimateRange, spread: float = ASSUMED_PAIN_SD
 ) -> dict[Quantity, Estimate]:
-    """Say what may be said of one cell."""
+    """Return the estimate of one figure of a cell, or its suppression."""
     found: dict[Quantity, Estimate] = {}
     if Statistic.PRACTISED in cell:
         people = cell[Statistic.PRACTISED]
@@ -265,5 +265,5 @@ def estimates(
 def quantities(
     statistics: Iterable[Statistic], pain_range: PainEstimateRange
 ) -> tuple[Quantity, ...]:
-    """Return what a cell of these statistics can say at all."""
+    """Return the figures that can be derived from these statistics."""
     return tuple(estimates(dict.fromkeys(statistics, Noisy(0, 1)), pain_range))

@@ -1,8 +1,8 @@
 """Figures as FHIR MeasureReports of the type `summary`, in R4B and in R5. Pure.
 
 A statistic is a group, what the table is divided by is its stratifier, a cell is a stratum. People
-are a population's count, anything else is a score. What carries no number says why it does not.
-Every resource is held against FHIR's own model before it leaves.
+are a population's count, anything else is a score. A figure without a number has the reason.
+Every resource is validated with the FHIR model before it is sent.
 """
 
 import json
@@ -137,7 +137,7 @@ def _group(
 
 
 def _status(period: AggregatePeriod) -> str:
-    """Tell what is to come from what was lost."""
+    """Return why a period has no figures: not published yet, or lost."""
     if period.status == "released":
         return "complete"
     return "pending" if period.publication_id is None else "error"
@@ -161,7 +161,7 @@ def reports(
         closed = period.closed_at
         yield {
             "resourceType": "MeasureReport",
-            # Of the same figures it is always the same.
+            # The same figures always have the same identifier.
             "id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
             "meta": {"security": [ANONYMISED]},
             "language": language,
@@ -185,7 +185,7 @@ def reports(
 
 
 def document(every: Iterable[Resource], version: Version, *, one: bool) -> bytes:
-    """Write one report, or a Bundle of several; what FHIR's model refuses is a fault of ours."""
+    """Write one report, or a Bundle of several; an invalid resource is an internal error."""
     model = get_r4b_model if version == "4.3" else get_r5_model
     resources: Sequence[Resource] = list(every)
     for resource in resources:

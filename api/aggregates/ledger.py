@@ -97,11 +97,11 @@ async def entries(
         page: Sequence[tuple[Published, tuple[ColumnElement[bool], ColumnElement[bool]]]]
         page = asked[start : start + PAGE]
         columns = [
-            question.label(f"q{number}")
-            for number, question in enumerate(each for _, both in page for each in both)
+            condition.label(f"q{number}")
+            for number, condition in enumerate(each for _, both in page for each in both)
         ]
-        answers = list((await (await db.connection()).execute(select(*columns))).one())
-        for (publication, _), stored, gone in zip(page, answers[::2], answers[1::2], strict=True):
+        counted = list((await (await db.connection()).execute(select(*columns))).one())
+        for (publication, _), stored, gone in zip(page, counted[::2], counted[1::2], strict=True):
             if stored or gone:
                 found.append(
                     EnteredPublication(publication, Entered.YES if stored else Entered.POSSIBLE)

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.aggregates import egress, service
+from api.aggregates import formats, service
 from api.aggregates.deps import CurrentlyAvailable, JsonOnly, WantedForm
-from api.aggregates.egress import CSV, Answer, Form
 from api.aggregates.fhir import MEDIA_TYPE as FHIR
+from api.aggregates.formats import CSV, AggregateResponse, Form
 from api.aggregates.schemas import (
     CSV_EXAMPLE,
     CSV_SCHEMA,
@@ -73,23 +73,26 @@ To = Annotated[
 
 def forms(model: Any, fhir: Json, fhir_example: Json) -> dict[int | str, Json]:
     """Describe a response in its three formats."""
-    answers = content_responses(model)
-    answers[200]["content"] = {
+    responses = content_responses(model)
+    responses[200]["content"] = {
         CSV: {"schema": CSV_SCHEMA, "example": CSV_EXAMPLE},
         FHIR: {"schema": fhir, "example": fhir_example},
     }
-    return answers | {406: {}}
+    return responses | {406: {}}
 
 
-def answer(
-    request: Request, found: AggregateIndex | Answer, language: str, form: Form | None = None
+def send(
+    request: Request,
+    found: AggregateIndex | AggregateResponse,
+    language: str,
+    form: Form | None = None,
 ) -> Response:
     """Send a response, or 304. Shared caches never store it, and clients revalidate each time."""
     headers = {}
     if form is None or isinstance(found, AggregateIndex):
         body = make_body(found.model_dump_json().encode(), language=language, quick=True)
     else:
-        written = egress.write(found, form, language)
+        written = formats.write(found, form, language)
         body = make_body(written.data, media_type=written.media_type, language=language, quick=True)
         if form.media_type == CSV:
             disposition = f'attachment; filename="{written.file_name}"'
@@ -105,7 +108,7 @@ def answer(
 )
 async def list_aggregates(request: Request, available: CurrentlyAvailable) -> Response:
     """List the available tables, keys, figures and periods, and the privacy guarantee."""
-    return answer(request, service.index(available), available.texts.language)
+    return send(request, service.index(available), available.texts.language)
 
 
 @router.get(
@@ -128,7 +131,7 @@ async def get_aggregate_table(
     `fhirVersion=5.0` R5).
     """
     found = await service.read_table(db, available, table, period_kind, starts_on)
-    return answer(request, found, available.texts.language, form)
+    return send(request, found, available.texts.language, form)
 
 
 @router.get(
@@ -162,4 +165,4 @@ async def get_aggregate_series(
         first=first,
         last=last,
     )
-    return answer(request, found, available.texts.language, form)
+    return send(request, found, available.texts.language, form)

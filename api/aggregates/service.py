@@ -1,6 +1,6 @@
-"""What clinicians can read: which figures there are, and their values. From publications alone.
+"""What clinicians can read: the available figures and their values, from publications only.
 
-Whether a number is shown is decided here, once. All media types are written from these answers.
+Whether a number is shown is decided here, once. All formats are written from these responses.
 """
 
 import datetime
@@ -76,27 +76,27 @@ class StartedPeriod:
 
     @property
     def released(self) -> bool:
-        """Tell whether there are figures to read."""
+        """Whether its figures are available."""
         return self.publication is not None and self.publication.released
 
     @property
     def status(self) -> Literal["released", "not_released"]:
-        """Say so in a word."""
+        """The state in one word."""
         return "released" if self.released else "not_released"
 
     @property
     def closed_at(self) -> datetime.datetime | None:
-        """Tell when it was closed."""
+        """When it was closed."""
         return self.publication.closed_at if self.publication else None
 
     @property
     def publication_id(self) -> str | None:
-        """Name the publication, if the period was closed."""
+        """The id of the publication, if the period was closed."""
         return self.publication.id if self.publication else None
 
     @property
     def cost(self) -> PrivacyCost:
-        """Return what its publication costs: as published, or else as the policy says."""
+        """The privacy cost of its publication: as published, or else as in the policy."""
         found = self.publication
         if found is not None:
             return PrivacyCost(found.rho, found.epsilon, found.delta, found.plan_hash)
@@ -104,7 +104,7 @@ class StartedPeriod:
         return PrivacyCost(kind.rho, kind.epsilon, self.policy.delta, self.policy.hash)
 
     def described(self) -> AggregatePeriod:
-        """Describe it for an answer."""
+        """Describe it for a response."""
         return AggregatePeriod(
             period_kind=self.period.kind,
             starts_on=self.period.starts_on,
@@ -129,7 +129,7 @@ class AvailableFigures:
 
     @cached_property
     def tables(self) -> dict[tuple[TableName, str], tuple[Quantity, ...]]:
-        """Return what each table says, by its name and kind of period, in the policy's order.
+        """Return the figures of each table, by name and kind of period, in the policy's order.
 
         Beside those of the policy in force, those of other profiles with publications.
         """
@@ -151,7 +151,7 @@ class AvailableFigures:
         return found
 
     def keys(self, table: TableName) -> tuple[str, ...]:
-        """Return the keys of a table: those of today first, then those that there once were."""
+        """Return the keys of a table: current ones first, then earlier ones."""
         now = cell_keys_of(self.texts.catalogue, self.regions, self.policies.active)
         current = now.of(table, self.policies.active)
         return (*current, *sorted(self.once_published.get(table, set()) - set(current)))
@@ -242,7 +242,7 @@ def index(available: AvailableFigures) -> AggregateIndex:
 
 
 def _known(place: str, asked: str, known: Iterable[Named]) -> Named:
-    """Take a name from those there are, or refuse it with them."""
+    """Find a name among the available ones, or reject it and list them."""
     every = list(known)
     for name in every:
         if name == asked:
@@ -254,7 +254,7 @@ def _known(place: str, asked: str, known: Iterable[Named]) -> Named:
 def _not_aligned(
     place: str, asked: datetime.date, valid: Sequence[datetime.date]
 ) -> InvalidRequest:
-    """Name the valid days on both sides of one that isn't."""
+    """Return the valid days before and after an invalid one."""
     before = [day for day in valid if day < asked][-1:]
     after = [day for day in valid if day > asked][:1]
     nearest = " and ".join(day.isoformat() for day in (*before, *after))
@@ -274,7 +274,7 @@ def _started_period(
     asked_kind: str | None,
     starts_on: datetime.date | None,
 ) -> StartedPeriod:
-    """Find the period that is asked for: without a wish, the newest that is released."""
+    """Find the requested period, by default the newest released one."""
     kinds = [kind for name, kind in available.tables if name == table]
     if asked_kind is not None:
         kinds = [_known("/query/period_kind", asked_kind, kinds)]
@@ -305,7 +305,7 @@ def _rounded(number: float | None) -> float | None:
 
 
 def _said(estimate: Estimate) -> dict[str, Any]:
-    """Write an estimate as every answer holds it."""
+    """Convert an estimate to the fields of a response."""
     return {
         "status": estimate.status,
         "estimate": _rounded(estimate.value),
@@ -368,7 +368,7 @@ def _span(
     first: datetime.date | None,
     last: datetime.date | None,
 ) -> Sequence[StartedPeriod]:
-    """Cut the periods from a first day to a last one; without a wish, up to the last closed one."""
+    """Select the periods between two days, by default up to the last closed one."""
     starts = [started.period.starts_on for started in started_periods]
     ends = [started.period.ends_on for started in started_periods]
     closed = [

@@ -1,4 +1,4 @@
-"""What tables, keys, figures and statuses are called, in the language of the answer. Pure."""
+"""The titles of tables, keys, figures and statuses, in the language of the response. Pure."""
 
 import math
 import re
@@ -16,7 +16,7 @@ AGE_FROM = re.compile(r"^age_(\d+)_plus$")
 
 
 def promised_percent(rho: float) -> float:
-    """Return how often the best guess is right at most: rounded up, as a promise has to be."""
+    """Return the most often that the best guess is right, in percent, rounded up."""
     return math.ceil(best_guess_percent(rho) * 10) / 10
 
 
@@ -35,7 +35,7 @@ class Texts:
         return self._phrase("guarantee", percent=promised_percent(rho))
 
     def ledger(self, rho: float) -> str:
-        """Say to one person what can be learnt about them."""
+        """Explain to a participant what can be learnt about them."""
         if not rho:
             return self._phrase("ledger_empty")
         return self._phrase("ledger", percent=promised_percent(rho))
@@ -49,11 +49,11 @@ class Texts:
         return self._phrase(f"stat_{stat}")
 
     def status(self, status: Status) -> str:
-        """Say how far to trust a figure."""
+        """Return the text of a status."""
         return self._phrase(f"status_{status}")
 
     def key(self, table: TableName, key: str) -> str:
-        """Return the title of a key; one that is no longer known is its own title."""
+        """Return the title of a key; an unknown one is used as its own title."""
         if key in SPECIAL:
             return self._phrase(f"key_{key}")
         if table is TableName.ROUTINE:

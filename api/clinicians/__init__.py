@@ -1,1 +1,1 @@
-"""Clinicians: who they are, how they prove it, and the log of what they asked."""
+"""Clinicians: authentication, keys, and the audit log."""

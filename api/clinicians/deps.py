@@ -1,4 +1,4 @@
-"""Which clinician is calling, and the entry that every query of theirs leaves in the audit log."""
+"""Authenticates clinicians, and writes every query to the audit log."""
 
 from typing import Annotated
 
@@ -45,9 +45,9 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
 def parameters_of(route: APIRoute, scope: Scope, status: int) -> dict[str, str | list[str] | None]:
-    """Return what a query asked for: the parameters that the call has, and no others.
+    """Return the parameters of a query for the log: the endpoint's own, with their values.
 
-    What the call refused is not its vocabulary and could be anything: only its name is kept.
+    Values of rejected parameters could be anything: only the names of these are logged.
     """
     query = StarletteRequest(scope).query_params
     names = [field.alias for field in get_flat_params(route.dependant)]
@@ -63,7 +63,7 @@ def parameters_of(route: APIRoute, scope: Scope, status: int) -> dict[str, str |
 
 
 async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | None:
-    """Write the entry of a query; return the problem to answer with if it can't be written."""
+    """Write the entry of a query; return the problem to respond with if that fails."""
     clinician: Clinician | None = scope.get("state", {}).get("clinician")
     if clinician is None:
         return None
@@ -78,7 +78,7 @@ async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | N
             status=status,
             request_id=scope["state"]["request_id"],
         )
-    except Exception:  # whatever it is: nothing is read that the log does not show
+    except Exception:  # whatever the error is: nothing is returned that is not in the log
         log.exception("a query could not be written to the audit log")
         return Unavailable(
             "The query cannot be written to the audit log, so it was rejected. Try again later.",
@@ -88,14 +88,14 @@ async def write_entry(route: APIRoute, scope: Scope, status: int) -> Problem | N
 
 
 class AuditedRoute(APIRoute):
-    """A route whose answers leave only after the query has been written to the audit log.
+    """A route that writes each query to the audit log before it sends the response.
 
-    It is done here and not in a dependency, because here the answer's real status is known, and
-    the connection that answered has gone back: no query waits for a second one while it holds one.
+    This is not a dependency, because only here the status of the response is known, and the
+    handler's database connection is released: no query waits for a second one while it holds one.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         started = unaudited = False
 
         async def send_once_written(message: Message) -> None:
@@ -118,7 +118,7 @@ class AuditedRoute(APIRoute):
 
 
 async def identify(context: AppContext, text: str) -> Clinician:
-    """Return whose credentials these are, by their format and their look-up."""
+    """Verify credentials: a key or an access token, by their format."""
     match token_kind(text):
         case "participant":
             raise WrongTokenKind("A participant's token cannot be used for clinician endpoints.")
@@ -142,7 +142,7 @@ async def authenticate(
     credentials: Credentials,
     context: Context,
 ) -> Clinician:
-    """Tell who is calling, and whether they may."""
+    """Authenticate the clinician and check the scope."""
     if not isinstance(request.scope["route"], AuditedRoute):
         message = "a clinician endpoint needs route_class=AuditedRoute on its router"
         raise TypeError(message)
@@ -154,7 +154,7 @@ async def authenticate(
         clinician = await identify(context, credentials.credentials)
     caller = f"{clinician.kind} {clinician.who}"
     response.headers.update(await limiter.hit(limiter.clinician, "clinician", caller))
-    # From here on it is known who asks, and the audit log will show it, whatever the answer is.
+    # From here on the clinician is known and will be in the log, whatever the response is.
     request.state.clinician = clinician
     if READ_AGGREGATES not in clinician.scopes:
         by_key = clinician.kind == "key"
@@ -163,7 +163,7 @@ async def authenticate(
     return clinician
 
 
-# Keys are not cached: revoking one takes effect at once.
+# Keys are not cached: revoking one takes effect immediately.
 # For the `dependencies` of a router whose route_class is AuditedRoute.
 ClinicianOnly = Depends(authenticate, scope="function")
 ClinicianCaller = Annotated[Clinician, ClinicianOnly]

@@ -1,4 +1,4 @@
-"""What can be wrong with a clinician who calls."""
+"""Errors of clinicians' requests."""
 
 from api.core.errors import CHALLENGE, NotAuthenticated, Problem
 
@@ -6,7 +6,7 @@ BEARER = CHALLENGE["WWW-Authenticate"]
 
 
 class InsufficientScope(Problem):
-    """A valid key or access token that lacks the scope of this call."""
+    """A valid key or access token without the scope of this endpoint."""
 
     status = 403
     code = "insufficient_scope"
@@ -14,13 +14,13 @@ class InsufficientScope(Problem):
 
 
 def refused(reason: str) -> NotAuthenticated:
-    """Refuse a key or an access token, in the words of RFC 6750."""
+    """Return the error for an invalid key or access token, as in RFC 6750."""
     challenge = f'{BEARER}, error="invalid_token", error_description="{reason}"'
     return NotAuthenticated(reason, headers={"WWW-Authenticate": challenge})
 
 
 def scope_missing(scope: str) -> InsufficientScope:
-    """Say which scope a call needs."""
+    """Return the error that names the required scope."""
     reason = f"This endpoint requires the scope {scope}."
     challenge = f'{BEARER}, error="insufficient_scope", scope="{scope}"'
     return InsufficientScope(reason, headers={"WWW-Authenticate": challenge})

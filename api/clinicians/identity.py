@@ -1,4 +1,4 @@
-"""A clinician who has proved who they are. Pure."""
+"""The authenticated clinician. Pure."""
 
 import datetime
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ Kind = Literal["key", "access_token"]
 
 @dataclass(frozen=True)
 class Clinician:
-    """Who calls: by a key of ours, or by an access token of the issuer.
+    """A clinician, authenticated by a key or by an access token of the issuer.
 
-    `who` is what the audit log keeps: the key's id, or a hash of issuer and subject.
-    `name` is the key's, or what the issuer calls them; the log keeps only the former.
+    `who` identifies them in the audit log: the key's id, or a hash of issuer and subject.
+    `name` is the key's name, or the one from the issuer; only the former is logged.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Clinicians' keys: made, written and read. Pure."""
+"""Clinicians' keys: generating, formatting and parsing. Pure."""
 
 import re
 import uuid
@@ -11,7 +11,7 @@ KEY = re.compile(rf"^{CLINICIAN_PREFIX}_([0-9a-f]{{32}})_([0-9a-f]{{{2 * SECRET_
 
 @dataclass(frozen=True)
 class PlaintextKey:
-    """A key as the clinician holds it: its id, to look it up by, and the secret that proves it."""
+    """A key as the clinician has it: its id, for the look-up, and its secret."""
 
     key_id: uuid.UUID
     secret: str
@@ -20,7 +20,7 @@ class PlaintextKey:
         return f"{CLINICIAN_PREFIX}_{self.key_id.hex}_{self.secret}"
 
     def matches(self, stored_hash: str) -> bool:
-        """Compare with the hash at rest."""
+        """Compare the secret with the stored hash."""
         return same_secret(self.secret, stored_hash)
 
 
@@ -30,6 +30,6 @@ def make_key() -> PlaintextKey:
 
 
 def read_key(text: str) -> PlaintextKey | None:
-    """Read a key; None when it is not one."""
+    """Parse a key; None if it is malformed."""
     match = KEY.match(text)
     return None if match is None else PlaintextKey(uuid.UUID(match[1]), match[2])

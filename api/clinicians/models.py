@@ -11,7 +11,7 @@ from api.core.db import JsonDocument, UtcDateTime
 
 
 class ClinicianKey(SQLModel, table=True):
-    """A key that an operator gave to a clinician; its secret is kept as a hash."""
+    """A key that an operator issued to a clinician; its secret is stored as a hash."""
 
     __tablename__ = "clinician_key"
 
@@ -25,18 +25,18 @@ class ClinicianKey(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """One query of one clinician. Triggers refuse to change or delete it."""
+    """One query of one clinician. Triggers prevent changing or deleting it."""
 
     __tablename__ = "audit_entry"
 
-    # SQLite counts by itself in a column that is exactly INTEGER, PostgreSQL in one of any width.
+    # SQLite numbers rows only in a column of exactly INTEGER, PostgreSQL in one of any width.
     number: int = Field(
         sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     )
     asked_at: datetime.datetime = Field(sa_type=UtcDateTime, index=True)
     kind: str = Field(max_length=16)
     who: str = Field(max_length=64, index=True)
-    name: str | None = Field(max_length=100, nullable=True)
+    name: str | None = Field(max_length=100)
     operation: str = Field(max_length=64)
     parameters: dict[str, Any] = Field(sa_type=JsonDocument)
     status: int

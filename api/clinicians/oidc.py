@@ -1,8 +1,8 @@
 """Access tokens of the configured OpenID Connect issuer, verified with the keys it publishes.
 
-The keys are kept for a while. An unknown key id has them read again, but only every so often:
-a key id in a token can be invented, and must not trigger requests to the issuer at will.
-While the issuer is away, the keys that are known go on for an hour.
+The keys are cached. An unknown key id makes the server fetch them again, but not more often than
+once in a while: a key id can be invented, and must not trigger any number of requests to the
+issuer. While the issuer is unavailable, known keys remain valid for an hour.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ MAX_TOKEN_LENGTH = 16 * 1024
 MAX_DOCUMENT_BYTES = 512 * 1024
 MAX_NAME_LENGTH = 200
 LATEST = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
-# RFC 9068 names the first two; most issuers still write the third, or nothing.
+# RFC 9068 defines the first two; most issuers still use the third, or none.
 TYPES = {"at+jwt", "application/at+jwt", "jwt", None}
 SIGNATURE_KEYS = (RSAKey, ECKey, OKPKey)
 NAME_CLAIMS = ("name", "preferred_username")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-# Deep nesting ends Python's JSON reader with a RecursionError.
+# Deep nesting makes Python's JSON parser raise a RecursionError.
 MALFORMED = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 UNREADABLE = (*MALFORMED, httpx.HTTPError, httpx.InvalidURL, TimeoutError)
 
@@ -48,11 +48,11 @@ log = structlog.get_logger(__name__)
 
 
 class IssuerFault(Exception):
-    """The issuer answers, but not with what we asked it for."""
+    """The issuer's response is not what was requested."""
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
-    """Read a JSON document; a redirect is not followed, and there is an end to its length."""
+    """Fetch a JSON document of limited length, without following redirects."""
     body = b""
     async with client.stream("GET", url, headers={"Accept": "application/json"}) as response:
         if response.status_code != httpx.codes.OK:
@@ -71,7 +71,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
 
 
 def read_key_set(document: dict[str, Any]) -> KeySet:
-    """Read the published keys; one that we can't read doesn't take the others with it."""
+    """Parse the published keys; a key that cannot be parsed is skipped."""
     keys: list[Key] = []
     for entry in document["keys"]:
         try:
@@ -88,7 +88,7 @@ def read_key_set(document: dict[str, Any]) -> KeySet:
 
 
 def granted(claims: dict[str, Any]) -> set[str]:
-    """Return the scopes of a token: a text with spaces or a list, as `scope` or as `scp`."""
+    """Return the scopes of a token: separated by spaces or a list, in `scope` or `scp`."""
     found: set[str] = set()
     for claim in ("scope", "scp"):
         value = claims.get(claim, ())
@@ -99,7 +99,7 @@ def granted(claims: dict[str, Any]) -> set[str]:
 
 
 def display_name(claims: dict[str, Any]) -> str | None:
-    """Return the name the issuer gives the user, if any."""
+    """Return the user's name in the token, if any."""
     for claim in NAME_CLAIMS:
         value = claims.get(claim)
         if isinstance(value, str) and (name := UNPRINTABLE.sub("", value).strip()):
@@ -108,12 +108,12 @@ def display_name(claims: dict[str, Any]) -> str | None:
 
 
 def is_downgrade(issuer: str, url: str) -> bool:
-    """Tell whether an issuer on https names an address without it."""
+    """Return whether an issuer on https gives a URL without it."""
     return issuer.startswith("https:") and not url.startswith("https:")
 
 
 class AccessTokens:
-    """Verifies access tokens of one issuer, and keeps its keys."""
+    """Verifies access tokens of one issuer, and caches its keys."""
 
     def __init__(self, issuer: str, settings: Settings, clock: Clock) -> None:
         self.issuer = issuer
@@ -121,7 +121,7 @@ class AccessTokens:
         self.required_scope = settings.oidc_required_scope
         self.jwks_url = settings.oidc_jwks_url
         self.algorithms = settings.oidc_algorithms
-        # Issuers put headers of their own into tokens; `crit`, which forbids that, is still heeded.
+        # Issuers add headers of their own; `crit`, which forbids that, is still respected.
         self.registry = JWSRegistry(algorithms=self.algorithms, strict_check_header=False)
         self.claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock.now().timestamp()),
@@ -137,7 +137,7 @@ class AccessTokens:
         self.reading = asyncio.Lock()
 
     async def verify(self, text: str) -> Clinician:
-        """Tell whose access token it is, or refuse it."""
+        """Verify an access token and return its clinician, or raise an error."""
         header = self._header(text)
         key = await self._key(header)
         if key is None:
@@ -165,7 +165,7 @@ class AccessTokens:
         )
 
     def _header(self, text: str) -> dict[str, Any]:
-        """Read a token's header, and refuse what no key could make valid."""
+        """Parse a token's header, and reject tokens that no key could make valid."""
         invalid = refused("The access token is not valid.")
         if len(text) > MAX_TOKEN_LENGTH:
             raise invalid
@@ -181,7 +181,7 @@ class AccessTokens:
         return header
 
     async def _key(self, header: dict[str, Any]) -> Any:
-        """Find the key that a token names, and read the issuer's keys again where that can help."""
+        """Find the key of a token, and fetch the issuer's keys again if it is unknown."""
         known = self._pick(header)
         # Requests whose key is known do not wait for a fetch that another request has started.
         if known is None or (self._age() > FRESH and not self.reading.locked()):
@@ -196,7 +196,7 @@ class AccessTokens:
         return abs(self.clock.now() - self.read_at)
 
     def _pick(self, header: dict[str, Any]) -> Any:
-        """Return the key of a token, by its id; a token may name none if there is only one."""
+        """Return the key of a token by its id; without an id, the only key."""
         if self.keys is None:
             return None
         try:
@@ -205,7 +205,7 @@ class AccessTokens:
             return None
 
     async def _read(self) -> None:
-        """Read the issuer's keys, unless that was tried a moment ago."""
+        """Fetch the issuer's keys, unless that was tried very recently."""
         async with self.reading:
             now = self.clock.now()
             if abs(now - self.tried_at) < PAUSE:
@@ -226,7 +226,7 @@ class AccessTokens:
             return read_key_set(await _get(client, url))
 
     async def _discover(self, client: httpx.AsyncClient) -> str:
-        """Ask the issuer where its keys are."""
+        """Get the URL of the issuer's keys from its discovery document."""
         document = await _get(client, self.issuer.rstrip("/") + DISCOVERY)
         url = document.get("jwks_uri")
         if document.get("issuer") != self.issuer:

@@ -1,7 +1,7 @@
 """`/clinic`: the page on which clinicians read the figures.
 
-It holds nothing but what the package brings: every figure comes through the same calls, with the
-same key, as for any other client.
+It contains no data: every figure comes from the same endpoints, with the same key, as for any other
+client.
 """
 
 import json
@@ -21,15 +21,15 @@ MEDIA_TYPES = {
     "style.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "app.js": SCRIPT,
-    "calls.js": SCRIPT,
+    "api.js": SCRIPT,
     "chart.js": SCRIPT,
     "dom.js": SCRIPT,
     "figures.js": SCRIPT,
     "issuer.js": SCRIPT,
     "texts.js": SCRIPT,
 }
-# Nothing inline, nothing from elsewhere, no form that could be sent away, and no text that a
-# script could take for markup.
+# Nothing inline, nothing from other servers, no form that could be sent elsewhere, and no text that
+# a script could use as markup.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -38,7 +38,7 @@ POLICY = (
 
 
 def sign_in_of(settings: Settings) -> dict[str, str] | None:
-    """Say how a browser signs in at the issuer; None where only keys open the figures."""
+    """Return how a browser signs in at the issuer; None if only keys are accepted."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None
     return {
@@ -49,7 +49,7 @@ def sign_in_of(settings: Settings) -> dict[str, str] | None:
 
 
 def policy_of(settings: Settings) -> str:
-    """Allow the page to ask this server, and the issuer where people sign in there."""
+    """Allow the page to send requests to this server, and to the issuer if there is one."""
     sign_in, connect = sign_in_of(settings), "'self'"
     if sign_in is not None:
         issuer = urlsplit(sign_in["issuer"])

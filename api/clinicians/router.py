@@ -1,4 +1,4 @@
-"""What a clinician asks about themselves."""
+"""The authenticated clinician's own data."""
 
 from fastapi import APIRouter
 

@@ -35,7 +35,7 @@ class ClinicianKeyState:
 async def add_key(
     db: AsyncSession, name: str, days: int, scopes: Iterable[Scope], clock: Clock
 ) -> tuple[PlaintextKey, datetime.datetime]:
-    """Store a new key; return it, which is possible only now, and when it expires."""
+    """Store a new key; return it in plain text, which is possible only now, and its expiry."""
     key, now = make_key(), clock.now()
     expires_at = now + datetime.timedelta(days=days)
     await db.exec(
@@ -53,7 +53,7 @@ async def add_key(
 
 
 async def list_keys(db: AsyncSession) -> list[ClinicianKeyState]:
-    """List every key that was ever issued, oldest first."""
+    """List all keys ever issued, oldest first."""
     used = (
         select(func.max(AuditEntry.number)).where(AuditEntry.kind == "key").group_by(AuditEntry.who)
     )
@@ -77,9 +77,9 @@ async def list_keys(db: AsyncSession) -> list[ClinicianKeyState]:
 
 
 async def revoke_keys(db: AsyncSession, name_or_id: str, clock: Clock) -> tuple[int, int]:
-    """Revoke all keys of a name, or the key of an id; return how many, of how many found."""
+    """Revoke all keys with a name, or the key with an id; return how many, of how many found."""
     named = col(ClinicianKey.name) == name_or_id
-    with contextlib.suppress(ValueError):  # it is not an id, so it can only be a name
+    with contextlib.suppress(ValueError):  # not an id, so it can only be a name
         named = or_(named, col(ClinicianKey.key_id) == uuid.UUID(name_or_id))
     found = len((await db.exec(select(ClinicianKey.key_id).where(named))).all())
     revoked = await db.exec(
@@ -93,7 +93,7 @@ async def revoke_keys(db: AsyncSession, name_or_id: str, clock: Clock) -> tuple[
 
 
 async def verify_key(db: AsyncSession, key: PlaintextKey, clock: Clock) -> Clinician:
-    """Verify a key; a request without its secret learns nothing about it."""
+    """Verify a key; without the right secret nothing about it is revealed."""
     statement = select(ClinicianKey).where(ClinicianKey.key_id == key.key_id)
     stored = (await db.exec(statement)).first()
     if stored is None or not key.matches(stored.secret_hash):

@@ -10,15 +10,15 @@ from typer.core import TyperCommand, TyperGroup
 # The name of each command's module, and the first line of its help.
 COMMANDS = {
     "migrate": "Bring the database to the newest migration.",
-    "check": "Explain every fault in the seed folder, by file and JSON Pointer.",
-    "seed": "Store the seed folder as a release and serve it; twice changes nothing.",
+    "check": "List every fault in the seed folder, by file and JSON Pointer.",
+    "seed": "Store the seed folder as a release and activate it; repeating this changes nothing.",
     "serve": "Serve the API.",
-    "publish": "Close every period that is due: its figures with noise, once and for good.",
+    "publish": "Close every period that is due: its figures with noise, once and permanently.",
     "purge": "Erase enrolments that were never used, and hashes of tokens erased long ago.",
     "rules": "Read, compare and withdraw rule sets.",
     "clinician": "Keys of clinicians, who read aggregates.",
-    "audit": "Print what clinicians have asked, oldest first.",
-    "demo": "Fill an empty database with fictitious people and publish their figures.",
+    "audit": "Print the queries of clinicians, oldest first.",
+    "demo": "Fill an empty database with synthetic users and publish their figures.",
     "openapi": "Print the OpenAPI document.",
 }
 

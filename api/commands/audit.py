@@ -1,4 +1,4 @@
-"""`footing audit`: what clinicians have asked."""
+"""`footing audit`: the queries of clinicians."""
 
 import csv
 import datetime
@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def read_since(text: str | None) -> datetime.datetime | None:
-    """Read a date, which begins at midnight UTC, or a time with its offset."""
+    """Parse a date, which means midnight UTC, or a time with its offset."""
     if text is None:
         return None
     try:
@@ -70,7 +70,7 @@ def audit(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = "table",
 ) -> None:
-    """Print what clinicians have asked, oldest first."""
+    """Print the queries of clinicians, oldest first."""
     start = read_since(since)
     settings = read_settings()
     set_up_logging(settings)

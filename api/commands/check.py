@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def check(folder: SeedFolder = None) -> None:
-    """Explain every fault in the seed folder, by file and JSON Pointer."""
+    """List every fault in the seed folder, by file and JSON Pointer."""
     catalogue, overdue = valid_or_fail(folder or read_settings().seed_folder)
     if overdue:
         raise fail("\n".join(map(str, overdue)))

@@ -1,4 +1,4 @@
-"""`footing clinician`: who may read aggregates."""
+"""`footing clinician`: keys for reading aggregates."""
 
 import datetime
 import re
@@ -22,7 +22,7 @@ app = typer.Typer(
     help="Keys of clinicians, who read aggregates.",
 )
 
-# A spreadsheet takes a name that starts with a sign for a formula.
+# A spreadsheet runs a name that starts with a sign as a formula.
 NAME = re.compile(r"^\w[^\x00-\x1f\x7f]{0,99}\Z")
 LONGEST_DAYS = 366
 
@@ -33,7 +33,7 @@ def add(
     days: Annotated[int, typer.Option(help="Days until it expires.", min=1, max=LONGEST_DAYS)],
     scope: Annotated[Scope, typer.Option(help="What it permits.")] = READ_AGGREGATES,
 ) -> None:
-    """Make a key and print it, this once, on standard output."""
+    """Issue a key and print it, only now, on standard output."""
     if not NAME.match(name):
         raise fail("A name has 1 to 100 characters and starts with a letter or a digit.")
     settings = read_settings()
@@ -52,7 +52,7 @@ def add(
 
 
 def state_of(key: ClinicianKeyState, now: datetime.datetime) -> str:
-    """Say in a word whether a key opens anything."""
+    """Return the state of a key in one word."""
     if key.revoked_at is not None:
         return "revoked"
     return "expired" if key.expires_at <= now else "valid"
@@ -60,7 +60,7 @@ def state_of(key: ClinicianKeyState, now: datetime.datetime) -> str:
 
 @app.command("list")
 def list_keys() -> None:
-    """List every key that was ever given out, without its secret."""
+    """List all keys ever issued, without their secrets."""
     settings = read_settings()
     set_up_logging(settings)
 
@@ -92,7 +92,7 @@ def list_keys() -> None:
 def revoke(
     name_or_id: Annotated[str, typer.Argument(help="A name, for all its keys, or one key's id.")],
 ) -> None:
-    """End a clinician's keys, or one of them, at once."""
+    """Revoke all keys of a clinician, or one key, immediately."""
     settings = read_settings()
     set_up_logging(settings)
 

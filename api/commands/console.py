@@ -1,4 +1,4 @@
-"""What every command of `footing` shares: settings, the database, and how to fail."""
+"""What all commands share: settings, the database, messages and exit codes."""
 
 import asyncio
 import contextlib
@@ -18,26 +18,26 @@ from api.core.db import Database, is_outage
 from api.core.errors import Busy, NotReady
 from api.http.problems import pointer
 
-# "Temporary failure" in sysexits.h: the same command may well work later.
+# "Temporary failure" in sysexits.h: the same command may work later.
 LATER = 75
-# How long what an operator runs waits for the database: large tables take their time.
+# How long an operator's commands wait for the database: large tables take time.
 PATIENT_SECONDS = 60.0
 Result = TypeVar("Result")
 
 
-def say(message: str) -> None:
-    """Tell the operator something that is no result: on standard error."""
+def notify(message: str) -> None:
+    """Print a message that is not a result to standard error."""
     typer.echo(message, err=True)
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
-    """Say what is wrong on standard error."""
-    say(message)
+    """Print an error to standard error; return the exception that ends the command."""
+    notify(message)
     return typer.Exit(code)
 
 
 def read_settings() -> Settings:
-    """Read the settings, or say which one is wrong."""
+    """Read the settings, or exit and name the invalid one."""
     try:
         return Settings()
     except ValidationError as error:
@@ -53,7 +53,7 @@ def read_settings() -> Settings:
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings, *, patient: bool = False) -> AsyncIterator[Database]:
-    """Open the database, or say which one can't be opened and why."""
+    """Open the database, or raise NotReady with the reason."""
     database = Database(settings, patient=patient)
     try:
         try:
@@ -76,7 +76,7 @@ async def opened(settings: Settings, *, patient: bool = False) -> AsyncIterator[
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do it, or say in one line why it can't be done yet."""
+    """Run a coroutine; exit with a message of one line if it cannot be done now."""
     try:
         return asyncio.run(work)
     except Busy as busy:

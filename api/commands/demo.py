@@ -1,4 +1,4 @@
-"""`footing demo`: fills an empty database with made-up people, and publishes their figures."""
+"""`footing demo`: fills an empty database with synthetic users, and publishes their figures."""
 
 import collections
 import datetime
@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, select
 
 from api.clinicians.identity import READ_AGGREGATES
 from api.clinicians.service import add_key
-from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
+from api.commands.console import PATIENT_SECONDS, notify, opened, read_settings, run
 from api.commands.demo_data import TABLES, People
 from api.commands.publish import close_due
 from api.content.service import active_hash, load_release
@@ -35,16 +35,16 @@ from api.triage.service import RuleSets
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 WEEK = datetime.timedelta(weeks=1)
-# Otherwise SQLAlchemy leaves out what is None, and sends rows that differ in that one by one.
+# Otherwise SQLAlchemy omits None, and inserts rows that differ in that one by one.
 AS_GIVEN = {"render_nulls": True}
 TOGETHER = 100
 # The page and the audit log show this name.
-KEY_NAME = "Demo with fictitious people"
+KEY_NAME = "Demo (synthetic data)"
 KEY_DAYS = 30
 
 
 async def require_empty(database: Database) -> None:
-    """Refuse a database that may contain anything about real people."""
+    """Reject a database that may contain data of real people."""
     async with database.read() as db:
         for table in (Participant, Publication):
             if (await db.exec(select(exists().select_from(table)))).one():
@@ -66,7 +66,7 @@ class Filled:
 
 
 async def people_of(database: Database, settings: Settings, weeks: int, seed: int) -> People:
-    """Return the generator of people for the active content."""
+    """Return the generator of users for the active content."""
     now = SystemClock().now()
     async with database.read() as db:
         # `Publisher.open` has refused a database without content.
@@ -82,7 +82,7 @@ async def people_of(database: Database, settings: Settings, weeks: int, seed: in
 
 
 async def fill(database: Database, people: People, participants: int) -> Filled:
-    """Store made-up people in one transaction, as if the service had run since their first day."""
+    """Store synthetic users in one transaction, as if the service had run since their first day."""
     filled = Filled()
     async with database.write() as db:
         # The database is empty, so that this date reveals nothing about anyone.
@@ -107,14 +107,14 @@ async def fill(database: Database, people: People, participants: int) -> Filled:
 
 
 def summary(filled: Filled, publisher: Publisher, closed: list[Period], key: str) -> str:
-    """Return what was created, and how to look at it."""
+    """Return what was created, and how to view it."""
     counts = filled.counts
     periods = collections.Counter(period.kind for period in closed)
     kinds = [f"{periods[kind.kind]} of kind {kind.kind}" for kind in publisher.policy.periods]
     return f"""\
 Created: {counts[Participant]} people, {counts[ExerciseSession]} sessions, \
 {counts[SymptomReport]} reports.
-All of these people are fictitious. Closed periods: {", ".join(kinds)}.
+All of these users are synthetic. Closed periods: {", ".join(kinds)}.
 
 To see their figures:
 
@@ -134,14 +134,14 @@ To see one of the people as their app does:
 @app.command()
 def demo(
     participants: Annotated[
-        int, typer.Option(help="Number of fictitious people.", min=1, max=1_000_000)
+        int, typer.Option(help="Number of synthetic users.", min=1, max=1_000_000)
     ] = 3000,
     weeks: Annotated[int, typer.Option(help="Number of weeks of records.", min=4, max=520)] = 26,
     seed: Annotated[
         int, typer.Option(help="Another number creates other people; the noise has no seed.")
     ] = 1,
 ) -> None:
-    """Fill an empty database with fictitious people and publish their figures."""
+    """Fill an empty database with synthetic users and publish their figures."""
     settings = read_settings()
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)
@@ -150,7 +150,7 @@ def demo(
     async def work() -> str:
         async with opened(settings, patient=True) as database:
             await require_head(database)
-            publisher = await Publisher.open(settings, database, SystemClock(), say)
+            publisher = await Publisher.open(settings, database, SystemClock(), notify)
             await require_empty(database)
             people = await people_of(database, settings, weeks, seed)
             filled = await fill(database, people, participants)

@@ -1,8 +1,8 @@
-"""People who don't exist, for looking at Footing: who they are, what they log, what triage says.
+"""Synthetic users for a demonstration: who they are, what they log, and their decisions.
 
-The distributions are in `People` and in docs/operators.md. They are made up, to be looked at and
-not to be learnt from: no figure that comes out of them says anything about real people. Records
-are made by the models, the hashes and the triage that a real upload goes through.
+The distributions are in `People` and in docs/operators.md. They are invented: no figure derived
+from them says anything about real people. Records are made with the same models, hashes and triage
+as those of a real upload.
 """
 
 import datetime
@@ -73,7 +73,7 @@ AGES = {
     "age_80_plus": 2,
     "unknown": 4,
 }
-# By what chance a report says something other than "no" to a question.
+# The probability that a report answers a question with something other than "no".
 SIGNS: dict[str, tuple[float, str]] = {
     "night_pain": (0.07, "yes"),
     "cannot_sleep_or_move": (0.05, "yes"),
@@ -90,7 +90,7 @@ SIGNS: dict[str, tuple[float, str]] = {
 
 @dataclass(frozen=True)
 class People:
-    """How people are made: from the first day on, until now."""
+    """Generates users, from the first day until now."""
 
     catalogue: Catalogue
     rule_set: RuleSet
@@ -100,7 +100,7 @@ class People:
     chance: random.Random
 
     def make(self) -> "Person":
-        """Make one person with a life of records."""
+        """Make one user with all records."""
         chance = self.chance
         days = (self.now.date() - self.first).days
         zone, language, _ = chance.choices(HOMES, [home[2] for home in HOMES])[0]
@@ -116,7 +116,7 @@ class People:
             # The mean pain before a session, and what it loses in a week.
             pain=min(max(chance.gauss(4.5, 1.4), 1), 8),
             eases=chance.gauss(0.08, 0.06),
-            # By which chance they practise on a day.
+            # The probability that they practise on a day.
             diligence=chance.betavariate(2.4, 1.3),
             routine=self._favourite(),
         )
@@ -124,7 +124,7 @@ class People:
         return person
 
     def waking(self, day: datetime.date, zone: zoneinfo.ZoneInfo) -> datetime.datetime:
-        """Return some minute of a person's own waking day."""
+        """Return a random minute of a user's waking day."""
         own = datetime.time(self.chance.randrange(7, 22), self.chance.randrange(60), tzinfo=zone)
         return datetime.datetime.combine(day, own).astimezone(datetime.UTC)
 
@@ -134,17 +134,17 @@ class People:
         return self.chance.choices(routines, [0.65**place for place in range(len(routines))])[0]
 
     def happens(self, often: float) -> bool:
-        """Decide by a chance."""
+        """Return True with this probability."""
         return self.chance.random() < often
 
     def new_id(self) -> uuid.UUID:
-        """Make the id of a record, from the seed as everything else of it."""
+        """Make the id of a record, from the seed like everything else."""
         return uuid.UUID(int=self.chance.getrandbits(128), version=4)
 
 
 @dataclass
 class Person:
-    """One person: what they are like, and the rows that come of it."""
+    """One user: their traits, and the resulting rows."""
 
     people: People
     zone: zoneinfo.ZoneInfo
@@ -162,7 +162,7 @@ class Person:
 
     def __post_init__(self) -> None:
         self.id = self.people.new_id()
-        # Secrets come from the system: a demonstration that others can reach is a server too.
+        # Secrets come from the system, because a demonstration may be reachable by others.
         self.token = make_token(self.id, self.people.new_id())
         self.rows = {table: [] for table in TABLES}
         self._episode = Episode()
@@ -170,7 +170,7 @@ class Person:
         self._held_until: datetime.datetime | None = None
 
     def live(self, stays_days: int) -> None:
-        """Live from the enrolment until they lose interest, or until now."""
+        """Generate records from the enrolment until they lose interest, or until now."""
         happens = self.people.happens
         for number in range(stays_days):
             at = self.joined_at if number == 0 else self._time_of(number)
@@ -306,7 +306,7 @@ class Person:
         self._held_until = cleared_at
 
     def _enrol(self) -> None:
-        """Make the rows of the person, once it is known what changed in their time."""
+        """Make the user's rows, once all changes are known."""
         chance, people = self.people.chance, self.people
         # Seven in eight agree to research, and one in thirty of those takes that back.
         research = [people.happens(7 / 8)]
@@ -315,63 +315,43 @@ class Person:
             research.append(False)
             self._arrivals.append((left_at, ChangedKind.CONSENT, self.id))
         changes = sorted(self._arrivals, key=lambda arrival: arrival[0])
+        self._add(
+            Participant,
+            enrolled_at=self.joined_at,
+            time_zone=self.zone.key,
+            language=self.language,
+            age_band=self.age_band,
+            region=self.region,
+            conditions=[],
+            last_change=len(changes),
+            used=True,
+            storage_consent=True,
+        )
+        self._add(
+            Device,
+            device_id=self.token.device_id,
+            secret_hash=hash_secret(self.token.secret),
+            pending_hash=None,
+            created_at=self.joined_at,
+            revoked_at=None,
+        )
         code = make_recovery_code()
-        self.rows[Participant].append(
-            {
-                "participant_id": self.id,
-                "enrolled_at": self.joined_at,
-                "time_zone": self.zone.key,
-                "language": self.language,
-                "age_band": self.age_band,
-                "region": self.region,
-                "conditions": [],
-                "last_change": len(changes),
-                "used": True,
-                "storage_consent": True,
-            }
-        )
-        self.rows[Device].append(
-            {
-                "participant_id": self.id,
-                "device_id": self.token.device_id,
-                "secret_hash": hash_secret(self.token.secret),
-                "pending_hash": None,
-                "created_at": self.joined_at,
-                "revoked_at": None,
-            }
-        )
-        self.rows[RecoveryCodeHash].append(
-            {
-                "locator": code.locator,
-                "participant_id": self.id,
-                "secret_hash": hash_secret(code.secret),
-                "created_at": self.joined_at,
-                "failed_attempts": 0,
-                "locked_until": None,
-            }
+        self._add(
+            RecoveryCodeHash,
+            locator=code.locator,
+            secret_hash=hash_secret(code.secret),
+            created_at=self.joined_at,
+            failed_attempts=0,
+            locked_until=None,
         )
         version = next(consent.version for consent in people.catalogue.consents if consent.current)
-        self.rows[ConsentRecord] += [
-            {
-                "participant_id": self.id,
-                "number": number,
-                "version": version,
-                "storage": True,
-                "research": agreed,
-                "given_at": given_at,
-            }
-            for number, (agreed, given_at) in enumerate(
-                zip(research, (self.joined_at, left_at), strict=False), start=1
-            )
-        ]
-        self.rows[RecordedChange] += [
-            {
-                "participant_id": self.id,
-                "number": number,
-                "kind": kind.value,
-                "record_id": record_id,
-                "deleted": False,
-                "changed_at": arrived,
-            }
-            for number, (arrived, kind, record_id) in enumerate(changes, start=1)
-        ]
+        given = zip(research, (self.joined_at, left_at), strict=False)
+        for number, (agreed, given_at) in enumerate(given, start=1):
+            consent = {"version": version, "storage": True, "research": agreed}
+            self._add(ConsentRecord, number=number, given_at=given_at, **consent)
+        for number, (arrived, kind, record_id) in enumerate(changes, start=1):
+            change = {"kind": kind.value, "record_id": record_id, "deleted": False}
+            self._add(RecordedChange, number=number, changed_at=arrived, **change)
+
+    def _add(self, table: type[SQLModel], **columns: object) -> None:
+        self.rows[table].append({"participant_id": self.id, **columns})

@@ -1,8 +1,8 @@
-"""`footing migrate`: the newest schema."""
+"""`footing migrate`: migrates the database to the newest schema."""
 
 import typer
 
-from api.commands.console import opened, read_settings, run, say
+from api.commands.console import notify, opened, read_settings, run
 from api.core.logging import set_up_logging
 from api.migrations import migrate as bring_to_head
 
@@ -17,7 +17,7 @@ def migrate() -> None:
 
     async def work() -> None:
         async with opened(settings, patient=True) as database:
-            await bring_to_head(database, say)
+            await bring_to_head(database, notify)
 
     run(work())
     typer.echo("The database is at the newest migration.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.console import PATIENT_SECONDS, opened, read_settings, run, say
+from api.commands.console import PATIENT_SECONDS, notify, opened, read_settings, run
 from api.core.clock import SystemClock
 from api.core.config import Settings
 from api.core.errors import NotReady
@@ -33,14 +33,14 @@ async def close_due(publisher: Publisher) -> list[Period]:
 
 
 async def publish_due(settings: Settings, adopted: uuid.UUID | None = None) -> None:
-    """Close every period that is due, and say which."""
+    """Close every period that is due, and print which."""
     async with opened(settings, patient=True) as database:
         await require_head(database)
         clock = SystemClock()
-        publisher = await Publisher.open(settings, database, clock, say)
+        publisher = await Publisher.open(settings, database, clock, notify)
         if adopted is not None:
             await adopt(database, publisher.log, adopted)
-        found = await restore_with_log(settings, database, clock, say)
+        found = await restore_with_log(settings, database, clock, notify)
         if found.log_is_not_ours:
             raise NotReady(found.log_is_not_ours)
         closed = await close_due(publisher)
@@ -61,7 +61,7 @@ def publish(
         ),
     ] = None,
 ) -> None:
-    """Close every period that is due: its figures with noise, once and for good."""
+    """Close every period that is due: its figures with noise, once and permanently."""
     settings = read_settings()
     patient = {"database_timeout_seconds": PATIENT_SECONDS}
     settings = settings.model_copy(update=patient)

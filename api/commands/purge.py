@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.console import opened, read_settings, run, say
+from api.commands.console import notify, opened, read_settings, run
 from api.core.clock import SystemClock
 from api.core.logging import set_up_logging
 from api.migrations import require_head
@@ -29,7 +29,9 @@ def purge(
         async with opened(settings, patient=True) as database:
             await require_head(database)
             unused_for = datetime.timedelta(days=days)
-            return await erase_unused(database, SystemClock(), unused_for, dry_run=dry_run, say=say)
+            return await erase_unused(
+                database, SystemClock(), unused_for, dry_run=dry_run, notify=notify
+            )
 
     purged = run(work())
     would = "Would erase" if dry_run else "Erased"

@@ -76,7 +76,7 @@ def population(
         int, typer.Option(min=100, max=1_000_000, help="How many people to make up.")
     ] = 10_000,
 ) -> None:
-    """Print how many made-up people with ordinary back pain reach each level."""
+    """Print how many synthetic people with ordinary back pain reach each level."""
     catalogue, _ = valid_or_fail(folder or read_settings().seed_folder)
     typer.echo(ordinary.render(rule_set_of(catalogue), people), nl=False)
 
@@ -110,8 +110,8 @@ def diff(
         changed = load_catalogue(other)
     except SeedInvalid as invalid:
         raise fail(str(invalid)) from None
-    # What the checks find is shown and not fatal: a threshold is tried before its examples are
-    # rewritten. It can't be seeded like this.
+    # Faults are shown and not fatal: a threshold is tried before its examples are rewritten.
+    # Such a folder cannot be seeded.
     for fault in sorted(fault for check in triage_checks.ALL for fault in check(changed)):
         typer.echo(f"Would be rejected: {fault}", err=True)
     before, after = rule_set_of(catalogue), rule_set_of(changed)

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from api.commands.console import fail, opened, read_settings, run, say
+from api.commands.console import fail, notify, opened, read_settings, run
 from api.commands.seed_folder import SeedFolder, valid_or_fail
 from api.content import service
 from api.content.signing import read_signer
 from api.core.clock import SystemClock
 from api.core.errors import NotReady
+from api.core.locks import job_lock
 from api.core.logging import set_up_logging
-from api.core.turns import in_turn
 from api.migrations import require_head
 from api.triage.service import refuse_withdrawn, signed_in_force
 from api.triage.vectors import vector_answers
@@ -31,7 +31,7 @@ def seed(
         ),
     ] = None,
 ) -> None:
-    """Store the seed folder as a release and serve it; twice changes nothing."""
+    """Store the seed folder as a release and activate it; repeating this changes nothing."""
     settings = read_settings()
     set_up_logging(settings)
     try:
@@ -45,7 +45,7 @@ def seed(
     async def work() -> tuple[str, bool]:
         async with opened(settings, patient=True) as database:
             await require_head(database)
-            async with in_turn(database, "seed", say) as db:
+            async with job_lock(database, "seed", notify) as db:
                 if sign is None and await signed_in_force(db):
                     message = (
                         "The rule set in force is signed: devices that check signatures would"

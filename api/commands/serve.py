@@ -8,7 +8,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from api.commands.console import fail, opened, read_settings, run, say
+from api.commands.console import fail, notify, opened, read_settings, run
 from api.commands.migrate import migrate
 from api.commands.seed import seed
 from api.content import service
@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def built(settings: Settings) -> FastAPI:
-    """Make the app, or say in one line why it can't be made of these settings."""
+    """Make the app, or exit with a message of one line."""
     try:
         return create_app(settings)
     except NotReady as not_ready:
@@ -32,27 +32,27 @@ def built(settings: Settings) -> FastAPI:
 
 
 def require_free(host: str, port: int) -> None:
-    """Refuse an address that can't be listened on, before a server starts."""
+    """Reject an address that cannot be bound, before a server starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        # Behind the reason Python repeats the address.
+        # Python repeats the address after the reason.
         reason = str(error.strerror).partition(" (")[0]
         raise fail(f"Cannot listen on {host}, port {port}: {reason}") from None
 
 
 async def require_ready(settings: Settings) -> None:
-    """Refuse to serve what can't be served, before a server starts."""
+    """Check the database and the log before a server starts."""
     async with opened(settings) as database:
         await require_head(database)
         async with database.read() as db:
             if await service.active_hash(db) is None:
                 message = "There is no content in the database yet. Run: footing seed"
                 raise NotReady(message)
-        found = await restore_with_log(settings, database, SystemClock(), say)
+        found = await restore_with_log(settings, database, SystemClock(), notify)
         if found.log_is_not_ours:
-            say(found.log_is_not_ours)
+            notify(found.log_is_not_ours)
 
 
 def serving_app() -> object:
@@ -90,8 +90,8 @@ def serve(
         host=host,
         port=port,
         workers=workers,
-        # By name: unpickling the class would import the app before a worker answers its parent.
-        http="api.http.wire:WireProtocol",
+        # By name: unpickling the class would import the app before a worker responds to its parent.
+        http="api.http.protocol:LimitedProtocol",
         ws="none",
         access_log=False,
         log_config=None,

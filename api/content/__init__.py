@@ -1,1 +1,1 @@
-"""Seed files become a validated release, a release becomes bytes, bytes become answers."""
+"""From seed files to a validated release, and to prepared responses."""

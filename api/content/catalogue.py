@@ -34,7 +34,7 @@ HEAD_FILE = "triage/rule-set.json"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything in the seed folder; the fields are named in `ENTRY_FILES`."""
+    """The content of the seed folder; `ENTRY_FILES` names the fields."""
 
     languages: tuple[seed.Language, ...]
     sources: tuple[seed.Source, ...]
@@ -72,5 +72,5 @@ class Catalogue:
         return (*self.exercises, *self.massages)
 
     def phrase(self, phrase_id: str, language: str) -> str:
-        """Return one of the sentences that answers are built with."""
+        """Return one of the sentences that responses are built with."""
         return next(phrase.text[language] for phrase in self.phrases if phrase.id == phrase_id)

@@ -1,4 +1,4 @@
-"""What must hold between the entries of the seed folder, beyond the shape of each.
+"""Checks of the seed folder that a schema cannot express, mostly between entries.
 
 Every check yields faults with the file and the JSON Pointer of the value to fix.
 """
@@ -22,7 +22,7 @@ from api.http.problems import pointer
 
 LANGUAGE_CODE = re.compile(r"^[a-z]{2}$")
 PLACEHOLDER = re.compile(r"\{\{([a-z0-9_]+)\}\}")
-# Apps rely on these ids: they come from the article, and the contract names them.
+# Apps rely on these ids of the article's activities.
 CONTRACT_IDS = {
     "exercises": ("toe-curls", "arch-rolls", "heel-raises"),
     "massages": ("heel-massage", "inner-edge-massage", "sore-spot-massage"),
@@ -31,7 +31,7 @@ CONTRACT_IDS = {
     "benefits": ("improves-posture", "releases-tension", "enhances-circulation"),
     "routines": ("daily-15-minutes",),
 }
-# The sentences that the code builds answers with, and what it fills in.
+# The sentences that the code builds responses with, and their placeholders.
 PHRASES: Mapping[str, set[str]] = {
     "plan_contraindicated": {"conditions"},
     "plan_ask_first": {"conditions"},
@@ -76,10 +76,10 @@ PHRASES: Mapping[str, set[str]] = {
     "aggregates_age_between": {"first", "last"},
     "aggregates_age_from": {"age"},
 }
-# Where the content begins: the article, which names no author or publisher, and our own choices.
+# The sources of the content itself: the article, which names no author or publisher, and us.
 OWN_SOURCES = {"footing-article", "footing-design"}
 SIDES = ("none", "left", "right", "both", "unknown")
-# Drawings are shown by apps' own renderers, which must not be made to run or fetch anything.
+# Apps render the drawings, which must not run or fetch anything.
 FORBIDDEN_ELEMENTS = {
     "text",
     "script",
@@ -104,7 +104,7 @@ def _key(entry: seed.SeedModel) -> str:
 
 
 def check_ids(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Ids are unique, and those that the contract names are there."""
+    """Ids are unique, and those that apps rely on exist."""
     for name, field, entries in _files(catalogue):
         seen: set[str] = set()
         for index, entry in enumerate(entries):
@@ -126,7 +126,7 @@ def check_ids(catalogue: Catalogue) -> Iterator[SeedFault]:
 
 
 def check_phrases(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """The code's sentences have a place for what it fills in, and for nothing else."""
+    """The code's sentences have exactly the placeholders that the code fills in."""
     for index, phrase in enumerate(catalogue.phrases):
         wanted = PHRASES.get(phrase.id, set())
         for language, text in phrase.text.items():
@@ -157,7 +157,7 @@ def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str 
 
 
 def check_translations(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Every text is there in every language, and in no other."""
+    """Every text exists in every language of the seed folder, and in no other."""
     codes = set(catalogue.language_codes)
     if "en" not in codes:
         yield SeedFault(
@@ -224,7 +224,7 @@ def _references(
 
 
 def check_references(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Every id that an entry names exists."""
+    """Every id that an entry refers to exists."""
     known = {field: {_key(entry) for entry in entries} for _, field, entries in _files(catalogue)}
     documents: list[tuple[str, Any]] = [
         (name, [entry.model_dump(mode="json") for entry in entries])
@@ -252,7 +252,7 @@ def _claims(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 
 def check_claims(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Every claim names a source, also the one that says that nothing was shown."""
+    """Every claim has a source, also a claim that nothing was shown."""
     for name, _, entries in _files(catalogue):
         for path, claim in _claims(entries, ()):
             if not claim.evidence.source_ids:
@@ -261,7 +261,7 @@ def check_claims(catalogue: Catalogue) -> Iterator[SeedFault]:
 
 
 def check_sources(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Every source can be found again: by a number, an address, or a body's name for it."""
+    """Every source can be found: by a number, a URL, or the name of a document."""
     for index, source in enumerate(catalogue.sources):
         named = source.doi or source.isbn or source.pmid or source.document or source.url
         if not named and source.id not in OWN_SOURCES:
@@ -303,7 +303,7 @@ def _range_faults(name: str, value: Any, path: tuple[str | int, ...]) -> Iterato
 
 
 def check_dosages(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """A dosage can be done, and how long it takes can be computed."""
+    """Every dosage is possible, and its duration can be computed."""
     for name, entries in (
         ("exercises.json", catalogue.exercises),
         ("massages.json", catalogue.massages),
@@ -334,7 +334,7 @@ def check_dosages(catalogue: Catalogue) -> Iterator[SeedFault]:
 
 
 def check_kinds(catalogue: Catalogue) -> Iterator[SeedFault]:
-    """Exercises are exercises and massages are massages."""
+    """Exercises have no fields of massages, and massages have all of them."""
     for name, activities, kind in (
         ("exercises.json", catalogue.exercises, ActivityKind.EXERCISE),
         ("massages.json", catalogue.massages, ActivityKind.MASSAGE),
@@ -423,5 +423,5 @@ ALL: tuple[Callable[[Catalogue], Iterable[SeedFault]], ...] = (
 
 
 def summary(catalogue: Catalogue) -> Mapping[str, int]:
-    """Count what there is, file by file."""
+    """Count the entries of each file."""
     return {name: len(entries) for name, _, entries in _files(catalogue)}

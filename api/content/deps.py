@@ -1,4 +1,4 @@
-"""What content handlers ask for: the active release, and the language to answer in."""
+"""Dependencies of content handlers: the active release, and the language of the response."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from api.http.languages import choose_language
 
 
 async def get_release(context: Context) -> Release:
-    """Return the release this node serves."""
+    """Return the served release."""
     return context.part(ServedRelease).now
 
 
@@ -20,7 +20,7 @@ Lang = Annotated[
     Query(
         description="Language of the response, such as `es`; takes precedence over "
         "`Accept-Language`.",
-        # Said and not checked here: whatever else is asked for is refused with what there is.
+        # Documented, not validated: an unknown language is rejected with the available ones.
         json_schema_extra={
             "minLength": 2,
             "maxLength": 35,
@@ -42,7 +42,7 @@ AcceptLanguage = Annotated[
 async def get_language(
     release: CurrentRelease, lang: Lang = None, accept_language: AcceptLanguage = ""
 ) -> str:
-    """Choose the language of the answer."""
+    """Choose the language of the response."""
     return choose_language(lang, accept_language, release.languages)
 
 

@@ -1,11 +1,11 @@
-"""How long an activity takes: computed from its dosage and, where that is silent, its pace."""
+"""The duration of an activity: from its dosage and, where that has no time, its pace."""
 
 from api.content.seed import Activity, Range
 from api.content.vocabulary import SideHandling
 
 
 def estimate(activity: Activity) -> Range:
-    """Return the least and the most seconds that an activity takes, both feet included."""
+    """Return the minimum and maximum duration of an activity in seconds, for both feet."""
     dosage, pace = activity.dosage, activity.pace
     if dosage.sets is not None and dosage.repetitions is not None:
         each = pace.seconds_per_repetition if pace else None
@@ -23,7 +23,7 @@ def estimate(activity: Activity) -> Range:
 
 
 def total(parts: list[Range], change_over: Range) -> Range:
-    """Add up the parts and the time to change over between them."""
+    """Add up the activities and the time to change between them."""
     gaps = max(0, len(parts) - 1)
     return Range(
         min=sum(part.min for part in parts) + gaps * change_over.min,

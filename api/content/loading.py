@@ -1,4 +1,4 @@
-"""Reads the seed folder, and explains every fault by file and JSON Pointer."""
+"""Reads the seed folder, and reports every fault by file and JSON Pointer."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ from api.http.problems import pointer
 
 @dataclass(frozen=True, order=True)
 class SeedFault:
-    """What is wrong in the seed folder, and where.
+    """A fault in the seed folder, and its place.
 
     `overdue` faults fail `footing check` but not `footing seed`: a review that fell due must not
     keep an operator from restarting what already runs.
@@ -31,7 +31,7 @@ class SeedFault:
 
 
 class SeedInvalid(Exception):
-    """The seed folder can't be made into a release."""
+    """The seed folder has faults and cannot become a release."""
 
     def __init__(self, faults: Iterable[SeedFault]) -> None:
         self.faults = sorted(set(faults))
@@ -82,7 +82,7 @@ def _shape_faults(name: str, error: ValidationError) -> Iterator[SeedFault]:
 def _load(folder: Path, name: str, shape: type[SeedModel]) -> list[SeedModel]:
     raw = _read(folder, name)
     try:
-        # Read as JSON, where strict still lets a string be a date or a word of a vocabulary.
+        # Validated as JSON, where strict mode still accepts strings for dates and enums.
         adapter = TypeAdapter(list[shape])  # type: ignore[valid-type]
         return adapter.validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
@@ -90,7 +90,7 @@ def _load(folder: Path, name: str, shape: type[SeedModel]) -> list[SeedModel]:
 
 
 def load_catalogue(folder: Path) -> Catalogue:
-    """Read every file of the seed folder; raise `SeedInvalid` with all that is misshapen."""
+    """Read all files of the seed folder; raise `SeedInvalid` with all that are malformed."""
     faults: list[SeedFault] = []
     fields: dict[str, Any] = {}
     for name, (field, shape) in ENTRY_FILES.items():

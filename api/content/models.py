@@ -1,4 +1,4 @@
-"""Tables of the content: reference data, the same for everyone."""
+"""Tables of the content: reference data."""
 
 import datetime
 
@@ -9,7 +9,7 @@ from api.core.db import JsonDocument, UtcDateTime
 
 
 class ContentRelease(SQLModel, table=True):
-    """One validated state of the seed folder, named by its hash; never changed."""
+    """One validated state of the seed folder, identified by its hash; never changed."""
 
     __tablename__ = "content_release"
 
@@ -22,13 +22,13 @@ class ContentRelease(SQLModel, table=True):
 
 
 class ContentBody(SQLModel, table=True):
-    """One prepared answer of a release, in every coding; null where a coding saves nothing."""
+    """One prepared response of a release, in every content encoding; null if that saves nothing."""
 
     __tablename__ = "content_body"
 
     release_hash: str = Field(foreign_key="content_release.hash", primary_key=True)
     path: str = Field(primary_key=True, max_length=200, index=True)
-    # Empty for what is the same in every language.
+    # Empty if the body is the same in every language.
     language: str = Field(primary_key=True, max_length=2)
     media_type: str = Field(max_length=64)
     tag: str = Field(max_length=100)
@@ -39,7 +39,7 @@ class ContentBody(SQLModel, table=True):
 
 
 class ActiveRelease(SQLModel, table=True):
-    """The release that every node serves: one row."""
+    """The release that all servers serve: one row."""
 
     __tablename__ = "active_release"
 
@@ -49,7 +49,7 @@ class ActiveRelease(SQLModel, table=True):
 
 
 class KnownActivity(SQLModel, table=True):
-    """An activity that any release ever held: a session from an old app is never refused for it."""
+    """An activity of any release ever stored, so that sessions from old apps are accepted."""
 
     __tablename__ = "known_activity"
 

@@ -1,7 +1,7 @@
-"""The composer: a routine for the time, the things, the positions and the conditions of a person.
+"""Composes a routine for a person's time, equipment, positions and conditions.
 
-It never holds anything that a condition rules out, says what it left out and why, and plans each
-dosage within the range that the source gives.
+A plan never contains an activity that a condition rules out, lists what it left out and why, and
+keeps each dosage within the range of the source.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ class Wishes:
 
 
 def check_conditions(renderer: Renderer, conditions: Sequence[str]) -> None:
-    """Refuse a condition that no caution knows: it would silently count for nothing."""
+    """Reject an unknown condition, which would silently have no effect."""
     known = {condition.id for condition in renderer.catalogue.conditions}
     faults = [
         Fault(f"/conditions/{index}", "unknown_condition", f'"{name}" is not a known condition.')
@@ -88,7 +88,7 @@ class _Composer:
         )
 
     def held(self, activity: seed.Activity) -> str | None:
-        """Say what holds an activity: a pause or stop holds all, a caution what is not seated."""
+        """Return whether a hold prevents an activity: a caution only if it is not seated."""
         if self.wishes.hold in {"pause", "stop"}:
             return self.phrase("plan_hold")
         if self.wishes.hold == "caution" and activity.position is not Position.SEATED:
@@ -96,7 +96,7 @@ class _Composer:
         return None
 
     def obstacle(self, activity: seed.Activity) -> schemas.LeftOut | None:
-        """Say why an activity can't be in the plan, the gravest reason first."""
+        """Return why an activity cannot be in the plan: the most serious reason."""
         held = self.held(activity)
         if held:
             return self.left_out(activity, "hold", held, [])
@@ -123,7 +123,7 @@ class _Composer:
         return None
 
     def choose(self) -> tuple[list[seed.Activity], list[schemas.LeftOut]]:
-        """Take what can be done, in the article's order, as long as the time lasts."""
+        """Choose the possible activities in the article's order, as long as the time lasts."""
         chosen: list[seed.Activity] = []
         left_out: list[schemas.LeftOut] = []
         budget = self.wishes.minutes * SECONDS_PER_MINUTE
@@ -139,7 +139,7 @@ class _Composer:
         return chosen, left_out
 
     def item(self, activity: seed.Activity, share: float) -> schemas.PlanItem:
-        """Plan one activity at a share (0 to 1) of the way from its least to its most."""
+        """Plan one activity at a share (0 to 1) of its range."""
 
         def within(bounds: seed.Range | None) -> int | None:
             return bounds.min + int(share * (bounds.max - bounds.min)) if bounds else None

@@ -1,4 +1,4 @@
-"""Turns entries of the catalogue into answers in one language."""
+"""Renders entries of the catalogue as responses in one language."""
 
 import re
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ SVG = "image/svg+xml"
 ClaimHolds = Literal["always", "low_end_only", "never", "no_claim"]
 
 
-# Ground, floor, shadow, lines and border of a drawing, and what they are on dark screens. Skin,
-# clothes and arrows stay as they are: they show on both.
+# Colours of background, floor, shadow, lines and border, and their replacements for dark screens.
+# Skin, clothes and arrows are visible on both.
 DARK = {
     "#FBF6EC": "#3B3644",
     "#E8DDC8": "#2C2833",
@@ -74,7 +74,7 @@ class Renderer:
         return re.sub(r"\{\{([a-z0-9_]+)\}\}", fill, template).encode()
 
     def drawing_name(self, media_id: str) -> str:
-        """Name a drawing by the hash of its bytes in this language."""
+        """Return a drawing's URL, with the hash of its bytes in this language."""
         return f"{media_id}-{sha256(self.drawings[media_id])[:16]}.svg"
 
     def _picture(self, media: seed.Media) -> schemas.ContentMedia:
@@ -146,21 +146,34 @@ class Renderer:
             source=dosage.source,
         )
 
+    def _base(
+        self,
+        entry: seed.Activity | seed.Tip | seed.Benefit | seed.HealthWarning | seed.Routine,
+    ) -> schemas.ContentBase:
+        return schemas.ContentBase(
+            id=entry.id,
+            title=self._text(entry.title),
+            licence=CONTENT_LICENCE,
+            reviewed_at=entry.review.reviewed_at,
+            review=self._review(entry.review),
+            translation_review=self._translation_review,
+        )
+
+    def _activity(self, entry: seed.Activity | seed.Tip) -> schemas.ActivityBase:
+        return schemas.ActivityBase(
+            **dict(self._base(entry)),
+            summary=self._text(entry.summary),
+            steps=self._instructions(entry.steps),
+            why=self._claim(entry.why),
+            cautions=self._cautions(entry.id),
+            stop_criteria=self._instructions(entry.stop_criteria),
+            media=[self._media[media_id] for media_id in entry.media_ids],
+        )
+
     def exercise(self, activity: seed.Activity) -> schemas.Exercise:
         """Render an exercise."""
         return schemas.Exercise(
-            id=activity.id,
-            title=self._text(activity.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=activity.review.reviewed_at,
-            review=self._review(activity.review),
-            translation_review=self._translation_review,
-            summary=self._text(activity.summary),
-            steps=self._instructions(activity.steps),
-            why=self._claim(activity.why),
-            cautions=self._cautions(activity.id),
-            stop_criteria=self._instructions(activity.stop_criteria),
-            media=[self._media[media_id] for media_id in activity.media_ids],
+            **dict(self._activity(activity)),
             kind=activity.kind,
             equipment=[
                 schemas.EquipmentItem(
@@ -198,41 +211,20 @@ class Renderer:
     def tip(self, tip: seed.Tip) -> schemas.Tip:
         """Render a tip."""
         return schemas.Tip(
-            id=tip.id,
-            title=self._text(tip.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=tip.review.reviewed_at,
-            review=self._review(tip.review),
-            translation_review=self._translation_review,
-            summary=self._text(tip.summary),
-            steps=self._instructions(tip.steps),
-            why=self._claim(tip.why),
-            cautions=self._cautions(tip.id),
-            stop_criteria=self._instructions(tip.stop_criteria),
-            media=[self._media[media_id] for media_id in tip.media_ids],
+            **dict(self._activity(tip)),
         )
 
     def benefit(self, benefit: seed.Benefit) -> schemas.Benefit:
         """Render a benefit."""
         return schemas.Benefit(
-            id=benefit.id,
-            title=self._text(benefit.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=benefit.review.reviewed_at,
-            review=self._review(benefit.review),
-            translation_review=self._translation_review,
+            **dict(self._base(benefit)),
             why=self._claim(benefit.why),
         )
 
     def warning(self, warning: seed.HealthWarning) -> schemas.HealthWarning:
         """Render a warning."""
         return schemas.HealthWarning(
-            id=warning.id,
-            title=self._text(warning.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=warning.review.reviewed_at,
-            review=self._review(warning.review),
-            translation_review=self._translation_review,
+            **dict(self._base(warning)),
             text=self._text(warning.text),
             level=warning.level,
             what_to_do=self._text(warning.what_to_do),
@@ -242,7 +234,7 @@ class Renderer:
         )
 
     def routine_item(self, activity: seed.Activity, *, required: bool) -> schemas.RoutineItem:
-        """Render one activity as a part of a routine or a plan."""
+        """Render one activity of a routine or a plan."""
         seconds = estimate(activity)
         return schemas.RoutineItem(
             activity_id=activity.id,
@@ -267,12 +259,7 @@ class Renderer:
         most = total(parts, routine.change_over_seconds).max
         claimed = routine.claimed_minutes * 60 if routine.claimed_minutes else None
         return schemas.Routine(
-            id=routine.id,
-            title=self._text(routine.title),
-            licence=CONTENT_LICENCE,
-            reviewed_at=routine.review.reviewed_at,
-            review=self._review(routine.review),
-            translation_review=self._translation_review,
+            **dict(self._base(routine)),
             summary=self._text(routine.summary),
             intended_for=self._text(routine.intended_for),
             items=items,
@@ -342,7 +329,7 @@ class Renderer:
 
 
 def claim_holds(least: int, most: int, claimed: int | None) -> ClaimHolds:
-    """Tell whether a computed duration keeps within the claimed one."""
+    """Return whether the claimed duration holds for a computed one."""
     if claimed is None:
         return "no_claim"
     if most <= claimed:

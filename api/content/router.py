@@ -1,8 +1,9 @@
-"""Content: what the article teaches, as prepared bytes from memory."""
+"""Content endpoints: prepared bytes from memory."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.content import schemas, service
 from api.content.deps import CurrentLanguage, CurrentRelease
@@ -27,10 +28,10 @@ from api.http.response_cache import ReleaseRoute
 router = APIRouter(prefix="/v1", tags=["content"], route_class=ReleaseRoute)
 
 CONTENT_MAX_AGE = 3600
-# What a person must not miss is asked for again soon.
+# Warnings are refreshed more often.
 SAFETY_MAX_AGE = 60
 IMMUTABLE_MAX_AGE = 31_536_000
-# Pages kept in memory; there are many more combinations of limit, cursor and filters.
+# Pages in memory; there are many more combinations of limit, cursor and filters.
 MAX_ASSEMBLED = 512
 
 ContentId = Annotated[
@@ -44,227 +45,202 @@ MediaName = Annotated[
         examples=["toe-curls-0123456789abcdef.svg"],
     ),
 ]
-PageLimit = Annotated[Limit, Query()]
-PageCursor = Annotated[Cursor, Query()]
-EquipmentFilter = Annotated[
-    Equipment | None, Query(description="Only what uses this.", examples=["towel"])
-]
-PositionFilter = Annotated[
-    Position | None, Query(description="Only what is done like this.", examples=["seated"])
-]
-TargetFilter = Annotated[
-    Target | None, Query(description="Only what works on this.", examples=["foot_muscles"])
-]
 
 
-def _page(
-    release: Release,
-    name: str,
-    language: str,
-    *,
-    limit: int = DEFAULT_LIMIT,
-    cursor: str | None = None,
-    filters: tuple[Equipment | None, Position | None, Target | None] = (None, None, None),
-) -> Body:
-    """Return a list, or the part of it that filters and paging leave."""
-    whole = release.bodies[name, language]
-    entries = getattr(release.catalogue, name)
-    if cursor is None and limit >= len(entries) and not any(filters):
-        return whole
-    key = (name, language, str(limit), cursor or "", *(value or "" for value in filters))
-    if key not in release.assembled:
-        ids = [
-            entry_key(entry) for entry in entries if not any(filters) or _matches(entry, *filters)
-        ]
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page of a list a request asks for."""
+
+    limit: int
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which activities a request asks for; None means any."""
+
+    equipment: Equipment | None = None
+    position: Position | None = None
+    target: Target | None = None
+
+    def match(self, entry: Activity) -> bool:
+        """Return whether an activity passes all filters."""
+        if self.equipment and not any(self.equipment in need.any_of for need in entry.equipment):
+            return False
+        if self.position and entry.position is not self.position:
+            return False
+        return not self.target or self.target in entry.targets
+
+
+ANY = Filters()
+
+
+@dataclass(frozen=True)
+class ContentResponses:
+    """The responses to a request, from the served release in the language of the request."""
+
+    request: Request
+    release: Release
+    language: str
+
+    def body(self, body: Body, max_age: int = CONTENT_MAX_AGE) -> Response:
+        """Respond with a prepared body."""
+        return respond(self.request, body, max_age=max_age)
+
+    def item(self, name: str, item_id: str, max_age: int = CONTENT_MAX_AGE) -> Response:
+        """Respond with an entry of a list."""
+        body = self.release.bodies.get((f"{name}/{item_id}", self.language))
+        if body is None:
+            message = f"Unknown id {item_id} in {name}."
+            raise NotFound(message)
+        return self.body(body, max_age)
+
+    def page(
+        self, name: str, page: PageRequest, filters: Filters = ANY, max_age: int = CONTENT_MAX_AGE
+    ) -> Response:
+        """Respond with a list, filtered and paged."""
+        entries = getattr(self.release.catalogue, name)
+        if page.cursor is None and page.limit >= len(entries) and filters == ANY:
+            return self.body(self.release.bodies[name, self.language], max_age)
+        assembled = self.release.assembled
+        key = (name, self.language, page, filters)
+        if key not in assembled:
+            ids = [entry_key(each) for each in entries if filters == ANY or filters.match(each)]
+            body = make_body(self._cut(name, ids, page), language=self.language, quick=True)
+            if len(assembled) >= MAX_ASSEMBLED:
+                assembled.pop(next(iter(assembled)))
+            assembled[key] = body
+        return self.body(assembled[key], max_age)
+
+    def _cut(self, name: str, ids: list[str], page: PageRequest) -> bytes:
         start = 0
-        if cursor is not None:
-            (after,) = decode_cursor(cursor, 1)
+        if page.cursor is not None:
+            (after,) = decode_cursor(page.cursor, 1)
             if after not in ids:
                 raise unreadable_cursor()
             start = ids.index(after) + 1
-        page = ids[start : start + limit]
-        more = start + limit < len(ids)
-        data = list_bytes(
-            (release.bodies[f"{name}/{item}", language].codings[IDENTITY] for item in page),
-            encode_cursor(page[-1]) if more else None,
+        found = ids[start : start + page.limit]
+        bodies = (self.release.bodies[f"{name}/{item}", self.language] for item in found)
+        more = start + page.limit < len(ids)
+        return list_bytes(
+            (body.encodings[IDENTITY] for body in bodies),
+            encode_cursor(found[-1]) if more else None,
         )
-        if len(release.assembled) >= MAX_ASSEMBLED:
-            release.assembled.pop(next(iter(release.assembled)))
-        release.assembled[key] = make_body(data, language=language, quick=True)
-    return release.assembled[key]
 
 
-def _matches(
-    entry: Activity,
-    equipment: Equipment | None,
-    position: Position | None,
-    target: Target | None,
-) -> bool:
-    if equipment and not any(equipment in need.any_of for need in entry.equipment):
-        return False
-    if position and entry.position is not position:
-        return False
-    return not target or target in entry.targets
+async def open_responses(
+    request: Request, release: CurrentRelease, language: CurrentLanguage
+) -> ContentResponses:
+    """Return the responses to a request."""
+    return ContentResponses(request, release, language)
 
 
-def _one(release: Release, name: str, item_id: str, language: str) -> Body:
-    body = release.bodies.get((f"{name}/{item_id}", language))
-    if body is None:
-        message = f"Unknown id {item_id} in {name}."
-        raise NotFound(message)
-    return body
+async def choose_page(
+    limit: Annotated[Limit, Query()] = DEFAULT_LIMIT,
+    cursor: Annotated[Cursor, Query()] = None,
+) -> PageRequest:
+    """Return the requested page."""
+    return PageRequest(limit, cursor)
 
 
-def _answer(request: Request, body: Body, max_age: int = CONTENT_MAX_AGE) -> Response:
-    return respond(request, body, max_age=max_age)
+async def choose_filters(
+    equipment: Annotated[
+        Equipment | None, Query(description="Only what uses this.", examples=["towel"])
+    ] = None,
+    position: Annotated[
+        Position | None, Query(description="Only what is done like this.", examples=["seated"])
+    ] = None,
+    target: Annotated[
+        Target | None, Query(description="Only what works on this.", examples=["foot_muscles"])
+    ] = None,
+) -> Filters:
+    """Return the requested filters."""
+    return Filters(equipment, position, target)
+
+
+Responses = Annotated[ContentResponses, Depends(open_responses)]
+WantedPage = Annotated[PageRequest, Depends(choose_page)]
+WantedFilters = Annotated[Filters, Depends(choose_filters)]
 
 
 @router.get("/exercises", responses=content_responses(schemas.ExerciseList))
 async def list_exercises(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    equipment: EquipmentFilter = None,
-    position: PositionFilter = None,
-    target: TargetFilter = None,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
+    filters: WantedFilters, page: WantedPage, responses: Responses
 ) -> Response:
     """List the exercises."""
-    filters = (equipment, position, target)
-    body = _page(release, "exercises", language, limit=limit, cursor=cursor, filters=filters)
-    return _answer(request, body)
+    return responses.page("exercises", page, filters)
 
 
 @router.get("/exercises/{item_id}", responses=content_responses(schemas.Exercise))
-async def get_exercise(
-    request: Request, release: CurrentRelease, language: CurrentLanguage, item_id: ContentId
-) -> Response:
+async def get_exercise(item_id: ContentId, responses: Responses) -> Response:
     """Get one exercise."""
-    return _answer(request, _one(release, "exercises", item_id, language))
+    return responses.item("exercises", item_id)
 
 
 @router.get("/massages", responses=content_responses(schemas.MassageList))
-async def list_massages(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    equipment: EquipmentFilter = None,
-    position: PositionFilter = None,
-    target: TargetFilter = None,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_massages(filters: WantedFilters, page: WantedPage, responses: Responses) -> Response:
     """List the massage techniques: traditional use, not shown to treat back pain."""
-    filters = (equipment, position, target)
-    body = _page(release, "massages", language, limit=limit, cursor=cursor, filters=filters)
-    return _answer(request, body)
+    return responses.page("massages", page, filters)
 
 
 @router.get("/massages/{item_id}", responses=content_responses(schemas.Massage))
-async def get_massage(
-    request: Request, release: CurrentRelease, language: CurrentLanguage, item_id: ContentId
-) -> Response:
+async def get_massage(item_id: ContentId, responses: Responses) -> Response:
     """Get one massage technique."""
-    return _answer(request, _one(release, "massages", item_id, language))
+    return responses.item("massages", item_id)
 
 
 @router.get("/warnings", responses=content_responses(schemas.WarningList))
-async def list_warnings(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_warnings(page: WantedPage, responses: Responses) -> Response:
     """List when to stop and seek help, the article's three warnings first."""
-    body = _page(release, "warnings", language, limit=limit, cursor=cursor)
-    return _answer(request, body, SAFETY_MAX_AGE)
+    return responses.page("warnings", page, max_age=SAFETY_MAX_AGE)
 
 
 @router.get("/warnings/{item_id}", responses=content_responses(schemas.HealthWarning))
-async def get_warning(
-    request: Request, release: CurrentRelease, language: CurrentLanguage, item_id: ContentId
-) -> Response:
+async def get_warning(item_id: ContentId, responses: Responses) -> Response:
     """Get one warning."""
-    return _answer(request, _one(release, "warnings", item_id, language), SAFETY_MAX_AGE)
+    return responses.item("warnings", item_id, SAFETY_MAX_AGE)
 
 
 @router.get("/routines", responses=content_responses(schemas.RoutineList))
-async def list_routines(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_routines(page: WantedPage, responses: Responses) -> Response:
     """List the routines, the daily one first."""
-    return _answer(request, _page(release, "routines", language, limit=limit, cursor=cursor))
+    return responses.page("routines", page)
 
 
 @router.get("/routines/{item_id}", responses=content_responses(schemas.Routine))
-async def get_routine(
-    request: Request, release: CurrentRelease, language: CurrentLanguage, item_id: ContentId
-) -> Response:
+async def get_routine(item_id: ContentId, responses: Responses) -> Response:
     """Get one routine with its computed duration."""
-    return _answer(request, _one(release, "routines", item_id, language))
+    return responses.item("routines", item_id)
 
 
 @router.get("/tips", responses=content_responses(schemas.TipList))
-async def list_tips(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_tips(page: WantedPage, responses: Responses) -> Response:
     """List the tips."""
-    return _answer(request, _page(release, "tips", language, limit=limit, cursor=cursor))
+    return responses.page("tips", page)
 
 
 @router.get("/benefits", responses=content_responses(schemas.BenefitList))
-async def list_benefits(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_benefits(page: WantedPage, responses: Responses) -> Response:
     """List how the whole is said to help, with the evidence."""
-    return _answer(request, _page(release, "benefits", language, limit=limit, cursor=cursor))
+    return responses.page("benefits", page)
 
 
 @router.get("/sources", responses=content_responses(schemas.SourceList))
-async def list_sources(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_sources(page: WantedPage, responses: Responses) -> Response:
     """List the citations."""
-    return _answer(request, _page(release, "sources", language, limit=limit, cursor=cursor))
+    return responses.page("sources", page)
 
 
 @router.get("/consents", responses=content_responses(schemas.ConsentList))
-async def list_consents(
-    request: Request,
-    release: CurrentRelease,
-    language: CurrentLanguage,
-    limit: PageLimit = DEFAULT_LIMIT,
-    cursor: PageCursor = None,
-) -> Response:
+async def list_consents(page: WantedPage, responses: Responses) -> Response:
     """List the consent texts and their versions."""
-    body = _page(release, "consents", language, limit=limit, cursor=cursor)
-    return _answer(request, body, SAFETY_MAX_AGE)
+    return responses.page("consents", page, max_age=SAFETY_MAX_AGE)
 
 
 @router.get("/content", responses=content_responses(schemas.ContentBundle))
-async def get_content(
-    request: Request, release: CurrentRelease, language: CurrentLanguage
-) -> Response:
+async def get_content(responses: Responses) -> Response:
     """Get everything in one language, for use offline."""
-    return _answer(request, release.bodies["content", language], SAFETY_MAX_AGE)
+    return responses.body(responses.release.bodies["content", responses.language], SAFETY_MAX_AGE)
 
 
 @router.get(

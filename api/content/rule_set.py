@@ -1,4 +1,4 @@
-"""The rule set as one document, named by the hash of its canonical bytes."""
+"""The rule set as one document, identified by the hash of its canonical bytes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from api.content.catalogue import Catalogue
 from api.core.canonical import canonical, content_hash
 
-# Makes the signature of some bytes.
+# Signs bytes.
 Signer = Callable[[bytes], dict[str, str]]
 
-# The meaning of facts, conditions and decisions; docs/triage-spec.md describes it. A phone that
+# The meaning of facts, conditions and decisions; docs/triage-spec.md describes it. A device that
 # does not know this engine must not use the rule set.
 ENGINE = "footing-triage/2"
-# What stored decisions may rest on besides: never decided with again, only replayed.
+# Engines of stored decisions: only for replay.
 REPLAYED_ENGINES = frozenset({"footing-triage/1"})
-# Keys of the document that its hash does not cover.
+# Keys of the document that the hash does not cover.
 UNHASHED = frozenset({"hash", "review", "signature", "withdrawn"})
 
 
 def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
-    """Return everything that decides, without the review: signing it changes no decision."""
+    """Return everything that decisions depend on, without the review."""
     head = catalogue.head.model_dump(mode="json", exclude={"review"})
     return {
         **head,
@@ -38,12 +38,12 @@ def rule_set_document(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def rule_set_hash(document: dict[str, Any]) -> str:
-    """Name a rule set by its hashed part."""
+    """Return the hash of a rule set."""
     return content_hash({key: value for key, value in document.items() if key not in UNHASHED})
 
 
 def reviewed_document(catalogue: Catalogue, sign: Signer | None = None) -> dict[str, Any]:
-    """Return the document with its name, its review and its signature, as it is served."""
+    """Return the document with its hash, review and signature, as it is served."""
     document = rule_set_document(catalogue)
     return {
         "hash": rule_set_hash(document),

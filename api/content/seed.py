@@ -45,11 +45,11 @@ Text = Annotated[
 
 
 def _canonical(value: Any) -> Any:
-    canonical(value)  # raises a ValueError that says what can't be written
+    canonical(value)  # raises a ValueError for what cannot be written
     return value
 
 
-# What is hashed must be the same in every language: no number beyond 2^53, no infinity.
+# Hashes must be the same in all programming languages: no number beyond 2^53, no infinity.
 Canonical = AfterValidator(_canonical)
 
 
@@ -60,14 +60,14 @@ class SeedModel(BaseModel):
 
 
 class Range(SeedModel):
-    """A closed interval as the source gives it."""
+    """A closed interval, as in the source."""
 
     min: Annotated[int, Field(ge=0, le=100_000)]
     max: Annotated[int, Field(ge=0, le=100_000)]
 
 
 class Review(SeedModel):
-    """Who has looked at a text, when, and when it is due again."""
+    """Who has reviewed a text, when, and when the next review is due."""
 
     status: ReviewStatus
     reviewer: Annotated[str, StringConstraints(max_length=200)] | None
@@ -126,7 +126,7 @@ class Evidence(SeedModel):
 
 
 class Claim(SeedModel):
-    """What is said to be so, and how well that is supported."""
+    """A statement with its evidence."""
 
     id: Slug
     text: Text
@@ -134,7 +134,7 @@ class Claim(SeedModel):
 
 
 class Dosage(SeedModel):
-    """How much, exactly as the source gives it; null where it gives none."""
+    """A dosage, exactly as in the source; null if it gives none."""
 
     seconds_per_side: Range | None
     sets: Annotated[int, Field(ge=1, le=20)] | None
@@ -144,7 +144,7 @@ class Dosage(SeedModel):
 
 
 class Pace(SeedModel):
-    """What is assumed where the dosage gives no time, so that a duration can be computed."""
+    """The assumed pace where the dosage has no time, so that a duration can be computed."""
 
     seconds_per_side: Range | None
     seconds_per_repetition: Annotated[int, Field(ge=1, le=60)] | None
@@ -154,7 +154,7 @@ class Pace(SeedModel):
 
 
 class EquipmentNeed(SeedModel):
-    """One thing to have at hand; any one of the alternatives will do."""
+    """A piece of equipment; any one of the alternatives is enough."""
 
     any_of: Annotated[list[Equipment], Field(min_length=1)]
     required: bool
@@ -171,7 +171,7 @@ class Zone(SeedModel):
 
 
 class Massage(SeedModel):
-    """What an exercise has not: zone, stroke, tool and pressure."""
+    """The fields that only massages have: zone, stroke, tool and pressure."""
 
     zone: Zone
     stroke: Stroke
@@ -227,7 +227,7 @@ class Tip(SeedModel):
 
 
 class Benefit(SeedModel):
-    """How the whole is said to help."""
+    """What the source says the activities are good for."""
 
     id: Slug
     title: Text
@@ -250,10 +250,10 @@ class HealthWarning(SeedModel):
 
 
 class Condition(SeedModel):
-    """Something a person has or has not that a caution can hang on.
+    """A medical condition that cautions can refer to.
 
-    `question_id` names the triage question that asks for the same thing; `care_level` is the help
-    to seek when it is so, whatever the activity.
+    `question_id` is the triage question that asks for it; `care_level` is the care that a person
+    with it should seek, whatever the activity.
     """
 
     id: Identifier
@@ -276,7 +276,7 @@ class Caution(SeedModel):
 
 
 class RoutineItem(SeedModel):
-    """One activity of a routine, in its place; its dosage is the activity's own."""
+    """One activity of a routine, with the activity's own dosage."""
 
     activity_id: Slug
     required: bool
@@ -337,7 +337,7 @@ class Media(SeedModel):
 
 
 class Phrase(SeedModel):
-    """A sentence that the server builds its own answers with; {names} are filled in."""
+    """A sentence that the server builds responses with; {names} are filled in."""
 
     id: Identifier
     text: Text
@@ -351,9 +351,10 @@ class Choice(SeedModel):
 
 
 class Question(SeedModel):
-    """Something triage asks; an integer question has bounds, any other has choices.
+    """A question of triage; an integer question has bounds, any other has choices.
 
-    With `asked_if`, it is asked while that fact is possible; else it counts as answered mildly.
+    With `asked_if`, it is asked while that fact is possible; otherwise it counts as answered with
+    the mildest choice.
     """
 
     id: Identifier
@@ -368,7 +369,7 @@ class Question(SeedModel):
 
 
 class Screen(SeedModel):
-    """Questions on one page: ticked together, or answered one by one where nothing is mild."""
+    """Questions on one page: ticked together, or answered one by one without a mild choice."""
 
     id: Identifier
     title: Text
@@ -423,7 +424,7 @@ class Rule(SeedModel):
 
 
 class Level(SeedModel):
-    """What an outcome means and the words that go with it."""
+    """An outcome of triage and its texts."""
 
     id: CareLevel
     rank: Annotated[int, Field(ge=0, le=9)]
@@ -431,7 +432,7 @@ class Level(SeedModel):
 
 
 class Action(SeedModel):
-    """What to do, how soon and where, and what that means for the activities.
+    """What to do, how soon and where, and the activity status.
 
     The headline of a decision is that of its first action. An action is not shown beside one that
     replaces it.
@@ -449,7 +450,7 @@ class Action(SeedModel):
 
 
 class Country(SeedModel):
-    """Whom to call where; `{emergency_call}` and `{crisis_call}` in texts are filled from it."""
+    """A country's numbers, which replace `{emergency_call}` and `{crisis_call}` in texts."""
 
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     emergency_number: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,6}$")]
@@ -461,7 +462,7 @@ class Country(SeedModel):
 
 
 class ActivityStatusText(SeedModel):
-    """The words for one activity status."""
+    """The texts of an activity status."""
 
     status: ActivityStatus
     text: Text
@@ -496,7 +497,7 @@ class CompleteAction(SeedModel):
 
 
 class RuleSetHead(SeedModel):
-    """What names a rule set; the review lies outside the hash."""
+    """Version and review of a rule set; the hash does not cover the review."""
 
     version: Annotated[str, StringConstraints(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
     max_offline_age_seconds: Annotated[int, Field(ge=3600, le=31_536_000)]

@@ -8,12 +8,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.content.catalogue import Catalogue
 from api.content.models import ActiveRelease, ContentBody, ContentRelease, KnownActivity
-from api.content.release import Release, RuleSetAnswers, build, catalogue_of, document_of
+from api.content.release import Release, RuleSetBodies, build, catalogue_of, document_of
 from api.content.rule_set import Signer
 from api.core.canonical import canonical
 from api.core.clock import Clock
 from api.core.db import UNSYNCED, insert_once
-from api.http.conditional import CODINGS, IDENTITY, Body
+from api.http.conditional import ENCODINGS, IDENTITY, Body
 
 ACTIVE_ROW = 1
 
@@ -25,12 +25,12 @@ async def active_hash(db: AsyncSession) -> str | None:
 
 
 def _body(row: ContentBody) -> Body:
-    codings = {IDENTITY: row.identity}
-    for coding in CODINGS:
-        data: bytes | None = getattr(row, coding)
+    encodings = {IDENTITY: row.identity}
+    for encoding in ENCODINGS:
+        data: bytes | None = getattr(row, encoding)
         if data is not None:
-            codings[coding] = data
-    return Body(row.media_type, row.language or None, row.tag, codings)
+            encodings[encoding] = data
+    return Body(row.media_type, row.language or None, row.tag, encodings)
 
 
 async def load_release(db: AsyncSession, name: str) -> Release:
@@ -65,7 +65,7 @@ async def find_active_body(db: AsyncSession, release_hash: str, path: str) -> Bo
 
 
 async def known_activities(db: AsyncSession, ids: set[str]) -> set[str]:
-    """Return those of these activities that any release ever had."""
+    """Return those of these activities that any stored release has."""
     statement = select(KnownActivity.activity_id).where(col(KnownActivity.activity_id).in_(ids))
     return set(await db.exec(statement))
 
@@ -91,8 +91,8 @@ async def store(db: AsyncSession, release: Release, previous: str | None, clock:
                 "language": language,
                 "media_type": body.media_type,
                 "tag": body.tag,
-                IDENTITY: body.codings[IDENTITY],
-                **{coding: body.codings.get(coding) for coding in CODINGS},
+                IDENTITY: body.encodings[IDENTITY],
+                **{encoding: body.encodings.get(encoding) for encoding in ENCODINGS},
             }
             for (path, language), body in release.bodies.items()
         ],
@@ -115,7 +115,7 @@ async def seed(
     catalogue: Catalogue,
     clock: Clock,
     *,
-    more: RuleSetAnswers | None = None,
+    more: RuleSetBodies | None = None,
     sign: Signer | None = None,
 ) -> tuple[Release, bool]:
     """Store and activate a catalogue; return the release, and whether it became active now."""

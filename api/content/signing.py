@@ -11,11 +11,11 @@ from api.core.canonical import sha256
 
 
 def read_signer(pem: bytes) -> Signer:
-    """Read a private key; raise a ValueError that says what is wrong with it."""
+    """Parse a private key; raise ValueError with the reason if it is invalid."""
     try:
         key = load_pem_private_key(pem, password=None)
     except (TypeError, ValueError, UnsupportedAlgorithm):
-        # What the library says speaks of its own ways of reading.
+        # The library's message is about its own parser.
         raise ValueError("it is not an unencrypted private key in PEM form") from None
     if not isinstance(key, Ed25519PrivateKey):
         message = "it is not an Ed25519 key; openssl genpkey -algorithm ed25519 makes one"

@@ -1,7 +1,7 @@
-"""The closed vocabularies of the content, shared by the seed files and the answers.
+"""The enums of the content, shared by the seed files and the responses.
 
-Values are identifiers, so that generated clients get usable names. Vocabularies may grow inside
-v1: each answer that carries one documents what a client does with a value it does not know.
+Values are identifiers, so that generated clients get usable names. Enums may grow within v1: each
+response field documents what a client does with an unknown value.
 """
 
 from enum import StrEnum

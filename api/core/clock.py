@@ -1,11 +1,11 @@
-"""The only place that asks what time it is."""
+"""The only source of the current time."""
 
 import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; tests pass one that they move by hand."""
+    """A source of the current time; tests pass one that they control."""
 
     def now(self) -> datetime.datetime:
         """Return the current instant in UTC, in whole seconds."""
@@ -13,7 +13,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now(self) -> datetime.datetime:
         """Return the current instant in UTC, in whole seconds."""

@@ -1,6 +1,6 @@
-"""Settings, read once from the environment (`FOOTING_*`) and never changed after.
+"""Settings, read once from the environment (`FOOTING_*`) and never changed afterwards.
 
-Every setting is described in docs/settings.md; a test holds the two together.
+Every setting is described in docs/settings.md; a test compares the two.
 """
 
 import importlib
@@ -29,7 +29,7 @@ from api.core.database_url import read_url
 
 PACKAGE = Path(__file__).resolve().parent.parent
 BUNDLED = PACKAGE / "_bundled"
-# An installed wheel carries seed/ and alembic/ inside the package; a checkout has them beside it.
+# A wheel contains seed/ and alembic/ inside the package; a checkout has them beside it.
 ASSETS = BUNDLED if BUNDLED.is_dir() else PACKAGE.parent
 SEED_FOLDER = ASSETS / "seed"
 MIGRATIONS_FOLDER = ASSETS / "alembic"
@@ -77,7 +77,7 @@ def open_rate_storage(url: str) -> Storage:
 def _rate_storage(value: str) -> str:
     if value == MEMORY:
         return value
-    # The value itself may hold a password: it is not repeated.
+    # The value may contain a password, so it is not repeated.
     if not value.startswith(("redis://", "rediss://")):
         message = "is not a storage: use memory:// or redis://HOST:6379/0"
         raise ValueError(message)
@@ -101,7 +101,7 @@ class Setting(BaseModel):
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Read a version for comparing: 2.0 and 2.0.0 are the same."""
+    """Parse a version for comparison: 2.0 and 2.0.0 are equal."""
     parts = [int(part) for part in version.split(".")]
     return (*parts, *([0] * (4 - len(parts))))
 
@@ -155,7 +155,7 @@ def _each_once(endpoints: tuple[Deprecated, ...]) -> tuple[Deprecated, ...]:
 
 
 def is_safe_url(value: str) -> bool:
-    """Tell whether what is read there comes from whom it names: https, or this machine itself."""
+    """Return whether a URL is trustworthy: https, or this machine."""
     url = urlsplit(value)
     safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)
     return bool(safe and url.hostname and not url.username and not url.password)
@@ -175,13 +175,13 @@ def _issuer_url(value: str) -> str:
     return _safe_url(value)
 
 
-# An empty variable is one that is not set: compose files can't leave one out.
+# An empty variable counts as not set: compose files cannot omit one.
 NOT_SET = BeforeValidator(lambda value: None if value == "" else value)
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 
 
 class Settings(BaseSettings):
-    """What an operator can set; the defaults serve one small machine."""
+    """The settings of an operator; the defaults suit one small machine."""
 
     model_config = SettingsConfigDict(env_prefix="FOOTING_", frozen=True, hide_input_in_errors=True)
 
@@ -228,7 +228,7 @@ class Settings(BaseSettings):
     @field_validator("oidc_audience")
     @classmethod
     def _audience_of_an_issuer(cls, value: str | None, info: ValidationInfo) -> str | None:
-        # Without it, a token that the issuer made for any other service would open this one.
+        # Without it, a token that the issuer made for another service would be accepted here.
         if value is None and info.data.get("oidc_issuer") is not None:
             message = "must be set beside FOOTING_OIDC_ISSUER"
             raise ValueError(message)

@@ -1,6 +1,6 @@
-"""Database URLs as hosts hand them out: read in PostgreSQL's own words, handed to the driver.
+"""Database URLs as hosting providers write them, converted for the driver.
 
-What the driver can't do is refused by name, not left out: some of it is about safety.
+Parameters that the driver does not support are rejected by name, not ignored: some concern safety.
 """
 
 import re
@@ -30,7 +30,7 @@ FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"}
 SYSTEM = "system"
 ONE_OF = {
     "sslmode": {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
-    # A server that only reads is of no use to us.
+    # A read-only server is of no use here.
     "target_session_attrs": {"any", "primary", "read-write"},
     # What the driver does anyway, or never does.
     "channel_binding": {"prefer", "disable"},
@@ -46,7 +46,7 @@ INSTEAD = {
     "channel_binding": "use sslmode=verify-full with an sslrootcert instead",
     "connection_limit": "set FOOTING_DATABASE_POOL_SIZE",
 }
-# What a URL may say in its query as well as before it.
+# Parts of a URL that may also be in its query.
 MOVED = {"user": "username", "password": "password", "dbname": "database"}
 SSL_FLAGS = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 # Of several hosts, "h1:1,h2:2"; SQLAlchemy reads them from the query alone.
@@ -54,7 +54,7 @@ SEVERAL_HOSTS = re.compile(r"^(postgres\w*(?:\+\w+)?://(?:[^@/?]*@)?)([^/?@]*,[^
 
 
 def read_url(value: str) -> URL:
-    """Read a URL for SQLAlchemy; raise ValueError without repeating what may be a password."""
+    """Convert a URL for SQLAlchemy; raise ValueError without repeating a possible password."""
     several = SEVERAL_HOSTS.match(value)
     if several is not None:
         before, hosts, behind = several.groups()
@@ -99,7 +99,7 @@ def _moved(url: URL) -> dict[str, Any]:
 
 
 def _parameters(url: URL) -> dict[str, str]:
-    """Check the parameters, and leave out those that say nothing to the driver."""
+    """Check the parameters, and omit those that mean nothing to the driver."""
     given = {name: value for name, value in _given(url).items() if name not in MOVED}
     if "sslmode" in given:
         given["sslmode"] = SSL_FLAGS.get(given["sslmode"].lower(), given["sslmode"])
@@ -131,12 +131,12 @@ def _refused(name: str, message: str) -> ValueError:
 
 
 def for_driver(url: URL, timeout: float) -> tuple[URL, Mapping[str, Any]]:
-    """Split a PostgreSQL URL into what SQLAlchemy reads of it and what is passed to asyncpg.
+    """Split a PostgreSQL URL into a part for SQLAlchemy and arguments for asyncpg.
 
-    `timeout` is how many seconds connecting may take where the URL says nothing of it.
+    `timeout` is the default for how many seconds connecting may take.
     """
     query = dict(url.query)
-    # Without a limit, a server that vanished would be waited for without an end.
+    # Without a limit, connecting to a server that vanished would wait forever.
     seconds = int(str(query.pop("connect_timeout", 0)))
     arguments: dict[str, Any] = {"timeout": float(seconds) if seconds > 0 else timeout}
     if query.get("sslrootcert") == SYSTEM:
@@ -145,6 +145,6 @@ def for_driver(url: URL, timeout: float) -> tuple[URL, Mapping[str, Any]]:
             query.pop(name, None)
     places: dict[str, Any] = {name: query.pop(name) for name in ("host", "port") if name in query}
     if query:
-        # The rest is asyncpg's own to read, and it does so from an address alone.
+        # asyncpg reads the rest itself, and only from a URL.
         arguments["dsn"] = f"postgresql://?{urlencode(query)}"
     return url.set(query=places), arguments

@@ -53,8 +53,8 @@ SQLModel.metadata.naming_convention = {
 metadata: MetaData = SQLModel.metadata
 
 
-# What a driver raises when the database is away, starting, stopping or locked. Anything else is a
-# fault of ours and stays an error.
+# What a driver raises when the database is unavailable, starting, stopping or locked. Anything else
+# is an internal error.
 OUTAGES = (
     OperationalError,
     InterfaceError,
@@ -62,13 +62,13 @@ OUTAGES = (
     ConnectionError,
     asyncio.TimeoutError,
 )
-# 25006: read-only, as after a failover, or by an operator's hand.
+# 25006: read-only, for example after a failover.
 AWAY_SQLSTATES = ("08", "25006", "53", "57P", "55P03", "40001", "40P01")
 
 SQLITE_PRAGMAS = {
     "synchronous": "FULL",
     "foreign_keys": "ON",
-    # What is deleted is overwritten in the file, also by a SQLite that was not built to do so.
+    # Deleted data is overwritten in the file, also if SQLite was not built to do so.
     "secure_delete": "ON",
 }
 
@@ -92,7 +92,7 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
     def process_bind_param(
         self, value: datetime.datetime | None, dialect: Dialect
     ) -> datetime.datetime | None:
-        """Refuse a naive time: drivers would store it in silence."""
+        """Reject a naive time: drivers would store it silently."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -104,7 +104,7 @@ class UtcDateTime(TypeDecorator[datetime.datetime]):
     def process_result_value(
         self, value: datetime.datetime | None, dialect: Dialect
     ) -> datetime.datetime | None:
-        """Give back an aware time."""
+        """Return an aware time."""
         if value is None:
             return None
         if dialect.name == "sqlite":
@@ -129,7 +129,7 @@ class JsonDocument(TypeDecorator[Any]):
 
 
 class PersonalTable(SQLModel):
-    """What every table of a participant's records begins with: one person, one shard.
+    """Base of all tables of a participant's data: one person, one shard.
 
     Erasing the participant erases the rows.
     """
@@ -140,7 +140,7 @@ class PersonalTable(SQLModel):
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether an error means "try again later" and not "this is broken"."""
+    """Return whether an error is an outage, after which a request can be retried."""
     if isinstance(error, DBAPIError):
         sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
         if sqlstate:
@@ -160,9 +160,9 @@ def _json(document: Any) -> str:
 def create_engine(settings: Settings, *, writer: bool, patient: bool = False) -> AsyncEngine:
     """Make an engine whose every connection is set up the same way.
 
-    `patient` is for migrations: a statement may then take as long as it takes. Elsewhere one that
-    is not answered in time is an outage; without that, a server that vanished would be waited for
-    until the operating system gives up, a quarter of an hour.
+    `patient` is for migrations, whose statements may take any time. Elsewhere a statement without
+    a response in time is an outage; otherwise a server that vanished would block until the
+    operating system gives up, after a quarter of an hour.
     """
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
@@ -227,10 +227,10 @@ def create_engine(settings: Settings, *, writer: bool, patient: bool = False) ->
 
 
 def replace_closed_connections(engine: AsyncEngine) -> None:
-    """Let no request get a connection that the server has closed, for example by a restart.
+    """Replace connections that the server has closed, for example by a restart.
 
-    The driver has noticed by then. Asking the server each time would cost two round trips a
-    request; a connection that is lost unnoticed is an outage, and the client tries again.
+    The driver has noticed that by then. A check on the server would cost two round trips for each
+    request; a connection that is lost unnoticed is an outage, and the client retries.
     """
 
     @event.listens_for(engine.sync_engine, "checkout")
@@ -264,10 +264,10 @@ class QueueFull(PoolTimeoutError):
 
 
 class Queue:
-    """Who has a connection of one pool, or waits for one: a bounded number, in turn.
+    """A bounded number of transactions that have, or wait for, a connection of one pool, in turn.
 
-    Without a bound everyone would wait for as long as it takes to time out, and be refused then. In
-    the pool itself, whoever comes at the right moment goes before those who wait.
+    Without a bound all of them would wait until they time out. The pool itself would let some go
+    before others that wait longer.
     """
 
     def __init__(self, connections: int, settings: Settings) -> None:
@@ -354,7 +354,7 @@ class Database:
 
     @property
     def writing(self) -> bool:
-        """Whether any transaction of this process writes, or waits to."""
+        """Whether any transaction of this process writes, or waits to write."""
         return self.writes.taken > 0
 
     @asynccontextmanager
@@ -378,8 +378,8 @@ class Database:
     async def write_beside(self, reading: AsyncSession) -> AsyncIterator[AsyncSession]:
         """Write something small during a read: in its transaction, where that one can write.
 
-        A second connection would be waited for while the first is held: enough of those at the same
-        time would wait for each other. If the write fails, the read can go on.
+        Waiting for a second connection while holding the first one could deadlock with other
+        requests. If the write fails, the read can continue.
         """
         if self.reader is self.writer:
             async with reading.begin_nested():

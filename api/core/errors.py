@@ -20,7 +20,7 @@ class Fault:
     message: str
 
     def below(self, place: str) -> "Fault":
-        """Return the same fault at another place."""
+        """Return the same fault with another pointer."""
         return replace(self, pointer=place + self.pointer)
 
 
@@ -30,9 +30,9 @@ class Problem(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     title: ClassVar[str]
-    # Whether the body came through whole, so that what can be used of it may be read again.
+    # Whether the whole body was received, so that its usable parts can be read again.
     body_usable: ClassVar[bool] = True
-    # The decision that is given nevertheless, if one was requested.
+    # The decision in the response, if the request asked for one.
     decision: Mapping[str, Any] | None = None
 
     def __init__(
@@ -48,12 +48,12 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-# Beside every 401 (RFC 6750).
+# In every 401 (RFC 6750).
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footing"'}
 
 
 class InvalidRequest(Problem):
-    """The request is understood, but something in it is not as the contract says."""
+    """The request is well formed, but parts of it are invalid."""
 
     status = 422
     code = "invalid_request"
@@ -168,7 +168,7 @@ class RateLimited(Problem):
 
 
 class HeadersTooLarge(Problem):
-    """The request's line and headers are larger together than this server takes."""
+    """The request line and headers together are larger than allowed."""
 
     status = 431
     code = "headers_too_large"
@@ -176,7 +176,7 @@ class HeadersTooLarge(Problem):
 
 
 class InternalError(Problem):
-    """A fault of ours; nothing of the request was stored."""
+    """An internal error; nothing was stored."""
 
     status = 500
     code = "internal_error"
@@ -192,15 +192,15 @@ class Unavailable(Problem):
 
 
 class NotReady(Exception):
-    """The server can't start; the message says what to run."""
+    """The server cannot start; the message says what to run."""
 
 
 class Busy(NotReady):
-    """Another process is at work; the same may be run again later."""
+    """Another process holds the lock; the command may be run again later."""
 
 
 def refuse(faults: Iterable[Fault]) -> None:
-    """Raise when there is anything wrong, naming every place."""
+    """Raise an error with all faults, if there are any."""
     found = list(faults)
     if found:
         detail = "; ".join(f"{fault.pointer}: {fault.message}" for fault in found[:3])

@@ -1,4 +1,4 @@
-"""Structured logs: one line an event, with the request's id, and without personal data."""
+"""Structured logs: one line for each event, with the request id, and without personal data."""
 
 import contextlib
 import functools
@@ -43,9 +43,9 @@ def describe_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict
 
 
 class AccessLog:
-    """Writes one line a request: as a structured event, or directly, which costs a tenth.
+    """Writes one line for each request: as a structured event, or directly, at a tenth of the cost.
 
-    A direct line is what the event would be. Of what clients choose it holds the method, which the
+    A direct line equals that of the event. Its only values from clients are the method, which the
     HTTP parser knows, and the request id, which is well formed.
     """
 
@@ -92,7 +92,7 @@ class AccessLog:
         return f"{self._second_text}.{nanoseconds // 1000:06d}Z"
 
 
-# Methods and routes are few.
+# There are few methods and routes.
 quoted = functools.lru_cache(maxsize=512)(json.dumps)
 ACCESS = AccessLog()
 
@@ -126,7 +126,7 @@ def set_up_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    # Libraries' debug lines hold statements with the values in them: they are never written.
+    # Debug lines of libraries contain statements with their values: they are never written.
     root.setLevel(max(level, logging.INFO))
     for name in ("api", "footing"):
         logging.getLogger(name).setLevel(level)
@@ -135,7 +135,7 @@ def set_up_logging(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers = []
         logger.propagate = True
-    # Our own access line holds the route's template; uvicorn's would hold the query.
+    # Our access line has the template of the route; uvicorn's would contain the query.
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("alembic", "httpx"):
         logging.getLogger(name).setLevel("WARNING")

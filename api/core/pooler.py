@@ -1,8 +1,8 @@
-"""Poolers between us and PostgreSQL, such as PgBouncer: found out, and got along with.
+"""Detects and supports connection poolers in front of PostgreSQL, such as PgBouncer.
 
-In transaction mode, the next transaction may run on another connection of the database than the
-last. Statements that were prepared on one are then unknown on it, or belong to another client.
-So behind a pooler no statement stays prepared: each is parsed and planned again, about 0.1 ms.
+In transaction mode, consecutive transactions may run on different connections of the database.
+Statements prepared on one are unknown on the other, or belong to another client. So behind a pooler
+no statement stays prepared: each is parsed and planned again, which takes about 0.1 ms.
 """
 
 from typing import Any
@@ -14,20 +14,20 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 NOTHING_PREPARED = {
     "prepared_statement_cache_size": 0,
-    # Unnamed, a statement is prepared and run in one go and leaves nothing behind.
+    # An unnamed statement is prepared and run in one step, and leaves nothing behind.
     "prepared_statement_name_func": lambda: "",
 }
 
 
 async def is_pooled(connection: Connection) -> bool:
-    """Tell whether a pooler is in between: it makes up the server's process id."""
+    """Return whether there is a pooler: it invents the server's process id."""
     async with connection.transaction():
         process = await connection.fetchval("SELECT pg_backend_pid()")
     return bool(process != connection.get_server_pid())
 
 
 def get_along_with_poolers(engine: AsyncEngine) -> None:
-    """Let an engine find out with each connection whether there is a pooler, until there is."""
+    """Let an engine check each new connection for a pooler, until one is detected."""
     pooled = False
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -35,7 +35,7 @@ def get_along_with_poolers(engine: AsyncEngine) -> None:
         dialect: Dialect, _: ConnectionPoolEntry, arguments: Any, parameters: dict[str, Any]
     ) -> Any:
         nonlocal pooled
-        # The driver's own cache would name statements too; it serves nothing beside SQLAlchemy's.
+        # The driver's own cache would name statements too; with SQLAlchemy's it is useless.
         parameters["statement_cache_size"] = 0
         if not pooled:
             connection = dialect.connect(*arguments, **parameters)

@@ -1,4 +1,4 @@
-"""Whether the database can be written to; load balancers ask through /readyz."""
+"""Checks whether the database accepts writes, for `GET /readyz`."""
 
 import sqlite3
 import time
@@ -9,16 +9,16 @@ from sqlalchemy import text
 
 from api.core.db import Database, is_outage
 
-# Asked more often than this, nothing is written again.
+# Within this time after a successful write, nothing is written again.
 VALID_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
 
 class WriteCheck:
-    """Finds out by writing as little as possible, and logs only when the answer changes.
+    """Checks by writing as little as possible, and logs only changes of the result.
 
-    A disk that is full and a database that is read-only still answer every query.
+    With a full disk or a read-only database, queries still succeed.
     """
 
     def __init__(self, database: Database) -> None:
@@ -28,7 +28,7 @@ class WriteCheck:
         self.last: str | None = None
 
     async def reason(self) -> str | None:
-        """Return why nothing can be read or written now; None where all is well."""
+        """Return why nothing can be read or written now; None if both are possible."""
         try:
             found = await self._find()
         except Exception as error:
@@ -65,7 +65,7 @@ class WriteCheck:
         return None
 
     async def _write_to_sqlite(self) -> None:
-        """Write a number that is there already: one page, to the same disk as everything else."""
+        """Overwrite a number with itself: one page, on the same disk as everything else."""
         if self.database.writing:
             return  # and a write that fails brings the next check forward
         async with self.database.writer.connect() as connection:
@@ -76,7 +76,7 @@ class WriteCheck:
                 (version,) = await (await driver.execute("PRAGMA user_version")).fetchone()
                 await driver.execute(f"PRAGMA user_version={version}")
             except sqlite3.OperationalError as error:
-                # Another process writes just now, so that one can.
+                # Another process is writing, so writing is possible.
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
             finally:

@@ -1,8 +1,8 @@
-"""Time zones: one spelling for each, and the only place that looks one up.
+"""Time zones: one spelling for each, and the only module that looks zones up.
 
-A zone is an IANA name, or a fixed offset where a device knows no more: `+05:30`. Offsets come in
-many spellings; they mean what ISO 8601 and devices mean, so that `UTC+2` and `GMT+2` are two hours
-ahead of UTC. `Etc/GMT+2` alone is an IANA name, and two hours behind.
+A zone is an IANA name, or a fixed offset from devices without IANA names: `+05:30`. Offsets have
+many spellings, with the meaning of ISO 8601: `UTC+2` and `GMT+2` are two hours ahead of UTC. Only
+`Etc/GMT+2` is an IANA name, and two hours behind.
 """
 
 import datetime
@@ -14,16 +14,16 @@ OFFSET = re.compile(
     r"^(?:UTC|GMT|UT)?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d)(?::?00)?)?$",
     re.ASCII | re.IGNORECASE,
 )
-# The furthest that ISO 8601 and mobile platforms know; any real one lies well within it.
+# The largest offset of ISO 8601 and mobile platforms; all real ones are well within it.
 LONGEST_OFFSET = datetime.timedelta(hours=18)
 UTC = "UTC"
-# In the folder of a system's zones, but no place: "whatever this machine is set to", "not set".
+# Files in a system's zone folder that are no zone: "as this machine is set", "not set".
 NO_ZONES = {"localtime", "Factory"}
 
 
 @lru_cache(maxsize=1)
 def known_names() -> frozenset[str]:
-    """Return the IANA names whose clocks are known here."""
+    """Return the known IANA names."""
     return frozenset(zoneinfo.available_timezones() - NO_ZONES)
 
 
@@ -40,9 +40,9 @@ def _offset(text: str) -> datetime.timedelta | None:
 
 
 def one_spelling(text: str) -> str:
-    """Return the one spelling of a zone: its IANA name, `+05:30`, or `UTC` where it is zero.
+    """Return the canonical spelling of a zone: its IANA name, `+05:30`, or `UTC` for zero.
 
-    What is no zone here is returned as it is.
+    An unknown zone is returned unchanged.
     """
     if text in known_names():
         return text
@@ -57,7 +57,7 @@ def one_spelling(text: str) -> str:
 
 
 def find_zone(text: str) -> datetime.tzinfo | None:
-    """Return the clocks of a zone in any of its spellings; None where it is not known here."""
+    """Return a zone in any of its spellings; None if it is unknown."""
     spelled = one_spelling(text)
     if spelled in known_names():
         return zoneinfo.ZoneInfo(spelled)

@@ -1,1 +1,1 @@
-"""Mechanics that every router shares; knows no domain."""
+"""HTTP mechanics that all routers share; independent of the domain."""

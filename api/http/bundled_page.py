@@ -1,4 +1,4 @@
-"""A page with its assets, from the package itself: hospital networks reach no CDN."""
+"""A page with its assets, served from the package: hospital networks may block CDNs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ INDEX = "index.html"
 
 @dataclass(frozen=True)
 class BundledPage:
-    """A folder of files that are served by name, each of them known beforehand."""
+    """A folder of files that are served by name; all names are known in advance."""
 
     folder: Path
     media_types: Mapping[str, str]
-    # What the page may load and ask: its Content-Security-Policy.
+    # The Content-Security-Policy of the page.
     policy: str
     max_age: int
     _bodies: dict[str, Body] = field(default_factory=dict)
 
     def _body(self, name: str) -> Body:
-        """Return a file, which is read and compressed when it is first asked for."""
+        """Return a file; it is read and compressed on first use."""
         if name not in self.media_types:
             message = "Unknown file."
             raise NotFound(message)

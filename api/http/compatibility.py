@@ -52,7 +52,7 @@ class PlatformVersions(ResponseModel):
     store_url: Address
 
 
-class DeprecatedCall(ResponseModel):
+class DeprecatedEndpoint(ResponseModel):
     """A deprecated endpoint. It works until `sunset_at`, or indefinitely if that is null."""
 
     method: Annotated[
@@ -82,11 +82,11 @@ class Compatibility(ResponseModel):
         ],
         Field(max_length=10, description="What an app below the minimum must go on offering."),
     ]
-    deprecated_calls: Annotated[list[DeprecatedCall], Field(max_length=200)]
+    deprecated_calls: Annotated[list[DeprecatedEndpoint], Field(max_length=200)]
 
 
 def describe(settings: Settings, server_version: str) -> Body:
-    """Write the answer, once for the life of the app."""
+    """Prepare the response, once for each app."""
     announced = Compatibility(
         api_version="v1",
         server_version=server_version,
@@ -98,7 +98,9 @@ def describe(settings: Settings, server_version: str) -> Body:
             for platform in get_args(Platform)
         ],
         below_minimum=["uploads", "triage", "own_data"],
-        deprecated_calls=[DeprecatedCall(**call.model_dump()) for call in settings.deprecations],
+        deprecated_calls=[
+            DeprecatedEndpoint(**each.model_dump()) for each in settings.deprecations
+        ],
     )
     return make_body(announced.model_dump_json().encode(), quick=True)
 
@@ -113,23 +115,23 @@ async def get_compatibility(request: Request, context: Context) -> Response:
     return respond(request, context.compatibility, max_age=MAX_AGE)
 
 
-def headers_of(call: Deprecated) -> list[tuple[str, str]]:
+def headers_of(endpoint: Deprecated) -> list[tuple[str, str]]:
     """Return the headers of every response of a deprecated endpoint."""
-    headers = [("Deprecation", f"@{int(call.deprecated_at.timestamp())}")]
-    if call.sunset_at is not None:
-        headers.append(("Sunset", format_datetime(call.sunset_at.astimezone(UTC), usegmt=True)))
-    if call.link is not None:
-        headers.append(("Link", f'<{call.link}>; rel="deprecation"; type="text/html"'))
+    headers = [("Deprecation", f"@{int(endpoint.deprecated_at.timestamp())}")]
+    if endpoint.sunset_at is not None:
+        headers.append(("Sunset", format_datetime(endpoint.sunset_at.astimezone(UTC), usegmt=True)))
+    if endpoint.link is not None:
+        headers.append(("Link", f'<{endpoint.link}>; rel="deprecation"; type="text/html"'))
     return headers
 
 
 class DeprecationMiddleware:
     """Adds the headers of deprecated endpoints to every response, problems included."""
 
-    def __init__(self, app: ASGIApp, calls: Iterable[Deprecated]) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Iterable[Deprecated]) -> None:
         self.app = app
         self.headers: Mapping[tuple[str, str], list[tuple[str, str]]] = {
-            (call.method, call.path): headers_of(call) for call in calls
+            (each.method, each.path): headers_of(each) for each in endpoints
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,13 +148,12 @@ class DeprecationMiddleware:
         await self.app(scope, receive, send_with_headers)
 
 
-def check(app: FastAPI, calls: Iterable[Deprecated]) -> None:
-    """Refuse to deprecate what does not exist: a misspelt endpoint would announce nothing."""
-    for call in calls:
-        if call.method.lower() not in app.openapi()["paths"].get(call.path, {}):
+def check(app: FastAPI, endpoints: Iterable[Deprecated]) -> None:
+    """Reject a deprecation of an unknown endpoint, which would announce nothing."""
+    for endpoint in endpoints:
+        if endpoint.method.lower() not in app.openapi()["paths"].get(endpoint.path, {}):
             message = (
-                f"FOOTING_DEPRECATIONS names {call.method} {call.path}, which is not an endpoint "
-                "of this "
-                "server. Write its path as in docs/openapi.json."
+                f"FOOTING_DEPRECATIONS names {endpoint.method} {endpoint.path}, which is not an "
+                "endpoint of this server. Write its path as in docs/openapi.json."
             )
             raise NotReady(message)

@@ -1,7 +1,7 @@
-"""Prepared bodies, and the answer that a request's headers ask for.
+"""Prepared bodies, and the choice of a response by the headers of a request.
 
-A body is compressed once, when the release that holds it is stored. Each coding has its own strong
-ETag, `"<hash of the identity bytes>.<coding>"`; any of them matches any coding of the same body.
+A body is compressed once, when its release is stored. Each content encoding has its own strong
+ETag, `"<hash of the identity bytes>.<encoding>"`; any of them matches any encoding of the body.
 """
 
 import gzip
@@ -22,35 +22,37 @@ from api.core.errors import PreconditionFailed
 from api.http.caching import cached_if_short
 
 IDENTITY = "identity"
-# Best first, where a client likes several equally.
-CODINGS = ("br", "zstd", "gzip")
+# Best first, if a client prefers none of them.
+ENCODINGS = ("br", "zstd", "gzip")
 JSON = "application/json"
-# What proxies that compress on the way put behind a tag.
+# Suffixes that compressing proxies append to a tag.
 ADDED_CODING = re.compile(r"(?:--?|;)(?:gzip|br|zstd|deflate)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One answer's bytes in every coding that is smaller than the bytes themselves."""
+    """The bytes of a response, in every content encoding that makes them smaller."""
 
     media_type: str
     language: str | None
     tag: str
-    codings: Mapping[str, bytes]
+    encodings: Mapping[str, bytes]
 
 
 def compress(data: bytes, *, quick: bool = False) -> dict[str, bytes]:
-    """Return the bytes in every coding that makes them smaller, and as they are.
+    """Return the bytes unencoded, and in every content encoding that makes them smaller.
 
     `quick` is for responses that are compressed during the request.
     """
     packed = {
         "br": brotli.compress(data, quality=5 if quick else 11),
         "zstd": zstandard.ZstdCompressor(level=6 if quick else 19).compress(data),
-        # No time stamp: the same bytes must make the same release on every machine.
+        # No timestamp: the same bytes must give the same release on every machine.
         "gzip": gzip.compress(data, compresslevel=6 if quick else 9, mtime=0),
     }
-    smaller = {coding: packed[coding] for coding in CODINGS if len(packed[coding]) < len(data)}
+    smaller = {
+        encoding: packed[encoding] for encoding in ENCODINGS if len(packed[encoding]) < len(data)
+    }
     return {IDENTITY: data, **smaller}
 
 
@@ -63,32 +65,32 @@ def make_body(
     quick: bool = False,
     before: Body | None = None,
 ) -> Body:
-    """Prepare some bytes to be served; `tag` replaces their hash as the stem of the ETag.
+    """Prepare a body; `tag` replaces the hash of the bytes as the stem of the ETag.
 
-    `before` is what was served in their place: the same bytes are not compressed again.
+    `before` is the body it replaces: identical bytes are not compressed again.
     """
-    if before is not None and before.codings[IDENTITY] == data:
-        codings = before.codings
+    if before is not None and before.encodings[IDENTITY] == data:
+        encodings = before.encodings
     else:
-        codings = MappingProxyType(compress(data, quick=quick))
-    return Body(media_type, language, tag or sha256(data)[:32], codings)
+        encodings = MappingProxyType(compress(data, quick=quick))
+    return Body(media_type, language, tag or sha256(data)[:32], encodings)
 
 
 @cached_if_short
-def choose_coding(accept_encoding: str, available: tuple[str, ...]) -> str:
-    """Pick the coding that the client likes best (RFC 9110, 12.5.3)."""
+def choose_encoding(accept_encoding: str, available: tuple[str, ...]) -> str:
+    """Choose the content encoding that the client prefers (RFC 9110, 12.5.3)."""
     accepted = parse_accept_header(accept_encoding, Accept)
     best = IDENTITY
     best_quality = accepted.quality(IDENTITY) if IDENTITY in accepted.values() else 0.0
-    for coding in CODINGS:
-        if coding in available and accepted.quality(coding) > best_quality:
-            best, best_quality = coding, accepted.quality(coding)
+    for encoding in ENCODINGS:
+        if encoding in available and accepted.quality(encoding) > best_quality:
+            best, best_quality = encoding, accepted.quality(encoding)
     return best
 
 
 @cached_if_short
 def matches(if_none_match: str, tag: str) -> bool:
-    """Tell whether a client already holds this body, in whichever coding it got it."""
+    """Return whether the client already has this body, in any content encoding."""
     etags = parse_etags(if_none_match)
     if etags.star_tag:
         return True
@@ -99,10 +101,10 @@ def matches(if_none_match: str, tag: str) -> bool:
 
 
 def _names(header: str, tag: str) -> bool:
-    """Tell whether a header names a version, also as a proxy that compresses wrote its tag.
+    """Return whether a header names a version, also if a compressing proxy has changed the tag.
 
-    nginx makes it weak, Apache and others add the coding. Each version has a tag of its own here,
-    so that a weak one still says which version was seen.
+    nginx makes it weak, Apache and others append the encoding. Each version has its own tag here,
+    so that a weak one still identifies the version.
     """
     etags = parse_etags(header)
     seen = (*etags.as_set(), *etags._weak)  # noqa: SLF001
@@ -112,7 +114,10 @@ def _names(header: str, tag: str) -> bool:
 def require_current(
     tag: str | None, *, if_match: str | None = None, if_none_match: str | None = None
 ) -> None:
-    """Refuse to change what the client has not seen (RFC 9110, 13.1); no tag: there is nothing."""
+    """Reject a change of a version that the client has not read (RFC 9110, 13.1).
+
+    `tag` is None if the resource does not exist.
+    """
     met = True
     if if_match is not None:
         met = tag is not None and _names(if_match, tag)
@@ -134,23 +139,23 @@ def respond(
     negotiated: bool = False,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
-    """Answer with a prepared body, or with 304 when the client has it.
+    """Respond with a prepared body, or with 304 if the client has it.
 
-    `negotiated` says that the call speaks several media types; `more` are further headers.
+    `negotiated`: the endpoint offers several media types; `more`: further headers.
     """
     headers = request.headers
-    coding = choose_coding(headers.get("accept-encoding", ""), tuple(body.codings))
+    encoding = choose_encoding(headers.get("accept-encoding", ""), tuple(body.encodings))
     vary = "Accept-Encoding" if body.language is None else "Accept-Language, Accept-Encoding"
     if negotiated:
         vary = f"Accept, {vary}"
     kept_by = "private" if private else "public"
     cache = f"{kept_by}, max-age={max_age}" + (", immutable" if immutable else "")
-    answer = {"ETag": f'"{body.tag}.{coding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
+    sent = {"ETag": f'"{body.tag}.{encoding}"', "Vary": vary, "Cache-Control": cache} | dict(more)
     if body.language is not None:
-        answer["Content-Language"] = body.language
+        sent["Content-Language"] = body.language
     if_none_match = headers.get("if-none-match")
     if if_none_match is not None and matches(if_none_match, body.tag):
-        return Response(status_code=304, headers=answer)
-    if coding != IDENTITY:
-        answer["Content-Encoding"] = coding
-    return Response(body.codings[coding], headers=answer, media_type=body.media_type)
+        return Response(status_code=304, headers=sent)
+    if encoding != IDENTITY:
+        sent["Content-Encoding"] = encoding
+    return Response(body.encodings[encoding], headers=sent, media_type=body.media_type)

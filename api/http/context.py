@@ -1,4 +1,4 @@
-"""What all requests of an app share: one frozen object, made with the app."""
+"""What all requests of an app share: one frozen object, created with the app."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,27 +20,27 @@ Scope = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppContext:
-    """The services that requests use. `parts` are those of the rooms above this one, by type."""
+    """The services that requests use. `parts` are those of the packages above, by type."""
 
     settings: Settings
     clock: Clock
     database: Database
     write_check: WriteCheck
     limiter: Limiter
-    # By the path of a request; "" is any other path.
+    # By the path of the request; "" is for all other paths.
     body_limits: Mapping[str, BodyLimits]
     # The prepared response of GET /v1/compatibility.
     compatibility: Body
-    # Whole responses of the release that is served.
+    # Whole responses of the served release.
     response_cache: ResponseCache
-    # The hash of the release that is served; None until one is loaded.
+    # The hash of the served release; None until one is loaded.
     served_release: Callable[[], str | None]
-    # The decision for a request that asked for one and failed; None if it did not ask.
+    # The decision for a failed request that asked for one; None if it did not.
     last_resort: Callable[[Scope, Problem], Mapping[str, Any] | None]
     parts: Mapping[type, object]
 
     def part(self, kind: type[Part]) -> Part:
-        """Return the part of that type; raise KeyError if the app was made without it."""
+        """Return the part of this type; raise KeyError if the app was created without it."""
         return cast("Part", self.parts[kind])
 
 

@@ -12,7 +12,7 @@ from api.http.context import AppContext, context_of
 
 
 async def get_context(request: Request) -> AppContext:
-    """Return what all requests of the app share."""
+    """Return the context of the app."""
     return context_of(request.scope)
 
 
@@ -20,12 +20,12 @@ Context = Annotated[AppContext, Depends(get_context)]
 
 
 async def get_settings(context: Context) -> Settings:
-    """Return the settings the app was made with."""
+    """Return the settings of the app."""
     return context.settings
 
 
 async def get_clock(context: Context) -> Clock:
-    """Return the clock the app was made with."""
+    """Return the clock of the app."""
     return context.clock
 
 

@@ -17,7 +17,7 @@ MEDIA_TYPES = {
     "favicon-32x32.png": "image/png",
     "index.html": "text/html; charset=utf-8",
 }
-# Swagger UI styles its elements inline and draws its icons from data: addresses.
+# Swagger UI has inline styles, and icons in data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -25,14 +25,14 @@ POLICY = (
 
 
 async def lead_on(request: Request) -> RedirectResponse:
-    """Lead people to the page, and clients to the document that it shows."""
+    """Redirect browsers to the page, and clients to the OpenAPI document."""
     media_type = choose_media_type(request, ("application/json", "text/html"))
     place = "/docs" if media_type == "text/html" else "/v1/openapi.json"
     return RedirectResponse(place, headers={"Vary": "Accept"})
 
 
 def install(app: FastAPI) -> None:
-    """Add the page and its assets, and the way to them."""
+    """Add the page, its assets, and the redirect of `GET /`."""
     app.add_route("/", lead_on, methods=["GET"], include_in_schema=False)
     page = BundledPage(folder=FOLDER, media_types=MEDIA_TYPES, policy=POLICY, max_age=3600)
     page.install(app, "/docs")

@@ -28,7 +28,7 @@ from pydantic_core import PydanticCustomError
 from api.core.errors import MAX_FAULTS
 from api.core.zones import one_spelling
 
-# Also as platforms write it by default: with a space, without seconds, without a colon.
+# Also default formats of platforms: with a space, without seconds, without a colon.
 INSTANT = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[Tt ](?P<minute>\d{2}:\d{2})(?P<second>:\d{2}([.,]\d{1,9})?)?"
     r"(?:(?P<utc>[Zz])|(?P<hours>[+-]\d{2}):?(?P<minutes>\d{2})?)?",
@@ -38,8 +38,8 @@ DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$", re.ASCII)
 UUID_TEXT = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 EARLIEST_YEAR = 2000
 LATEST_YEAR = 2200
-# These years as they are by any clock on Earth, in UTC. The same for requests and for answers:
-# whatever is stored can be read.
+# These years in any time zone, in UTC. The same for requests and responses: whatever is stored can
+# be read.
 EARLIEST = datetime.datetime(EARLIEST_YEAR - 1, 12, 31, tzinfo=datetime.UTC)
 LATEST = datetime.datetime(LATEST_YEAR + 1, 1, 2, tzinfo=datetime.UTC)
 INT32 = {"format": "int32"}
@@ -47,7 +47,7 @@ LARGEST_INT32 = 2**31 - 1
 
 
 def _allow_null(schema: dict[str, Any]) -> None:
-    """Say of every field that may be left out that it may be null too."""
+    """Add to the schema that every optional field may also be null."""
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         if name in required or {"type": "null"} in field.get("anyOf", ()):
@@ -60,7 +60,7 @@ def _allow_null(schema: dict[str, Any]) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """How many faults a validation has found, and how many are enough."""
+    """How many faults a validation has found, and at how many it stops."""
 
     enough: int = MAX_FAULTS
     found: int = 0
@@ -83,10 +83,9 @@ def counting_faults(enough: int = MAX_FAULTS) -> Iterator[Tally]:
 class RequestModel(BaseModel):
     """Base of every request body.
 
-    An unknown field is refused, never dropped in silence. Null for a field that may be left out is
-    the same as leaving it out, whatever its default: generated clients write every field.
-    Validation stops collecting once enough is wrong: a fault costs far more time and memory than
-    the byte or two that cause it.
+    An unknown field is rejected, never silently dropped. Null for an optional field is the same as
+    omitting it, whatever its default: generated clients write every field. Validation stops after
+    enough faults: each costs far more time and memory than the byte or two that cause it.
     """
 
     model_config = ConfigDict(
@@ -105,7 +104,7 @@ class RequestModel(BaseModel):
     @classmethod
     def _counted(cls, value: Any, handler: ModelWrapValidatorHandler[Self], tally: Tally) -> Self:
         if tally.found >= tally.enough:
-            # A fault like any other, so that nothing unvalidated is ever taken for valid.
+            # A fault like any other, so that unvalidated input never counts as valid.
             raise PydanticCustomError("not_checked", "was not checked: enough else is wrong")
         before = tally.found
         if isinstance(value, dict):
@@ -126,7 +125,7 @@ class RequestModel(BaseModel):
 
     @classmethod
     def _without_flood(cls, value: dict[Any, Any], enough: int) -> dict[Any, Any]:
-        """Leave out unknown fields beyond enough of them; those that stay are refused."""
+        """Drop unknown fields beyond the limit; the remaining ones are rejected."""
         fields = cls.__pydantic_fields__
         if len(value) <= len(fields) + enough or cls.model_config.get("extra") != "forbid":
             return value
@@ -197,7 +196,7 @@ def _storable(value: str) -> str:
     return value
 
 
-# A bound belongs next to its `int`, before this: around a validator JSON Schema can't say it.
+# A bound belongs next to its `int`, before this: after a validator JSON Schema cannot express it.
 WHOLE = BeforeValidator(_whole)
 Instant = Annotated[
     datetime.datetime,
@@ -205,7 +204,7 @@ Instant = Annotated[
     BeforeValidator(_instant),
     Field(json_schema_extra={"maxLength": 35}, examples=["2026-11-22T10:00:00Z"]),
 ]
-# The time of the device's clock, however wrong it is.
+# The time of the device's clock, even if it is wrong.
 DeviceInstant = Annotated[
     datetime.datetime,
     BeforeValidator(_instant),
@@ -224,7 +223,7 @@ RecordId = Annotated[
         examples=["01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"],
     ),
 ]
-# Beside any text that people write: neither database nor canonical JSON takes what it refuses.
+# For texts that users write: databases and canonical JSON do not accept what it rejects.
 STORABLE = AfterValidator(_storable)
 TimeZoneName = Annotated[
     str,

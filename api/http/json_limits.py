@@ -1,7 +1,7 @@
-"""How complex a JSON body may be, measured while it arrives and before it is parsed.
+"""Limits on the complexity of a JSON body, measured while it arrives and before it is parsed.
 
-A parser builds an object for every value, and a validator a message for every fault: a body of a
-few megabytes can cost seconds and a gigabyte. Counting brackets and commas costs milliseconds.
+A parser creates an object for every value, and a validator a message for every fault: a body of a
+few megabytes can take seconds and a gigabyte. Counting brackets and commas takes milliseconds.
 """
 
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ class BodyLimits:
 
 
 class JsonMeter:
-    """Measures one body, in pieces cut anywhere.
+    """Measures one body, in chunks of any size.
 
-    Only characters outside of strings count. What is not JSON may be measured as anything; the
-    parser refuses it afterwards.
+    Only characters outside of strings count. The result for invalid JSON does not matter: the
+    parser rejects it afterwards.
     """
 
     def __init__(self, max_values: int) -> None:
@@ -47,19 +47,19 @@ class JsonMeter:
         self.open = [ARRAY]
 
     def feed(self, piece: bytes) -> None:
-        """Measure the next piece; raise BodyTooComplex, or MalformedJson where it isn't UTF-8."""
+        """Measure the next chunk; raise BodyTooComplex, or MalformedJson if it is not UTF-8."""
         for start in range(0, len(piece), WINDOW):
             self._feed(piece[start : start + WINDOW])
 
     def _feed(self, window: bytes) -> None:
         if 0 in window:
-            # Python's parser would also read UTF-16 and UTF-32, where bytes mean other things.
+            # Python's parser also reads UTF-16 and UTF-32, where these bytes have other meanings.
             message = "The body is not JSON in UTF-8: it contains a zero byte."
             raise MalformedJson(message)
         structure = self._outside_strings(window).translate(None, NOT_STRUCTURE)
         opened = structure.count(b"[") + structure.count(b"{")
         self.values += opened + structure.count(b",")
-        # Strings that nothing separates are no JSON, but they take time too.
+        # Strings without separators are not JSON, but they take time too.
         if self.values > self.max_values or self.quotes > 4 * self.max_values:
             raise too_complex(f"{self.max_values} values")
         open_ = self.open

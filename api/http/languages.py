@@ -1,4 +1,4 @@
-"""Which language an answer is in: `?lang=` first, then `Accept-Language`, then English."""
+"""The language of a response: `?lang=` first, then `Accept-Language`, then English."""
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -10,21 +10,21 @@ DEFAULT = "en"
 
 
 def _primary(tag: str) -> str:
-    """Return the language of a tag without its region; `es_MX` is what platforms make of es-MX."""
+    """Return the language of a tag without its region; some platforms write es-MX as `es_MX`."""
     return tag.lower().replace("_", "-").partition("-")[0]
 
 
 @cached_if_short
 def negotiate(accept_language: str, available: tuple[str, ...]) -> str:
-    """Pick the best of the available languages; `es-MX` is served `es`, no match English."""
+    """Choose the best available language: `es` for `es-MX`, English without a match."""
     accepted = parse_accept_header(accept_language, LanguageAccept)
-    # Regions are cut off first: matched whole, `en-GB, es;q=0.5` would be served Spanish.
+    # Regions are removed first: otherwise `en-GB, es;q=0.5` would give Spanish.
     primary = LanguageAccept([(_primary(tag), quality) for tag, quality in accepted])
     return primary.best_match(available, DEFAULT) or DEFAULT
 
 
 def choose_language(asked: str | None, accept_language: str, available: tuple[str, ...]) -> str:
-    """Return the language to answer in; an unknown `?lang=` is refused with what there is."""
+    """Return the language of the response; an unknown `?lang=` is rejected with a list."""
     if asked is None:
         return negotiate(accept_language, available)
     primary = _primary(asked)

@@ -1,4 +1,4 @@
-"""Counts requests and refuses the ones beyond a limit."""
+"""Counts requests, and rejects those beyond a limit."""
 
 import time
 
@@ -10,7 +10,7 @@ from limits.errors import StorageError
 from api.core.config import MEMORY, Settings, open_rate_storage
 from api.core.errors import RateLimited
 
-# How long a Redis that did not answer is left alone.
+# How long Redis is not used after it did not respond.
 AWAY_SECONDS = 5
 
 log = structlog.get_logger(__name__)
@@ -39,10 +39,10 @@ class Windows:
 
 
 class Limiter:
-    """Counts calls in memory (one worker) or in Redis (several).
+    """Counts requests in memory (one worker) or in Redis (several).
 
-    While Redis is unavailable every worker counts for itself: no one who needs advice to seek help
-    is refused because of it, and a client in a loop is still slowed down.
+    While Redis is unavailable every worker counts on its own: no user who needs advice is rejected
+    because of it, and a client in a loop is still slowed down.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -59,10 +59,10 @@ class Limiter:
     async def hit(
         self, item: RateLimitItem, name: str, caller: str, *, shared: bool = False
     ) -> dict[str, str]:
-        """Count one call; return the headers that say what is left, or refuse it.
+        """Count one request; return the headers with the remaining quota, or raise RateLimited.
 
-        Of a budget that strangers share, only the limit is announced: the rest would show how
-        many of the others behind the same address did the same.
+        If strangers share the quota, only the limit is returned: the remaining quota would reveal
+        how many others behind the same address did the same.
         """
         calls, ends = await self._count(item, name, caller)
         wait = max(1, int(ends - time.time()) + 1)

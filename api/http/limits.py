@@ -17,14 +17,14 @@ FAILED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE}
 
 
 def proves_nothing(problem: Problem) -> bool:
-    """Tell whether a call is refused for what it brings as a proof of who is calling."""
+    """Return whether an error is a failure of authentication."""
     return problem.status in FAILED or isinstance(problem, WrongTokenKind)
 
 
 def caller_address(request: Request) -> str:
-    """Name the caller of a call without a token by its network address.
+    """Identify a client without a token by its network address.
 
-    An IPv6 subscriber has 2**64 addresses: a network of that size counts as one.
+    An IPv6 subscriber has 2**64 addresses, so a network of that size counts as one.
     """
     return _network_of(request.client.host if request.client else "unknown")
 
@@ -46,7 +46,7 @@ def _network_of(host: str) -> str:
 async def counting_failures(
     request: Request, item: RateLimitItem, name: str
 ) -> AsyncIterator[None]:
-    """Count by network address who fails to prove who they are, and slow them down.
+    """Count failures of authentication by network address, and limit them.
 
     Valid credentials are accepted regardless of failures from the same address: a hospital shares
     one. Failures never count against the participant whose id the token contains.
@@ -62,13 +62,13 @@ async def counting_failures(
 
 
 async def count_public(request: Request) -> dict[str, str]:
-    """Count a call that computes something and needs no token, by address; refuse one too many."""
+    """Count an expensive request without a token by address, or raise RateLimited."""
     limiter = context_of(request.scope).limiter
     return await limiter.hit(limiter.public, "public", caller_address(request))
 
 
 async def limit_public(request: Request, response: Response) -> None:
-    """Limit calls that compute something and need no token, by address."""
+    """Limit expensive requests without a token, by address."""
     response.headers.update(await count_public(request))
 
 

@@ -1,4 +1,4 @@
-"""Which media type an answer is in: the best of those a call speaks that the client takes."""
+"""The media type of a response: the endpoint's best one that the client accepts."""
 
 from starlette.requests import Request
 from werkzeug.datastructures import MIMEAccept
@@ -8,11 +8,11 @@ from api.core.errors import NotAcceptable
 
 
 def choose_media_type(request: Request, available: tuple[str, ...]) -> str:
-    """Pick the media type to answer in; without a wish, or where all are alike, it is the first."""
+    """Choose the media type of a response: the first one, unless the client prefers another."""
     accept = request.headers.get("accept", "").strip()
     if not accept:
         return available[0]
-    # Parameters such as `fhirVersion` and `charset` don't tell one answer of ours from another.
+    # Parameters such as `fhirVersion` and `charset` do not distinguish our media types.
     accepted = [
         (wish.partition(";")[0].strip(), quality)
         for wish, quality in parse_accept_header(accept, MIMEAccept)

@@ -31,7 +31,7 @@ REQUEST_ID = b"x-request-id"
 WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 ARRIVED = "footing.arrived"
 METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
-# Unless a response says otherwise itself.
+# Defaults, unless the response sets them itself.
 ALWAYS: RawHeaders = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -44,7 +44,7 @@ ALWAYS: RawHeaders = [
 
 
 def has_foreign_body(method: str, headers: Headers) -> bool:
-    """Tell whether a request brings a body of another media type than JSON."""
+    """Return whether a request has a body of another media type than JSON."""
     if method not in METHODS_WITH_BODY:
         return False
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
@@ -54,15 +54,15 @@ def has_foreign_body(method: str, headers: Headers) -> bool:
 
 
 def is_compressed(method: str, headers: Headers) -> bool:
-    """Tell whether a request brings a body that would have to be unpacked."""
+    """Return whether a request has a compressed body."""
     if method not in METHODS_WITH_BODY:
         return False
-    codings = ",".join(headers.getlist("content-encoding")).split(",")
-    return any(coding.strip().lower() not in {"", "identity"} for coding in codings)
+    encodings = ",".join(headers.getlist("content-encoding")).split(",")
+    return any(encoding.strip().lower() not in {"", "identity"} for encoding in encodings)
 
 
 def body_problem(method: str, headers: Headers, max_body_bytes: int) -> Problem | None:
-    """Tell by its headers alone whether a body can't be taken."""
+    """Return the error of a body that can be rejected by its headers alone."""
     if has_foreign_body(method, headers):
         return UnsupportedMediaType("Send the body as application/json.")
     if is_compressed(method, headers):
@@ -75,14 +75,14 @@ def body_problem(method: str, headers: Headers, max_body_bytes: int) -> Problem 
 
 
 def too_large(max_body_bytes: int) -> BodyTooLarge:
-    """Say how much a body may be."""
+    """Return the error that names the limit of a body."""
     return BodyTooLarge(f"The body is larger than {max_body_bytes} bytes.")
 
 
 def limited(receive: Receive, limits: BodyLimits) -> Receive:
-    """Measure a body as it arrives: one sent in chunks tells no length before.
+    """Measure a body as it arrives: one that is sent in chunks does not announce its length.
 
-    Starlette has a limit of bytes, but answers in plain text and before any other middleware.
+    Starlette has a limit of bytes, but responds in plain text and before any other middleware.
     """
     received = 0
     meter = JsonMeter(limits.max_values)
@@ -104,14 +104,14 @@ def limited(receive: Receive, limits: BodyLimits) -> Receive:
 
 
 def protected(headers: RawHeaders, status: int) -> RawHeaders:
-    """Return headers of a response with those that every response has, but the request's id."""
+    """Return a response's headers with the common ones added, except the request id."""
     sent = {name for name, _ in headers}
     added = [pair for pair in ALWAYS if pair[0] not in sent]
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and b"connection" not in sent:
-        # What is still to come of the request is not worth reading.
+        # The rest of the request is not worth reading.
         added.append((b"connection", b"close"))
     if status == HTTPStatus.NO_CONTENT:
-        # Of nothing there is no type.
+        # An empty response has no media type.
         headers = [pair for pair in headers if pair[0] != b"content-type"]
     return [*headers, *added]
 
@@ -123,12 +123,12 @@ def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
             if WELL_FORMED_ID.fullmatch(value):
                 return value
             break
-    return b"%032x" % random.getrandbits(128)  # it names a request and proves nothing
+    return b"%032x" % random.getrandbits(128)  # it identifies a request and proves nothing
 
 
 @dataclass(slots=True)
 class Arrived:
-    """A request that the app handles: since when, its id, and where its response may be cached."""
+    """A request that the app handles: its start, its id, and where to cache its response."""
 
     started: float
     id: bytes
@@ -138,14 +138,14 @@ class Arrived:
     def cache_response(
         self, route: object, status: int, headers: RawHeaders, message: Message
     ) -> None:
-        """Cache the response, if it may be cached, and its body is a single message."""
+        """Cache the response if that is allowed and its body is a single message."""
         cache, self.cache = self.cache, None
         if cache is not None and self.key is not None and not message.get("more_body", False):
             add(cache, self.key, route, status, headers, message.get("body", b""))
 
 
 class CacheMiddleware:
-    """The outermost layer: it sends cached responses, before anything that FastAPI puts around."""
+    """The outermost layer: sends cached responses before FastAPI's own layers run."""
 
     def __init__(self, app: ASGIApp, cache: ResponseCache) -> None:
         self.app = app
@@ -184,7 +184,7 @@ class CacheMiddleware:
 
 
 class RequestMiddleware:
-    """The first layer for what is not cached, and the last one that its response passes."""
+    """The first layer for requests that are not cached, and the last for their responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -224,7 +224,7 @@ class RequestMiddleware:
                 await self.app(inner, limited(receive, limits), send_with_headers)
             else:
                 await problem_response(inner, refused)(inner, receive, send_with_headers)
-        except Exception as raised:  # the last net: whatever it is becomes a problem
+        except Exception as raised:  # whatever the error is, the response is a problem document
             if status:
                 raise
             response = problem_response(inner, from_exception(raised))

@@ -27,8 +27,8 @@ from api.http.openapi_parts import (
 )
 from api.http.problems import MEDIA_TYPE, ProblemDetails
 
-# What the app answered when the examples were recorded: one for each schema of a body, by its name.
-# tests/contract/examples.py records them, and a test tells when that is due.
+# Recorded responses of the app, one for each schema of a body, by its name.
+# tests/contract/examples.py records them; a test fails when that is due.
 EXAMPLES = Path(__file__).parent / "openapi_examples.json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -36,17 +36,17 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def content_responses(
     model: Any, media_type: str = "application/json", *, example: str = PICTURE
 ) -> dict[int | str, Json]:
-    """Describe a prepared answer: its shape, and that a client may already have it."""
-    answer: Json = {"description": "As asked."}
+    """Describe a prepared response: its schema, and 304."""
+    described: Json = {"description": "The requested resource."}
     if media_type == "application/json":
-        answer["model"] = model
+        described["model"] = model
     else:
-        answer["content"] = {media_type: {"schema": model, "example": example}}
-    return {200: answer, 304: {"description": "The client has it already."}}
+        described["content"] = {media_type: {"schema": model, "example": example}}
+    return {200: described, 304: {"description": "The client has it already."}}
 
 
 def operation_id(route: APIRoute) -> str:
-    """Name an operation after its handler, in camelCase, so that versions don't rename it."""
+    """Name an operation after its handler, in camelCase, so that its name is stable."""
     first, *rest = route.name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -97,7 +97,7 @@ def _nullable_schemas(schemas: Json) -> None:
 
 
 def _collapse_null(node: Json) -> None:
-    """Say "or null" without a union: generators can't use unions (see docs/adr)."""
+    """Express "or null" without a union, which generators do not support (see ADR 0012)."""
     variants = node.get("anyOf")
     if not isinstance(variants, list):
         return
@@ -108,7 +108,7 @@ def _collapse_null(node: Json) -> None:
     (only,) = real
     node.update({**only, **node})
     if "$ref" in only:
-        # The schema it names says itself that it may be null.
+        # The schema it refers to allows null itself.
         return
     if "enum" in only:
         node["enum"] = [*only["enum"], None]
@@ -116,7 +116,7 @@ def _collapse_null(node: Json) -> None:
 
 
 def _tidy_parameter(parameter: Json) -> None:
-    """Say what a parameter is once, and that it may be missing, not null."""
+    """Describe a parameter once; it may be missing, but not null."""
     schema = parameter["schema"]
     schema.pop("description", None)
     if {"type": "null"} in schema.get("anyOf", ()):
@@ -130,10 +130,10 @@ def _tidy_schemas(document: Json) -> None:
     for node in _walk([document["paths"], schemas]):
         _collapse_null(node)
         if isinstance(node.get("title"), str):
-            # Pydantic repeats each name as a title, which generators would take for a class.
+            # Pydantic repeats each name as a title, which generators would turn into a class.
             del node["title"]
         if isinstance(node.get("type"), (str, list)) or "$ref" in node:
-            # Some generators take what has a default for required, others can't write it down.
+            # Some generators make fields with a default required, others cannot express it.
             node.pop("default", None)
         for bound in ("minimum", "maximum"):
             if isinstance(node.get(bound), float):
@@ -149,12 +149,12 @@ def _is_problem(status: str) -> bool:
 
 
 def _statuses(operation: Json) -> Iterator[int]:
-    """Derive from an operation's own description which problems it can answer."""
+    """Derive from an operation's description which problems it can return."""
     yield from ALWAYS
     yield from (int(status) for status in operation["responses"] if _is_problem(status))
     if operation.get("requestBody"):
         yield from (413, 415)
-    # Almost any call can be asked with a parameter that it doesn't have.
+    # Almost any request can have an unknown query parameter.
     yield 422
     schemes = {name for need in operation["security"] for name in need}
     if schemes:
@@ -166,9 +166,9 @@ def _statuses(operation: Json) -> Iterator[int]:
 
 
 def _describe(operation: Json) -> None:
-    """Say of an operation what its handler's signature does not."""
+    """Add to an operation what its handler's signature does not express."""
     operation["summary"] = operation["summary"].capitalize()
-    # An operation without a token declares {}, the requirement that every request meets.
+    # An operation without a token has {}, the requirement that every request meets.
     needs = operation.get("security", [{}])
     operation["security"] = [need for at, need in enumerate(needs) if need not in needs[:at]]
     problems = sorted(set(_statuses(operation)))
@@ -193,7 +193,7 @@ def _describe_answers(operation: Json) -> None:
             again = status == "200" and "201" in responses
             response["description"] = STORED_BEFORE if again else SUCCESS[status]
         if "content" in response:
-            # FastAPI takes every answer for JSON, a picture too.
+            # FastAPI describes every response as JSON, also pictures.
             content = response["content"].items()
             response["content"] = {name: body for name, body in content if body["schema"]}
         response["headers"] = _headers(
@@ -223,7 +223,7 @@ def _problem_response(status: int) -> Json:
 def _add_problems(document: Json) -> None:
     components = document["components"]
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-    # Its shape belongs to a floor above this one, which the problem knows by name alone.
+    # Its schema belongs to a higher layer; here only its name is known.
     schema["properties"]["decision"]["anyOf"] = [_refer("schemas", "Decision"), {"type": "null"}]
     components["schemas"] |= {**schema.pop("$defs"), "ProblemDetails": schema}
     components["responses"] = {
@@ -232,7 +232,7 @@ def _add_problems(document: Json) -> None:
 
 
 def _add_examples(document: Json) -> None:
-    """Give every body the example that was recorded for its schema."""
+    """Add the recorded example of its schema to every body."""
     components = document["components"]
     examples = json.loads(EXAMPLES.read_bytes())
     bodies = [
@@ -249,10 +249,10 @@ def _add_examples(document: Json) -> None:
     components["examples"] = {name: {"value": value} for name, value in examples.items()}
 
 
-def _mark_deprecated(document: Json, calls: Iterable[Deprecated]) -> None:
-    """Mark what the operator deprecates. What is no call is refused elsewhere."""
-    for call in calls:
-        operation = document["paths"].get(call.path, {}).get(call.method.lower())
+def _mark_deprecated(document: Json, endpoints: Iterable[Deprecated]) -> None:
+    """Mark deprecated operations; `compatibility.check` rejects unknown ones."""
+    for endpoint in endpoints:
+        operation = document["paths"].get(endpoint.path, {}).get(endpoint.method.lower())
         if operation is None:
             continue
         operation["deprecated"] = True
@@ -263,7 +263,7 @@ def _mark_deprecated(document: Json, calls: Iterable[Deprecated]) -> None:
 
 
 def build_document(app: FastAPI) -> Json:
-    """Make the document from the routes."""
+    """Generate the document from the routes."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -291,7 +291,7 @@ def build_document(app: FastAPI) -> Json:
 
 
 def install(app: FastAPI) -> None:
-    """Serve the document, made once."""
+    """Serve the document, which is generated once."""
 
     def openapi() -> Json:
         if app.openapi_schema is None:

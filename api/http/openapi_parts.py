@@ -54,11 +54,13 @@ HEADERS = {
         "https://app.example.org",
     ),
     "Accept-Encoding": header(
-        "The accepted coding of a body, if it was sent compressed.", "identity"
+        "The accepted content encoding of a body, if it was sent compressed.", "identity"
     ),
     "Cache-Control": header("How long the response may be cached.", "public, max-age=3600"),
     "Content-Language": header("The language of the texts in the response.", "en"),
-    "ETag": header("Strong; one for each content coding.", '"5d41402abc4b2a76b9719d911017c592.br"'),
+    "ETag": header(
+        "Strong; one for each content encoding.", '"5d41402abc4b2a76b9719d911017c592.br"'
+    ),
     "Location": header(
         "The URL of the resource, if it can be read.",
         "/v1/sessions/01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21",
@@ -100,7 +102,7 @@ IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "The ETag of the response that you have, in any coding: 304 if it is unchanged.",
+    "description": "The ETag of your copy, in any content encoding: 304 if it is unchanged.",
     "schema": {
         "type": "string",
         "maxLength": 500,

@@ -15,7 +15,7 @@ router = APIRouter(tags=["operations"])
 
 
 class Health(ResponseModel):
-    """The process answers."""
+    """The process responds."""
 
     status: Literal["ok"]
 
@@ -30,14 +30,14 @@ class Readiness(ResponseModel):
 @router.get("/healthz")
 @with_any_query
 async def get_health() -> Health:
-    """Tell that the process is alive."""
+    """Check that the process is alive."""
     return Health(status="ok")
 
 
 @router.get("/readyz")
 @with_any_query
 async def get_readiness(context: Context) -> Readiness:
-    """Tell that the database can be read and written, and that a release is loaded."""
+    """Check that the database can be read and written, and that a release is loaded."""
     release = context.served_release()
     if release is None:
         raise Unavailable("No release is loaded yet.", headers=RETRY_SOON)

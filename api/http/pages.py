@@ -18,7 +18,7 @@ DECIMAL = re.compile(r"-?[0-9]+", re.ASCII)
 
 
 def _decimal(value: Any) -> Any:
-    # Pydantic alone would take 1_0, +5 and digits of any script.
+    # Pydantic alone would accept 1_0, +5 and digits of any script.
     if isinstance(value, str) and not DECIMAL.fullmatch(value):
         code, message = "int_parsing", "must be a whole number, in digits alone"
         raise PydanticCustomError(code, message)
@@ -49,18 +49,18 @@ NextCursor = Annotated[
 
 
 def encode_cursor(*position: str) -> str:
-    """Write the place where the next page starts."""
+    """Encode the position where the next page starts."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
 def unreadable_cursor() -> InvalidRequest:
-    """Refuse a cursor that is not one of ours."""
+    """Raise the error for an invalid cursor."""
     message = "The cursor is not valid; start again without one."
     return InvalidRequest(message, faults=[Fault("/query/cursor", "invalid_cursor", message)])
 
 
 def decode_cursor(cursor: str, parts: int) -> list[str]:
-    """Read a place back."""
+    """Decode a position."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))

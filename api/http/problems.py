@@ -1,4 +1,4 @@
-"""Every error leaves as a problem document (RFC 9457), through one handler."""
+"""Converts every error to a problem document (RFC 9457)."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -84,7 +84,7 @@ def _decision(scope: Mapping[str, Any], problem: Problem) -> Mapping[str, Any] |
 
 
 class BodyRefused(HTTPException):
-    """A problem with a body that is still arriving: FastAPI lets nothing else through there."""
+    """A problem found while a body is arriving: FastAPI passes on no other exception there."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.status)
@@ -123,7 +123,7 @@ def pointer(parts: Iterable[str | int]) -> str:
 
 
 def fault_of(error: ErrorDetails) -> Fault:
-    """Turn one of pydantic's errors into ours; the offending value is never repeated."""
+    """Convert one of pydantic's errors; the invalid value is never repeated."""
     place, *path = error["loc"]
     if place != "body":
         path = [place, *path]
@@ -135,20 +135,20 @@ def fault_of(error: ErrorDetails) -> Fault:
 
 
 def from_validation(raised: RequestValidationError) -> Problem:
-    """Say what pydantic found, place by place."""
+    """Convert all of pydantic's errors."""
     found = raised.errors()
     if any(error["type"] == "json_invalid" for error in found):
         position = next(iter(found))["loc"][-1]
         return errors.MalformedJson(f"The body is not JSON (at character {position}).")
     faults = [fault_of(error) for error in found[:MAX_FAULTS]]
-    # The body itself missing or of another type: there is no field to point to.
+    # The body is missing or of another type: there is no field to point to.
     detail = "; ".join(f"{fault.pointer or 'body'}: {fault.message}" for fault in faults[:3])
     more = len(found) - 3
     return errors.InvalidRequest(detail + (f"; and {more} more" if more > 0 else ""), faults=faults)
 
 
 def allowed_methods(request: Request) -> str:
-    """Name every method of a path: Starlette names those of its first route alone."""
+    """Return all methods of a path: Starlette returns only those of its first route."""
     methods = [
         method
         for method in METHODS
@@ -163,7 +163,7 @@ def allowed_methods(request: Request) -> str:
 
 
 def from_http_exception(request: Request, raised: HTTPException) -> Problem:
-    """Give what the framework itself raises the shape of ours."""
+    """Convert the framework's own exceptions."""
     if isinstance(raised, BodyRefused):
         return raised.problem
     match raised.status_code:
@@ -181,13 +181,13 @@ def from_http_exception(request: Request, raised: HTTPException) -> Problem:
 
 
 def from_exception(raised: Exception) -> Problem:
-    """Tell an outage, which a client retries, from a fault of ours, which is logged."""
+    """Convert an outage, which a client retries, or an internal error, which is logged."""
     if isinstance(raised, NoResultFound):
         # The row was deleted during the request.
         log.warning("gone while it was being read", exc_info=raised)
         return errors.NotFound("It was deleted during the request.")
     if is_outage(raised):
-        if not isinstance(raised, QueueFull):  # to refuse has to stay cheap
+        if not isinstance(raised, QueueFull):  # rejecting must stay cheap
             log.warning("database unavailable", exc_info=raised)
         return errors.Unavailable(
             "The database is unavailable. Nothing was stored; send the request again.",
@@ -198,7 +198,7 @@ def from_exception(raised: Exception) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Make problem documents of everything that is raised under this app."""
+    """Convert every exception of this app to a problem document."""
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, raised: Problem) -> Response:

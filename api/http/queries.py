@@ -1,4 +1,4 @@
-"""What is asked for in an address: refused where a call doesn't have it, on almost every call."""
+"""Rejects unknown query parameters, on almost all endpoints."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,19 +19,19 @@ _WITH_ANY_QUERY: set[Callable[..., Any]] = set()
 
 
 def with_any_query(call: Call) -> Call:
-    """Let a call be made with whatever is added to its address.
+    """Accept any query parameter on this endpoint.
 
-    For addresses that programs which know nothing of this service keep and call: load balancers,
-    calendars and pages with pictures. They add what they like, against caches for instance.
+    For URLs that generic programs request: load balancers, calendars, and pages with pictures. They
+    add parameters of their own, for example against caches.
     """
     _WITH_ANY_QUERY.add(call)
     return call
 
 
 def refuse_unknown_parameters(request: Request) -> None:
-    """Refuse parameters that a call would pass over, such as a mistyped filter; name each."""
+    """Reject unknown parameters, such as a misspelt filter, and name each."""
     route = request.scope["route"]
-    # Pages are no calls: a browser comes back to one with what an issuer of tokens added.
+    # Pages accept any query: an issuer redirects browsers to one with its own parameters.
     if (
         not request.scope["query_string"]
         or not isinstance(route, APIRoute)
@@ -56,10 +56,10 @@ def _reads_token(dependant: Dependant) -> bool:
 
 
 async def check_query(request: Request) -> None:
-    """Check the query of a call that reads no token.
+    """Check the query of a request to an endpoint without a token.
 
-    After authentication the token dependency checks it: a refused token is the first error,
-    and what a clinician asked for is written down.
+    With a token, the token's dependency checks it: an invalid token is the first error,
+    and a clinician's query is logged.
     """
     route = request.scope["route"]
     has_query = bool(request.scope["query_string"])

@@ -1,8 +1,8 @@
-"""A cache of whole responses: everyone who asks for the same content gets the same bytes.
+"""A cache of whole responses: requests for the same content get the same bytes.
 
-The response of a `ReleaseRoute` depends on nothing but the release, the address and the headers in
-KEYED. The first request for it takes the whole way, through middleware, routing, validation and the
-handler. What leaves the app then is cached, and sent whenever the same is asked for again.
+The response of a `ReleaseRoute` depends only on the release, the URL and the headers in KEYED. The
+first request passes through middleware, routing, validation and the handler. The final response is
+cached, and sent to later requests of the same kind.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,23 +12,23 @@ from http import HTTPStatus
 from fastapi.routing import APIRoute
 
 RawHeaders = list[tuple[bytes, bytes]]
-# The path, the query, and the headers in KEYED as they were sent.
+# The path, the query, and the headers in KEYED, unparsed.
 CacheKey = tuple[str, bytes, tuple[tuple[bytes, bytes], ...]]
 KEYED = frozenset({b"accept-language", b"accept-encoding", b"if-none-match", b"origin"})
 METHODS = frozenset({"GET", "HEAD"})
 STATUSES = frozenset({HTTPStatus.OK, HTTPStatus.NOT_MODIFIED})
 MAX_CACHED = 1024
-# Browsers and apps send far less; what is longer takes the whole way every time.
+# Browsers and apps send far less; longer ones are never cached.
 LONGEST_KEY = 512
 
 
 class ReleaseRoute(APIRoute):
-    """A route whose responses depend on the release, the address and the headers in KEYED alone."""
+    """A route whose responses depend only on the release, the URL and the headers in KEYED."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """A response as it leaves the app, but for the id of its request."""
+    """A complete response, except for the request id."""
 
     status: int
     headers: RawHeaders
@@ -41,15 +41,15 @@ Responses = dict[CacheKey, CachedResponse]
 
 
 def cache_key(path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> CacheKey:
-    """Return everything that the response of a ReleaseRoute depends on besides the release."""
+    """Return what the response of a ReleaseRoute depends on besides the release."""
     return path, query, tuple([pair for pair in headers if pair[0] in KEYED])
 
 
 class ResponseCache:
-    """The cached responses of the release that an app serves; another release starts without any.
+    """The cached responses of the served release; a new release starts with an empty cache.
 
-    Clients can ask in any number of ways, of which the newest MAX_CACHED are cached. Most bodies
-    are those that the release holds anyway.
+    Clients can vary requests without limit, so only the newest MAX_CACHED responses are cached.
+    Most bodies are those of the release itself.
     """
 
     def __init__(self, release: Callable[[], object]) -> None:
@@ -58,10 +58,10 @@ class ResponseCache:
         self._responses: Responses = {}
 
     def current(self) -> Responses:
-        """Return the responses of the release that is served now.
+        """Return the cache of the served release.
 
-        A request adds its response to what it got here before it was handled. If another release
-        becomes active in between, no request looks there again.
+        A request adds its response to the cache it got here before it was handled. If another
+        release becomes active in between, that cache is no longer used.
         """
         release = self._release()
         if release is not self._cached_of:
@@ -77,7 +77,7 @@ def add(
     headers: RawHeaders,
     body: bytes,
 ) -> None:
-    """Cache a response, if its route and its status allow that."""
+    """Cache a response, if its route and status allow that."""
     if not isinstance(route, ReleaseRoute) or status not in STATUSES:
         return
     path, query, keyed = key

@@ -1,4 +1,4 @@
-"""Answers that are complete before their first byte leaves, so that no client holds up anything."""
+"""Responses that are complete before they are sent, so that a slow client blocks nothing."""
 
 from collections.abc import AsyncIterator, Callable
 from tempfile import SpooledTemporaryFile
@@ -15,9 +15,9 @@ PIECE = 64 * 1024
 
 
 async def spool(pieces: AsyncIterator[bytes]) -> IO[bytes]:
-    """Write all pieces to memory, and beyond 256 KB to a temporary file that no one else can open.
+    """Write all chunks to memory, beyond 256 KB to a private temporary file.
 
-    Raises Unavailable where there is no room for it.
+    Raises Unavailable if the disk is full.
     """
     file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # the response closes it
     try:
@@ -57,7 +57,7 @@ class SpooledResponse(StreamingResponse):
         self.finished = finished
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send everything, unless the client goes away before."""
+        """Send everything, unless the client disconnects."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,6 +1,6 @@
-"""What journal handlers ask for: the caller's journal, and the language to answer them in.
+"""Dependencies of journal handlers: the participant's journal, and the language of the response.
 
-And the route of a report, whose problem responses carry a decision.
+Also the route of a report, whose problem responses include a decision.
 """
 
 import datetime
@@ -66,7 +66,7 @@ def _writing(
 
 
 def journal(access: Access) -> Callable[..., AsyncIterator[Writing]]:
-    """Make the dependency that opens the caller's journal, locked until the commit."""
+    """Make the dependency that opens the participant's journal, locked until the commit."""
 
     async def open_journal(
         context: Context,
@@ -136,5 +136,5 @@ class ReportRoute(AnsweringUploadRoute):
     def decide(
         self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
     ) -> Json | None:
-        """Decide on what can be used of the report."""
+        """Decide on the usable parts of the report."""
         return decide_on_usable(rule_set, sent, language, now)

@@ -1,4 +1,4 @@
-"""What can be wrong with a record."""
+"""Errors of records."""
 
 from api.core.errors import Problem
 

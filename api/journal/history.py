@@ -1,8 +1,8 @@
-"""What earlier reports say about a report: the history facts. Pure.
+"""History facts: what earlier reports contribute to a report. Pure.
 
 An episode starts with the first report, and again with the first after a pain-free one (pain 0). A
-report without a score is not pain-free: silence is not "no". Only the set of reports counts, never
-the order in which they arrived.
+report without a score is not pain-free: no answer is not "no". Only the set of reports counts,
+never the order in which they arrived.
 """
 
 import bisect
@@ -20,7 +20,7 @@ IMPORTANT_CHANGE = 2
 
 @dataclass(frozen=True, slots=True)
 class PastReport:
-    """What of a report counts for those after it."""
+    """The fields of a report that later reports depend on."""
 
     id: uuid.UUID
     reported_at: datetime.datetime
@@ -64,12 +64,12 @@ def _when(report: PastReport) -> tuple[datetime.datetime, bytes]:
 
 
 def in_order(reports: Iterable[PastReport]) -> list[PastReport]:
-    """Sort reports by when they were made; ids settle what was made in the same second."""
+    """Sort reports by time, and by id within the same second."""
     return sorted(reports, key=_when)
 
 
 class Timeline:
-    """All reports of a person, with the episode before each, to which more are added."""
+    """All reports of a person, with the episode before each; more can be added."""
 
     def __init__(self, reports: Iterable[PastReport]) -> None:
         self._reports = in_order(reports)
@@ -85,7 +85,7 @@ class Timeline:
         return self._after(bisect.bisect_left(self._reports, _when(report), key=_when) - 1)
 
     def add(self, report: PastReport) -> None:
-        """Put a report in its place; it changes the episodes behind it only so far."""
+        """Insert a report; it changes later episodes only up to the next pain-free report."""
         index = bisect.bisect_left(self._reports, _when(report), key=_when)
         self._reports.insert(index, report)
         self._episodes.insert(index, self._after(index - 1))

@@ -11,7 +11,7 @@ from api.core.db import JsonDocument, PersonalTable, UtcDateTime
 
 
 class ExerciseSession(PersonalTable, table=True):
-    """A logged session, as the device sent it."""
+    """A session, as the device sent it."""
 
     __tablename__ = "exercise_session"
     __table_args__ = (
@@ -38,22 +38,22 @@ class ExerciseSession(PersonalTable, table=True):
     id: uuid.UUID = Field(primary_key=True)
     content_hash: str = Field(max_length=64)
     received_at: datetime.datetime = Field(sa_type=UtcDateTime)
-    replaces: uuid.UUID | None = Field(nullable=True)
+    replaces: uuid.UUID | None
     # The first of the sessions that this one corrects, as far as they have arrived: see `counted`.
-    original: uuid.UUID | None = Field(default=None, nullable=True)
-    routine_id: str | None = Field(max_length=64, nullable=True)
+    original: uuid.UUID | None = None
+    routine_id: str | None = Field(max_length=64)
     started_at: datetime.datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime.datetime = Field(sa_type=UtcDateTime)
     local_date: datetime.date
     # What the device sent where instant and zone contradict it.
-    sent_local_date: datetime.date | None = Field(default=None, nullable=True)
+    sent_local_date: datetime.date | None = None
     time_zone: str = Field(max_length=64)
     status: str = Field(max_length=16)
     items: list[dict[str, Any]] = Field(sa_type=JsonDocument)
-    pain_before: int | None = Field(nullable=True)
-    pain_after: int | None = Field(nullable=True)
-    effort: int | None = Field(nullable=True)
-    note: str | None = Field(max_length=500, nullable=True)
+    pain_before: int | None
+    pain_after: int | None
+    effort: int | None
+    note: str | None = Field(max_length=500)
 
 
 class SymptomReport(PersonalTable, table=True):
@@ -71,25 +71,25 @@ class SymptomReport(PersonalTable, table=True):
     reported_at: datetime.datetime = Field(sa_type=UtcDateTime)
     local_date: datetime.date
     # What the device sent where instant and zone contradict it.
-    sent_local_date: datetime.date | None = Field(default=None, nullable=True)
+    sent_local_date: datetime.date | None = None
     time_zone: str = Field(max_length=64)
-    pain_score: int | None = Field(nullable=True)
-    weeks: int | None = Field(nullable=True)
-    trend: str | None = Field(max_length=16, nullable=True)
-    age_years: int | None = Field(nullable=True)
-    country: str | None = Field(max_length=2, nullable=True)
+    pain_score: int | None
+    weeks: int | None
+    trend: str | None = Field(max_length=16)
+    age_years: int | None
+    country: str | None = Field(max_length=2)
     answers: dict[str, str] = Field(sa_type=JsonDocument)
-    note: str | None = Field(max_length=500, nullable=True)
+    note: str | None = Field(max_length=500)
     # The decision the device made offline, and whether the server's is the same.
-    device_level: str | None = Field(max_length=32, nullable=True)
-    device_rule_set_hash: str | None = Field(max_length=64, nullable=True)
-    device_agrees: bool | None = Field(nullable=True)
-    # The decision that counts now; those before it stay, linked by `supersedes`.
+    device_level: str | None = Field(max_length=32)
+    device_rule_set_hash: str | None = Field(max_length=64)
+    device_agrees: bool | None
+    # The current decision; earlier ones remain, linked by `supersedes`.
     decision_id: uuid.UUID
 
 
 class StoredDecision(SQLModel, table=True):
-    """What triage answered to a report, with all that it takes to compute it again."""
+    """The result of triage for a report, with everything needed to replay it."""
 
     __tablename__ = "decision"
     __table_args__ = (
@@ -111,8 +111,8 @@ class StoredDecision(SQLModel, table=True):
     activity_status: str = Field(max_length=16)
     evaluated_at: datetime.datetime = Field(sa_type=UtcDateTime)
     language: str = Field(max_length=2)
-    # A late report can change a decision: the new one names the old one, and neither is edited.
-    supersedes: uuid.UUID | None = Field(nullable=True)
+    # A late report can change a decision: the new one refers to the old one, and neither is edited.
+    supersedes: uuid.UUID | None
     history_facts: list[str] = Field(sa_type=JsonDocument)
     facts: dict[str, Any] = Field(sa_type=JsonDocument)
     fired: list[str] = Field(sa_type=JsonDocument)
@@ -121,18 +121,18 @@ class StoredDecision(SQLModel, table=True):
 
 
 class ActivityHold(PersonalTable, table=True):
-    """A pause or a stop that a decision asked for. It outlives its report: see `holds`."""
+    """The pause, stop or caution of a decision. It outlives its report: see `holds`."""
 
     __tablename__ = "activity_hold"
 
     decision_id: uuid.UUID = Field(primary_key=True)
-    # Each rule that fired with the activity status it asked for.
+    # The activity status of each rule that fired.
     rules: dict[str, str] = Field(sa_type=JsonDocument)
     reported_at: datetime.datetime = Field(sa_type=UtcDateTime)
 
 
 class Clearance(PersonalTable, table=True):
-    """A professional has seen the person and said it is fine."""
+    """A user's report that a professional has seen them and said that the activities are fine."""
 
     __tablename__ = "clearance"
 

@@ -1,4 +1,4 @@
-"""The plan: composed for one person, now, and never stored."""
+"""The endpoint of plans: composed for one person, and never stored."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["journal"])
 async def get_own_limits(
     request: Request, credentials: Credentials, release: CurrentRelease, db: ReadDb
 ) -> reading.OwnLimits:
-    """Return what a participant's own records say of a plan; nothing without a token."""
+    """Return the limits on a plan from the participant's records; none without a token."""
     if credentials is None:
         refuse_unknown_parameters(request)
         return reading.OwnLimits()
@@ -45,9 +45,9 @@ async def compose_plan(
     language: CurrentLanguage,
     response: Response,
 ) -> Plan:
-    """Compose a routine for the time, the things and the conditions of one person.
+    """Compose a routine for the time, equipment, positions and conditions of one person.
 
-    With a token it also honours the pause or stop in force, and the conditions of the profile and
+    With a token it also respects the pause or stop in force, and the conditions of the profile and
     of the newest symptom report.
     """
     renderer = Renderer(release.catalogue, language)

@@ -1,7 +1,7 @@
-"""Progress: what the records add up to, by the person's own dates. Pure.
+"""Progress: sums over the records, by the person's own dates. Pure.
 
-Everything is counted from sets of records, never from the order in which they arrived: late uploads
-end in the same figures.
+Everything is computed from sets of records, regardless of the order in which they arrived: late
+uploads lead to the same figures.
 """
 
 import datetime
@@ -19,10 +19,10 @@ ONE_MINUTE = datetime.timedelta(minutes=1)
 ONE_DAY = datetime.timedelta(days=1)
 WEEK = datetime.timedelta(days=7)
 WEEKS_SHOWN = 12
-# A longer session was probably never stopped: its hours must not count as exercise.
+# A longer session was probably left running: its hours must not count as exercise.
 LONGEST_SESSION = datetime.timedelta(hours=2)
 # The smallest change that matters for low back pain: 2 points of 10, or 30 % of the baseline
-# (Ostelo 2008). A baseline below 2 can't fall by 2, which is why either will do.
+# (Ostelo 2008). A baseline below 2 cannot fall by 2, which is why either is enough.
 IMPORTANT_POINTS = 2
 IMPORTANT_PERCENT = 30
 PainStatus = Literal["improved", "worse", "no_important_change", "not_enough_data"]
@@ -30,7 +30,7 @@ PainStatus = Literal["improved", "worse", "no_important_change", "not_enough_dat
 
 @dataclass(frozen=True, slots=True)
 class Practised:
-    """A session that counts, with the time that counts of it."""
+    """A session that counts, and the time of it that counts."""
 
     local_date: datetime.date
     started_at: datetime.datetime
@@ -48,7 +48,7 @@ class Active:
 
 @dataclass(slots=True)
 class _Day:
-    """A date with sessions, in whatever time zones."""
+    """A date with sessions, in any time zones."""
 
     first_started_at: datetime.datetime
     time_zones: set[str] = field(default_factory=set)
@@ -56,7 +56,7 @@ class _Day:
 
 @dataclass(slots=True)
 class Total:
-    """What the sessions of a date add up to."""
+    """The sums of the sessions of a date."""
 
     sessions: int = 0
     time: datetime.timedelta = NO_TIME
@@ -79,7 +79,7 @@ class Week:
     active_days: int
     minutes: int
     planned_days: int
-    # None where nothing was planned.
+    # None if nothing was planned.
     adherence_percent: int | None
 
 
@@ -100,7 +100,7 @@ def practised(
     ended_at: datetime.datetime,
     item_seconds: int | None,
 ) -> Practised:
-    """Tell how long a session was: one that was left running, only as long as its items say."""
+    """Return how long a session was; one that was left running, by its items only."""
     lasted = ended_at - started_at
     if lasted > LONGEST_SESSION:
         lasted = min(lasted, datetime.timedelta(seconds=item_seconds or 0), ONE_DAY)
@@ -110,10 +110,10 @@ def practised(
 def _follows(
     earlier: datetime.date, day: datetime.date, active: Mapping[datetime.date, _Day]
 ) -> bool:
-    """Tell whether one active day comes right after another.
+    """Return whether one active day directly follows another.
 
-    Who flies west over the date line skips a date that they never lived through: by the clocks that
-    they left, they practised on the day after.
+    Flying west over the date line skips a date that the person never lived through: by the zone
+    that they left, they practised on the day after.
     """
     if day - earlier == ONE_DAY:
         return True
@@ -129,9 +129,9 @@ def streak(
 ) -> list[datetime.date]:
     """Return the days in a row up to today, or up to yesterday while today is still open.
 
-    `today` is the latest date that the person may have now, and `still_today` the earliest: for
-    who has flown west a day takes longer to be over. Dates after today are of clocks that run fast,
-    and count as today.
+    `today` is the latest date that the person may have now, and `still_today` the earliest: after
+    flying west a day lasts longer. Dates after today come from clocks that are ahead, and count as
+    today.
     """
     days: dict[datetime.date, _Day] = {}
     for entry in active:
@@ -150,7 +150,7 @@ def streak(
 
 
 def is_broken(newest_first: Sequence[Active], today: datetime.date) -> bool:
-    """Tell whether a streak ends within these dates at the latest."""
+    """Return whether a streak ends within these dates."""
     return any(
         min(later.local_date, today) - earlier.local_date > 2 * ONE_DAY
         for later, earlier in pairwise(newest_first)
@@ -175,7 +175,7 @@ def weeks(
     *,
     is_planned: Callable[[datetime.date], bool],
 ) -> list[Week]:
-    """Return the last weeks, newest first; the running one is measured by its days so far.
+    """Return the last weeks, newest first; the current one is measured by its days so far.
 
     A planned day may be made up for on another day of its week.
     """

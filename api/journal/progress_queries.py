@@ -1,4 +1,4 @@
-"""Reads the rows that progress is computed from: a bounded number, however long the history."""
+"""Reads the rows for progress: a bounded number, however long the history."""
 
 import datetime
 import uuid
@@ -66,9 +66,9 @@ async def _zone_of_newest(db: AsyncSession, participant_id: uuid.UUID) -> str | 
 async def _streak(
     db: AsyncSession, participant_id: uuid.UUID, time_zone: str, now: datetime.datetime
 ) -> int:
-    """Count the streak; dates are read only as far as it goes."""
+    """Count the streak; dates are read only as far as needed."""
     zones = [time_zone]
-    # A traveller's new zone may be known from a session only.
+    # The new zone of a traveller may be known only from a session.
     newest = await _zone_of_newest(db, participant_id)
     if newest is not None and find_zone(newest) is not None:
         zones.append(newest)
@@ -204,7 +204,7 @@ async def read_progress(
     time_zone = await time_zone_of(db, participant_id)
     today = local_today(now, time_zone)
     since = monday_of(today) - (progress.WEEKS_SHOWN - 1) * progress.WEEK
-    # With earlier ones that reach into it.
+    # With earlier sessions that extend into it.
     practised = await _totals(db, participant_id, since - 2 * progress.ONE_DAY)
     is_planned = await read_planned(db, participant_id, (today - since).days)
     totals = select(

@@ -20,12 +20,12 @@ from api.journal import decisions
 from api.journal.models import Clearance, ExerciseSession, StoredDecision, SymptomReport
 from api.journal.schemas import (
     Adjustment,
+    DecisionDetails,
+    LoggedClearance,
     LoggedItem,
     LoggedSession,
+    LoggedSymptomReport,
     SessionList,
-    StoredClearance,
-    StoredDecisionDetails,
-    StoredSymptomReport,
     SymptomReportList,
 )
 from api.journal.writing import StoredRecord, find_records
@@ -48,7 +48,7 @@ def adjusted(record: StoredRecord, place: str = "") -> list[Adjustment]:
 def session_of(
     session: ExerciseSession, rule_set: RuleSet, language: str, *, deleted: bool = False
 ) -> LoggedSession:
-    """Return a stored session as an answer, with the advice of the rules on its pain scores."""
+    """Return a stored session as a response, with the advice of the rules on its pain scores."""
     blank = dict.fromkeys(LoggedItem.model_fields)
     names = set(LoggedSession.model_fields) - {"items", "advice", "deleted", "adjusted"}
     return LoggedSession(
@@ -63,17 +63,17 @@ def session_of(
     )
 
 
-def clearance_of(clearance: Clearance) -> StoredClearance:
-    """Return a stored clearance as an answer."""
-    return StoredClearance.model_validate(clearance, from_attributes=True)
+def clearance_of(clearance: Clearance) -> LoggedClearance:
+    """Return a stored clearance as a response."""
+    return LoggedClearance.model_validate(clearance, from_attributes=True)
 
 
 def report_of(
     report: SymptomReport, document: Json, *, deleted: bool = False
-) -> StoredSymptomReport:
-    """Return a stored report as an answer, with its decision."""
-    names = set(StoredSymptomReport.model_fields) - {"decision", "deleted", "adjusted"}
-    return StoredSymptomReport(
+) -> LoggedSymptomReport:
+    """Return a stored report as a response, with its decision."""
+    names = set(LoggedSymptomReport.model_fields) - {"decision", "deleted", "adjusted"}
+    return LoggedSymptomReport(
         deleted=deleted,
         adjusted=adjusted(report),
         decision=Decision.model_validate(as_shown(document)),
@@ -98,7 +98,7 @@ async def levels_of(
     if not ids:
         return {}
     document = col(StoredDecision.document)
-    # The headline alone: the whole document is some ten kilobytes. The first engine called it a
+    # Only the headline: the whole document is some ten kilobytes. The first engine called it
     # title; see `engines.as_shown`.
     headline = func.coalesce(document["headline"].as_string(), document["title"].as_string())
     statement = (
@@ -135,7 +135,7 @@ def _reports(participant_id: uuid.UUID) -> Select[SymptomReport, Json]:
 
 async def get_report(
     db: AsyncSession, participant_id: uuid.UUID, report_id: uuid.UUID
-) -> StoredSymptomReport:
+) -> LoggedSymptomReport:
     """Return one of the participant's symptom reports with its decision."""
     statement = _reports(participant_id).where(SymptomReport.id == report_id)
     found = (await db.exec(statement)).first()
@@ -146,11 +146,11 @@ async def get_report(
 
 async def get_decision(
     db: AsyncSession, participant_id: uuid.UUID, decision_id: uuid.UUID
-) -> StoredDecisionDetails:
+) -> DecisionDetails:
     """Return one of the participant's decisions, with the facts and rules it comes from."""
     stored = await decisions.find_decision(db, participant_id, decision_id)
     current = await decisions.current_decision_of(db, participant_id, stored.report_id)
-    return StoredDecisionDetails(
+    return DecisionDetails(
         id=stored.id,
         report_id=stored.report_id,
         engine=stored.engine,

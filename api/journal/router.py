@@ -18,16 +18,16 @@ from api.journal.deps import (
 )
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
+    DecisionDetails,
+    LoggedClearance,
     LoggedSession,
+    LoggedSymptomReport,
     NewClearance,
     NewSession,
     NewSymptomReport,
     Progress,
     ReplayedDecision,
     SessionList,
-    StoredClearance,
-    StoredDecisionDetails,
-    StoredSymptomReport,
     SymptomReportList,
 )
 from api.participants.deps import ReadingCaller
@@ -37,7 +37,7 @@ REPORTS = "/v1/symptom-reports"
 router = APIRouter(prefix="/v1", tags=["journal"])
 logging = APIRouter(prefix="/v1", tags=["journal"], route_class=UploadRoute)
 reporting = APIRouter(prefix="/v1", tags=["journal"], route_class=ReportRoute)
-# 201 the first time, 200 when the same was stored before, 409 when something else was.
+# 201 the first time, 200 if the same content was stored before, 409 if other content was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
     200: {"description": "Already stored; the same response again."},
     409: {},
@@ -88,11 +88,11 @@ async def get_session(
 @reporting.post(
     "/symptom-reports",
     status_code=201,
-    responses=REPEATABLE | {200: {"model": StoredSymptomReport}},
+    responses=REPEATABLE | {200: {"model": LoggedSymptomReport}},
 )
 async def file_symptom_report(
     journal: StoringJournal, report: NewSymptomReport, response: Response
-) -> StoredSymptomReport:
+) -> LoggedSymptomReport:
     """Upload a symptom report and get its decision. Retries are stored once.
 
     A rejected report gets a decision too, in the problem: on the parts of it that can be used.
@@ -129,15 +129,13 @@ async def list_symptom_reports(
 @router.get("/symptom-reports/{report_id}")
 async def get_symptom_report(
     caller: ReadingCaller, db: ReadDb, report_id: OwnId
-) -> StoredSymptomReport:
+) -> LoggedSymptomReport:
     """Get one of your symptom reports with its decision."""
     return await reading.get_report(db, caller.participant_id, report_id)
 
 
 @router.get("/decisions/{decision_id}")
-async def get_decision(
-    caller: ReadingCaller, db: ReadDb, decision_id: OwnId
-) -> StoredDecisionDetails:
+async def get_decision(caller: ReadingCaller, db: ReadDb, decision_id: OwnId) -> DecisionDetails:
     """Get one of your decisions, with its facts and rules."""
     return await reading.get_decision(db, caller.participant_id, decision_id)
 
@@ -157,11 +155,11 @@ async def replay_decision(
 
 
 @router.post(
-    "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": StoredClearance}}
+    "/me/clearances", status_code=201, responses=REPEATABLE | {200: {"model": LoggedClearance}}
 )
 async def record_clearance(
     journal: StoringJournal, clearance: NewClearance, response: Response
-) -> StoredClearance:
+) -> LoggedClearance:
     """Record that a professional has seen the user and said that the activities are fine."""
     stored, created = await service.clear(journal, clearance)
     response.status_code = 201 if created else 200
@@ -184,6 +182,6 @@ async def get_progress(
 
 
 def answer_created(response: Response, location: str, *, created: bool) -> None:
-    """Tell a first upload (201) from a repeated one (200)."""
+    """Respond with 201 to a first upload, and with 200 to a repeated one."""
     response.status_code = 201 if created else 200
     response.headers["Location"] = location

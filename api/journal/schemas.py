@@ -28,10 +28,10 @@ from api.triage.schemas import (
     Level,
     PainScore,
     QuestionId,
+    ReportedCountry,
     ReportFields,
     RuleName,
     SessionAdvice,
-    StoredCountry,
     Trend,
     Weeks,
 )
@@ -215,7 +215,7 @@ class NewSymptomReport(ReportFields):
     device_decision: DeviceDecision | None = None
 
 
-class StoredSymptomReport(ResponseModel):
+class LoggedSymptomReport(ResponseModel):
     """A stored symptom report with its decision."""
 
     id: RecordId
@@ -230,7 +230,7 @@ class StoredSymptomReport(ResponseModel):
     weeks: Weeks
     trend: Trend
     age_years: AgeYears
-    country: StoredCountry
+    country: ReportedCountry
     answers: Annotated[
         dict[QuestionId, Answer],
         Field(max_length=200, description="The answered questions."),
@@ -257,7 +257,7 @@ class NewClearance(RequestModel):
 Record = NewSession | NewSymptomReport | NewClearance
 
 
-class StoredClearance(ResponseModel):
+class LoggedClearance(ResponseModel):
     """A stored clearance."""
 
     id: RecordId
@@ -266,7 +266,7 @@ class StoredClearance(ResponseModel):
     cleared_at: Instant
 
 
-class StoredDecisionDetails(ResponseModel):
+class DecisionDetails(ResponseModel):
     """A decision as it was stored, with everything needed to compute it again."""
 
     id: RecordId
@@ -306,7 +306,7 @@ class SessionList(ResponseModel):
 class SymptomReportList(ResponseModel):
     """A page of symptom reports, newest first."""
 
-    items: Annotated[list[StoredSymptomReport], Field(max_length=MAX_LIMIT)]
+    items: Annotated[list[LoggedSymptomReport], Field(max_length=MAX_LIMIT)]
     next_cursor: NextCursor
 
 

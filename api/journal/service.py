@@ -1,4 +1,4 @@
-"""Stores sessions, symptom reports and clearances exactly once, and deletes them for good."""
+"""Stores sessions, symptom reports and clearances exactly once, and deletes them permanently."""
 
 import datetime
 import uuid
@@ -18,13 +18,13 @@ from api.journal.errors import IdConflict
 from api.journal.history import PastReport
 from api.journal.models import Clearance, ExerciseSession, SymptomReport
 from api.journal.schemas import (
+    LoggedClearance,
     LoggedSession,
+    LoggedSymptomReport,
     NewClearance,
     NewSession,
     NewSymptomReport,
     Record,
-    StoredClearance,
-    StoredSymptomReport,
 )
 from api.journal.writing import KIND_OF, RecordModel, StoredRecord, Writing, find_records
 from api.participants.changes import ChangedKind
@@ -240,7 +240,7 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
 
 async def file_report(
     writing: Writing, report: NewSymptomReport
-) -> tuple[StoredSymptomReport, bool]:
+) -> tuple[LoggedSymptomReport, bool]:
     """Store a symptom report with its decision, once; return it, and whether it is new.
 
     A report that arrives late can change the history of later ones, which are then decided again.
@@ -282,7 +282,7 @@ async def keep_clearance(writing: Writing, clearance: NewClearance) -> Kept[Clea
     return _keep(writing, Clearance, clearance)
 
 
-async def clear(writing: Writing, clearance: NewClearance) -> tuple[StoredClearance, bool]:
+async def clear(writing: Writing, clearance: NewClearance) -> tuple[LoggedClearance, bool]:
     """Store a clearance by a professional, once; return it, and whether it is new."""
     await writing.look_up([clearance])
     kept = await keep_clearance(writing, clearance)
@@ -320,7 +320,7 @@ async def _is_deleted(writing: Writing, kind: ChangedKind, record_id: uuid.UUID)
 
 
 async def delete_session(writing: Writing, session_id: uuid.UUID) -> None:
-    """Delete a session with everything it corrects, for good."""
+    """Permanently delete a session with everything it corrects."""
     if await _is_deleted(writing, ChangedKind.SESSION, session_id):
         return
     await _find(writing, ExerciseSession, session_id)
@@ -328,7 +328,7 @@ async def delete_session(writing: Writing, session_id: uuid.UUID) -> None:
 
 
 async def delete_report(writing: Writing, report_id: uuid.UUID) -> None:
-    """Delete a report and its decisions, for good; its hold on the activities stays."""
+    """Permanently delete a report and its decisions; its hold on the activities remains."""
     kind = ChangedKind.SYMPTOM_REPORT
     if await _is_deleted(writing, kind, report_id):
         return

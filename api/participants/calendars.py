@@ -116,7 +116,7 @@ def time_zone_component(name: str, first_year: int, last_year: int) -> Timezone:
     before that, and for zones without a rule. icalendar 7.3 can generate this, but writes the
     change in spring an hour late and misses changes that last a month, such as Morocco's.
     """
-    # The year before gives the offset at the beginning of the first year.
+    # The year before has the offset at the beginning of the first year.
     first = datetime.datetime(first_year - 1, 1, 1, tzinfo=datetime.UTC)
     last = datetime.datetime(last_year + 1, 1, 1, tzinfo=datetime.UTC)
     onsets: dict[Observance, list[datetime.datetime]] = {}

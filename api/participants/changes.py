@@ -29,7 +29,7 @@ class ChangedKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that was stored, changed or deleted.
+    """A record, profile, consent or schedule that was stored, changed or deleted.
 
     Profile, consent and schedule exist once for each participant: their id is the participant's.
     """

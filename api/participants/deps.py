@@ -1,4 +1,4 @@
-"""Who is calling: the participant and the device behind a bearer token."""
+"""Authenticates participants and their devices by bearer token."""
 
 import contextlib
 import uuid
@@ -33,7 +33,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 @dataclass(frozen=True)
 class Caller:
-    """The participant who calls, and the device they call from."""
+    """The authenticated participant and device of a request."""
 
     participant_id: uuid.UUID
     device_id: uuid.UUID
@@ -87,7 +87,7 @@ Token = Annotated[DeviceToken, Depends(read_credentials)]
 
 
 def require_storage_consent(caller: Caller) -> None:
-    """Refuse to store anything new about a participant who has withdrawn their consent."""
+    """Reject a request to store something new if the participant has withdrawn consent."""
     if not caller.storage_consent:
         message = (
             "The consent to storage was withdrawn, so nothing new is stored. Reading, "
@@ -130,7 +130,7 @@ async def identify(
     return Caller(token.participant_id, token.device_id, found.language, found.storage_consent)
 
 
-async def count_call(request: Request, response: Response, caller: Caller) -> None:
+async def count_request(request: Request, response: Response, caller: Caller) -> None:
     """Count a request of an authenticated participant, and refuse unknown parameters.
 
     Each participant has a limit of their own, so that a client in a loop slows down no other.
@@ -146,7 +146,7 @@ async def admit(
 ) -> Caller:
     """Authenticate a participant in the request's transaction, count the request and allow it."""
     caller = await identify(request, db, token, access)
-    await count_call(request, response, caller)
+    await count_request(request, response, caller)
     if access is Access.STORE:
         require_storage_consent(caller)
     return caller
@@ -170,14 +170,14 @@ def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
 async def authenticate_for_streaming(
     request: Request, response: Response, token: Token, context: Context
 ) -> Caller:
-    """Authenticate in a transaction of its own: a streamed response opens another one later."""
+    """Authenticate in a separate transaction: a streamed response opens another one later."""
     async with context.database.read() as db:
         caller = await identify(request, db, token)
-    await count_call(request, response, caller)
+    await count_request(request, response, caller)
     return caller
 
 
-# Tokens are not cached: revoking one takes effect at once.
+# Tokens are not cached: revoking one takes effect immediately.
 ReadingCaller = Annotated[Caller, Depends(participant(Access.READ), scope="function")]
 WritingCaller = Annotated[Caller, Depends(participant(Access.WRITE), scope="function")]
 StoringCaller = Annotated[Caller, Depends(participant(Access.STORE), scope="function")]

@@ -1,4 +1,4 @@
-"""What can be wrong with a participant who calls."""
+"""Errors of participants' requests."""
 
 from api.core.errors import Problem
 
@@ -12,7 +12,7 @@ class Erased(Problem):
 
 
 class StorageConsentWithdrawn(Problem):
-    """The person no longer agrees that anything new is stored about them."""
+    """The participant has withdrawn consent to storing anything new about them."""
 
     status = 403
     code = "storage_consent_withdrawn"

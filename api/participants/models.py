@@ -47,7 +47,7 @@ class Device(PersonalTable, table=True):
     device_id: uuid.UUID = Field(primary_key=True)
     secret_hash: str = Field(max_length=64)
     # A rotated token before its first use; until then the previous one is valid.
-    pending_hash: str | None = Field(max_length=64, nullable=True)
+    pending_hash: str | None = Field(max_length=64)
     created_at: datetime.datetime = Field(sa_type=UtcDateTime)
     revoked_at: datetime.datetime | None = Field(sa_type=UtcDateTime)
 

@@ -1,8 +1,8 @@
-"""Recovery codes: how an anonymous participant regains access to their data. Pure.
+"""Recovery codes: how a pseudonymous participant regains access to their data. Pure.
 
-Crockford's base32: a locator of 40 bits to look it up by, a secret of 110 bits, and a check symbol
-that catches any single wrong character and any two that changed places. It is read back whatever
-its case and its typography, with O for 0 and I or L for 1.
+Crockford's base32: a locator of 40 bits for the look-up, a secret of 110 bits, and a check symbol
+that detects any single wrong character and any transposition of two. It is accepted in any case and
+typography, with O for 0 and I or L for 1.
 """
 
 import re
@@ -16,7 +16,7 @@ LOCATOR_LENGTH = 8
 SECRET_LENGTH = 22
 GROUP = 5
 MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
-# What keyboards and text fields make of the two check symbols that they may change.
+# Replacements that keyboards and text fields make for two of the check symbols.
 LOOKALIKES = str.maketrans(dict.fromkeys("\u02dc\u223c\u301c", "~") | {"\u2217": "*"})
 CODE = re.compile(
     rf"([{ALPHABET}]{{{LOCATOR_LENGTH}}})([{ALPHABET}]{{{SECRET_LENGTH}}})"
@@ -26,7 +26,7 @@ CODE = re.compile(
 
 @dataclass(frozen=True)
 class RecoveryCode:
-    """What a recovery code says."""
+    """The parts of a recovery code."""
 
     locator: str
     secret: str
@@ -49,15 +49,15 @@ def _random(length: int) -> str:
 
 
 def make_recovery_code() -> RecoveryCode:
-    """Make a new code."""
+    """Generate a code."""
     return RecoveryCode(_random(LOCATOR_LENGTH), _random(SECRET_LENGTH))
 
 
 def _typed(text: str) -> str:
-    """Keep of a text what can be part of a code, in the form that codes are written in.
+    """Normalise a typed code.
 
-    Letters and digits of full width or of another script's digits become plain ones. Everything
-    else goes: dashes of any kind, spaces, quotes, full stops, and invisible characters.
+    Full-width letters and digits of any script become plain ones. Everything else is removed:
+    dashes of any kind, spaces, quotes, full stops, and invisible characters.
     """
     plain = unicodedata.normalize("NFKC", text.translate(LOOKALIKES)).upper()
     digits = (str(unicodedata.decimal(each, each)) for each in plain)
@@ -65,7 +65,7 @@ def _typed(text: str) -> str:
 
 
 def read_recovery_code(text: str) -> RecoveryCode | None:
-    """Read a typed code; None if a character is missing or wrong."""
+    """Parse a typed code; None if a character is missing or wrong."""
     match = CODE.fullmatch(_typed(text).translate(MISREAD))
     if match is None or check_symbol(match[1] + match[2]) != match[3]:
         return None

@@ -218,7 +218,7 @@ class ConsentHistory(ResponseModel):
 
 
 class Profile(ResponseModel):
-    """What is known about a participant."""
+    """The profile of a participant."""
 
     participant_id: RecordId
     enrolled_at: Instant

@@ -144,7 +144,7 @@ async def verify(db: AsyncSession, token: DeviceToken, lock: Locking | None = No
         pending = token.matches(pending_hash)
         if revoked_at is None and (pending or token.matches(secret_hash)):
             return Verified(pending, not used, language, storage_consent)
-    # The same answer for every failure, so that it does not reveal which ids exist.
+    # The same response to every failure, so that it does not reveal which ids exist.
     raise NotAuthenticated("The token is not valid.", headers=CHALLENGE)
 
 

@@ -1,7 +1,7 @@
-"""Device tokens: made, written and read. Pure.
+"""Device tokens: generating, formatting and parsing. Pure.
 
-A device token names its participant and its device, so that looking it up goes to one shard; what
-proves it is its secret.
+A device token contains the ids of its participant and device, so that its look-up needs one shard,
+and a secret.
 """
 
 import re
@@ -17,7 +17,7 @@ TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class DeviceToken:
-    """What a token says."""
+    """The parts of a token."""
 
     participant_id: uuid.UUID
     device_id: uuid.UUID
@@ -28,17 +28,17 @@ class DeviceToken:
         return f"{PARTICIPANT_PREFIX}_{names}_{self.secret}"
 
     def matches(self, stored_hash: str | None) -> bool:
-        """Compare with the hash at rest."""
+        """Compare the secret with the stored hash."""
         return stored_hash is not None and same_secret(self.secret, stored_hash)
 
 
 def make_token(participant_id: uuid.UUID, device_id: uuid.UUID) -> DeviceToken:
-    """Make a new token for a device."""
+    """Generate a token for a device."""
     return DeviceToken(participant_id, device_id, make_secret())
 
 
 def read_token(text: str) -> DeviceToken | None:
-    """Read a token; None when it is not one."""
+    """Parse a token; None if it is malformed."""
     match = TOKEN.match(text)
     if match is None:
         return None

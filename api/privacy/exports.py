@@ -1,4 +1,4 @@
-"""How many exports are under way in this process: a few, and one for each participant."""
+"""Limits concurrent exports in this process: a few in total, and one for each participant."""
 
 import uuid
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from api.core.errors import RateLimited, Unavailable
 from api.http.problems import RETRY_SOON
 
-# An export that is not taken ends with its connection, FOOTING_SEND_TIMEOUT_SECONDS later.
+# An export that is not read ends with its connection, after FOOTING_SEND_TIMEOUT_SECONDS.
 RETRY_OWN_SECONDS = 10
 
 
 class Exports:
-    """Counts exports. Each reads all of a person's records, and is kept until it is sent."""
+    """Counts exports. Each reads all of a participant's records, and is kept until it is sent."""
 
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
@@ -21,9 +21,9 @@ class Exports:
 
     @contextmanager
     def prepare(self, participant_id: uuid.UUID) -> Iterator[None]:
-        """Prepare one export; raise RateLimited or Unavailable where it has to wait.
+        """Prepare one export; raise RateLimited or Unavailable if there are too many.
 
-        What was prepared counts for its participant until it is `sent`.
+        A prepared export counts for its participant until it is `sent`.
         """
         if participant_id in self.participants:
             raise RateLimited(
@@ -46,5 +46,5 @@ class Exports:
             self.preparing -= 1
 
     def sent(self, participant_id: uuid.UUID) -> None:
-        """Let the participant ask for another export."""
+        """Allow the participant another export."""
         self.participants.discard(participant_id)

@@ -1,7 +1,7 @@
 """A participant's records as FHIR R4B resources. Pure; ADR 0016 gives the reason for each mapping.
 
-Resources are written as FHIR's own JSON and held against its model before they leave. Codes come
-from LOINC, HL7 and ISO where they mean just the same, and from systems of our own everywhere else.
+Resources are written as FHIR JSON and validated with the FHIR model before they are sent. Codes
+come from LOINC, HL7 and ISO where the meaning is exactly the same, otherwise from our own systems.
 """
 
 import datetime
@@ -41,7 +41,7 @@ PAIN = {
 }
 SURVEY = {"coding": [{"system": f"{HL7}observation-category", "code": "survey"}]}
 ACTIVITY = {"coding": [{"system": f"{HL7}observation-category", "code": "activity"}]}
-# What a person reports in a field of its own, by FHIR's name for the type of the answer.
+# Report fields outside of `answers`, with FHIR's name for the type of the value.
 REPORTED = (
     ("pain_score", "valueInteger"),
     ("weeks", "valueInteger"),
@@ -49,11 +49,11 @@ REPORTED = (
     ("age_years", "valueInteger"),
     ("country", "valueCoding"),
 )
-# Facts that no question of a rule set asks for.
+# Facts that no question asks for.
 OTHER_TEXTS = {"country": "Country", "note": "Note"}
 ANSWER_SYSTEMS = {"country": "urn:iso:std:iso:3166"}
 DONE = ("seconds", "sets", "repetitions", "target_seconds", "target_sets", "target_repetitions")
-# FHIR takes no control characters; our own notes may hold some.
+# FHIR does not allow control characters; notes may contain some.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -71,13 +71,13 @@ def _extension(name: str, kind: str, value: Any) -> dict[str, Any]:
 
 
 def _note(*texts: str | None) -> dict[str, Any]:
-    """Keep a note unless it is empty: FHIR has no empty text."""
+    """Return a note unless it is empty: FHIR has no empty text."""
     written = [CONTROL.sub("\ufffd", text) for text in texts if text and text.strip()]
     return {"note": [{"text": text} for text in written]} if written else {}
 
 
 def _name(row: Owned, kind: str, key: object) -> uuid.UUID:
-    """Name a resource, the same in every export: ids of different kinds of records may collide."""
+    """Return a resource's id, stable across exports: ids of different kinds may collide."""
     return uuid.uuid5(row.participant_id, f"{kind}/{key}")
 
 
@@ -140,7 +140,7 @@ def person(row: Participant) -> Iterator[Resource]:
 
 
 def consents(row: ConsentRecord, *, newest: bool) -> Iterator[Resource]:
-    """Describe what was agreed to: storage and research are two consents."""
+    """Describe a consent: storage and research are two resources."""
     categories = {
         "storage": {"coding": [{"system": LOINC, "code": "59284-0"}]},
         "research": {"coding": [{"system": f"{HL7}consentcategorycodes", "code": "research"}]},
@@ -161,7 +161,7 @@ def consents(row: ConsentRecord, *, newest: bool) -> Iterator[Resource]:
 
 
 def session(row: ExerciseSession, *, superseded: bool, has_corrected: bool) -> Iterator[Resource]:
-    """Describe a session, each of its activities, and what was felt before, after and in it.
+    """Describe a session, each of its activities, and the scores before, after and in it.
 
     A superseded session must not be counted: another one counts instead. `has_corrected` is whether
     the session that this one corrects is stored.
@@ -209,7 +209,7 @@ def session(row: ExerciseSession, *, superseded: bool, has_corrected: bool) -> I
 
 
 def _part(row: ExerciseSession, *, superseded: bool) -> Resource:
-    """Say what everything in a session has in common."""
+    """Return the fields that all resources of a session share."""
     return {
         "partOf": [_reference(row, "Procedure", row.id)],
         "status": "entered-in-error" if superseded else "final",
@@ -221,7 +221,7 @@ def _part(row: ExerciseSession, *, superseded: bool) -> Resource:
 def _activity(
     row: ExerciseSession, number: int, item: dict[str, Any], *, superseded: bool
 ) -> Resource:
-    """Describe one activity of a session: what was done, and what was meant to be done."""
+    """Describe one activity of a session: what was done, and what was planned."""
     skipped = item.get("skipped", False)
     figures = [
         {"code": _concept("observation", name.replace("_", "-")), "valueInteger": item[name]}
@@ -353,7 +353,7 @@ def _parts_of(row: StoredDecision) -> Iterator[dict[str, Any]]:
             "valueCodeableConcept": level,
         }
     told = {reason["rule_id"] for reason in document["reasons"]}
-    # Reasons that were left out for length.
+    # Reasons that the decision left out because of their length.
     for rule_id in row.fired:
         if rule_id not in told:
             yield {"code": _concept("rule", rule_id), "valueBoolean": True}
@@ -363,7 +363,7 @@ def _parts_of(row: StoredDecision) -> Iterator[dict[str, Any]]:
 
 
 def clearance(row: Clearance) -> Iterator[Resource]:
-    """Describe the person's word that a professional has said that it is fine."""
+    """Describe a clearance."""
     yield {
         **_resource(row, "Observation", row.id, "clearance"),
         **_received(row),
@@ -379,9 +379,9 @@ def clearance(row: Clearance) -> Iterator[Resource]:
 
 
 def hold(row: ActivityHold, in_force: Collection[str], *, has_decision: bool) -> Iterator[Resource]:
-    """Describe what a decision asked of the activities, rule by rule.
+    """Describe the hold of a decision, rule by rule.
 
-    `in_force` are the rules whose holds are; a hold outlives a deleted report and its decisions.
+    `in_force`: the rules whose holds are in force; a hold outlives its report and decisions.
     """
     detail = {
         "url": "http://hl7.org/fhir/StructureDefinition/flag-detail",
@@ -404,15 +404,15 @@ def hold(row: ActivityHold, in_force: Collection[str], *, has_decision: bool) ->
 
 
 def entry(resource: Resource) -> bytes:
-    """Write an entry of a Bundle; what FHIR's model refuses is a fault of ours and raises."""
-    # The model's own JSON says the same and takes twenty times as long to write.
+    """Write an entry of a Bundle; raise if the FHIR model rejects it, an internal error."""
+    # The model's own JSON is equal and takes twenty times as long to write.
     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     entry = {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
     return json.dumps(entry, ensure_ascii=False).encode()
 
 
 def opening(now: datetime.datetime) -> bytes:
-    """Write a Bundle up to its first entry."""
+    """Write the beginning of a Bundle, up to its first entry."""
     return (
         f'{{"resourceType": "Bundle", "type": "collection", "timestamp": "{utc_text(now)}", '
         '"entry": ['

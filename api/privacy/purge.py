@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from api.core.clock import Clock
 from api.core.db import UNSYNCED, Database
-from api.core.turns import Say, in_turn, quiet
+from api.core.locks import Notify, job_lock, quiet
 from api.participants.models import ErasedToken, Participant
 from api.participants.service import kept_too_long
 
@@ -26,7 +26,7 @@ class Purged:
 
 
 def never_used(before: datetime.datetime) -> ColumnElement[bool]:
-    """Make the condition that an enrolment was made before an instant and no call came after it.
+    """Return the condition that an enrolment is older than an instant, and was never used.
 
     Every authenticated request counts as use. That nothing was changed is checked as well, so that
     a fault in one check never costs a participant their records.
@@ -44,7 +44,7 @@ async def purge(
     unused_for: datetime.timedelta,
     *,
     dry_run: bool = False,
-    say: Say = quiet,
+    notify: Notify = quiet,
 ) -> Purged:
     """Erase in small transactions, while servers keep serving.
 
@@ -65,7 +65,7 @@ async def purge(
     enrolments = 0
     while True:
         some = select(Participant.participant_id).where(unused).limit(BATCH)
-        async with in_turn(database, "purge", say) as db:
+        async with job_lock(database, "purge", notify) as db:
             ids = list(await db.exec(some))
             chosen = col(Participant.participant_id).in_(ids)
             statement = delete(Participant).where(chosen, unused)
@@ -73,7 +73,7 @@ async def purge(
             enrolments += deleted(result)
         if len(ids) < BATCH:
             break
-    async with in_turn(database, "purge", say) as db:
+    async with job_lock(database, "purge", notify) as db:
         statement = delete(ErasedToken).where(kept_too_long(now))
         result = await db.exec(statement, execution_options=UNSYNCED)
     return Purged(enrolments, deleted(result))

@@ -1,7 +1,7 @@
-"""Every column of every personal table, and what becomes of it in an export.
+"""Every column of every personal table, and whether an export contains it.
 
-A test fails when a table or a column is missing here: nothing personal can be added without
-deciding whether its owner gets to see it. Erasure takes all of it, whatever it is.
+A test fails if a table or a column is missing here: nothing personal can be added without deciding
+whether the participant gets it. Erasure deletes all of it.
 """
 
 import uuid
@@ -36,14 +36,14 @@ PersonalModel = PersonalTable | Participant | StoredDecision | CalendarFeed | Re
 
 @dataclass(frozen=True)
 class Personal:
-    """A personal table: its name in an export, and its columns by what becomes of them."""
+    """A personal table: its name in an export, and what the export does with each column."""
 
     name: str
     model: type[PersonalModel]
     exported: tuple[str, ...]
-    # Column and the reason why it is left out.
+    # Columns that are left out, with the reason.
     withheld: Mapping[str, str]
-    # What is written in a form of its own, by its column.
+    # Columns that are converted.
     shown: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
     def delete(self, participant_id: uuid.UUID) -> Delete:
@@ -55,7 +55,7 @@ class Personal:
 OWNER = "the owner; given once at the top of the export"
 HASH_OF_SECRET = "a hash that could only serve to guess the secret behind it"  # noqa: S105  # a reason, not a secret
 
-# In the order in which rows can be deleted: what points to others comes first.
+# In the order in which rows can be deleted: referring tables come first.
 REGISTRY: tuple[Personal, ...] = (
     Personal(
         "activity_holds",

@@ -1,4 +1,4 @@
-"""One's own data: all of it to take along, and all of it to be forgotten."""
+"""A participant's own data: export, erasure, and the privacy ledger."""
 
 import contextlib
 from functools import partial
@@ -32,7 +32,7 @@ async def erase_everything(
     settings: CurrentSettings,
 ) -> ErasureReceipt:
     """Erase everything immediately. This cannot be undone; later requests get 410 for 30 days."""
-    # First of all: a backup that is restored later must not bring back whom it does not know of.
+    # First: a backup that is restored later must not bring the participant back.
     log = PublicationLog(settings.publication_log)
     await log.erased(caller.participant_id, clock.now().date())
     return await service.erase(db, caller.participant_id, release.catalogue, language, clock)
@@ -65,17 +65,17 @@ async def read_privacy_ledger(
 async def export_everything(
     request: Request, caller: StreamingCaller, context: Context
 ) -> SpooledResponse:
-    """Get everything that is stored about oneself, as one JSON document.
+    """Get everything that is stored about you, as one JSON document.
 
-    With `Accept: application/fhir+json` it is a FHIR R4B Bundle of what FHIR has a word for. A
-    participant can have one export sent at a time (429).
+    With `Accept: application/fhir+json` it is a FHIR R4B Bundle of what FHIR can express. You can
+    get one export at a time (429).
     """
     media_type = choose_media_type(request, (JSON, fhir.MEDIA_TYPE))
     clock, exports = context.clock, context.part(Exports)
     participant_id = caller.participant_id
     write = service.export if media_type == JSON else service.export_fhir
     with exports.prepare(participant_id):
-        # However slowly it is taken: by then the database is done with it.
+        # However slowly it is read, the database is no longer involved.
         async with contextlib.aclosing(write(context.database, participant_id, clock)) as pieces:
             file = await spool(pieces)
     suffix = "json" if media_type == JSON else "fhir.json"

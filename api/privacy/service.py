@@ -236,7 +236,7 @@ async def _questions(db: AsyncSession, participant_id: uuid.UUID) -> dict[str, d
         body = await find_body(db, path_of(name))
         document: dict[str, Any] = {"questions": [], "languages": []}
         if body is not None:
-            document = json.loads(body.codings[IDENTITY])
+            document = json.loads(body.encodings[IDENTITY])
         spoken = choose_language(None, language, tuple(document["languages"]))
         found[name] = {asked["id"]: asked["text"][spoken] for asked in document["questions"]}
     return found

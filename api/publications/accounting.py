@@ -1,4 +1,4 @@
-"""Holds a policy against OpenDP's own maps, before anything is drawn."""
+"""Checks a policy with OpenDP's own privacy maps, before any noise is drawn."""
 
 import math
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ SAME = 1e-12
 
 
 class Accountant:
-    """Says what draws cost, by OpenDP's privacy maps."""
+    """Computes what draws cost, by OpenDP's privacy maps."""
 
     def __init__(self) -> None:
         self._opendp: Any = load_opendp()
 
     def rho(self, bound: int, scale: int) -> float:
-        """Return what one draw of this scale costs where one person can move it by the bound."""
+        """Return the cost of one draw of this scale for a participant's bound."""
         return float(measurement(self._opendp, scale).map(bound))
 
     def epsilon(self, rhos: Sequence[float], delta: float) -> float:
-        """Return what draws cost together, as epsilon at a delta."""
+        """Return the total cost of draws, as epsilon at a delta."""
         # In this accounting only the sum counts: one draw of the same cost represents all.
         scale = 1 / math.sqrt(2 * math.fsum(rhos))
         number = self._opendp.atom_domain(T="i64")
@@ -31,7 +31,7 @@ class Accountant:
         return float(self._opendp.c.make_zCDP_to_approxDP(one).map(1).epsilon(delta))
 
     def check(self, policy: PublicationPolicy) -> None:
-        """Refuse a policy with a figure that OpenDP does not confirm."""
+        """Reject a policy with a figure that OpenDP does not confirm."""
         for period in policy.periods:
             for measure in period.measures:
                 rho = self.rho(measure.bound, measure.scale)

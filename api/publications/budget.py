@@ -1,4 +1,4 @@
-"""How much may be learnt about one participant, added up over every rolling year. Pure."""
+"""The privacy cost for one participant, added up over every rolling year. Pure."""
 
 import datetime
 import math
@@ -12,7 +12,7 @@ BISECTIONS = 200
 
 @dataclass(frozen=True)
 class PeriodCost:
-    """The rho of a publication, and the days it is about."""
+    """The rho of a publication, and the days it covers."""
 
     starts_on: datetime.date
     after: datetime.date
@@ -20,7 +20,7 @@ class PeriodCost:
 
 
 def most_in_any_window(costs: Iterable[PeriodCost], days: int = WINDOW_DAYS) -> float:
-    """Return the most that publications touching any so many days in a row cost together."""
+    """Return the highest total cost of publications that touch any window of so many days."""
     every: Sequence[PeriodCost] = list(costs)
     window = datetime.timedelta(days=days)
     one = datetime.timedelta(days=1)
@@ -38,12 +38,12 @@ def most_in_any_window(costs: Iterable[PeriodCost], days: int = WINDOW_DAYS) -> 
 
 
 def most_touched(period_days: int, days: int = WINDOW_DAYS) -> int:
-    """Return how many periods of one kind so many days in a row can touch."""
+    """Return how many periods of one kind a window of so many days can touch."""
     return (days - 2) // period_days + 2
 
 
 def best_guess_percent(rho: float) -> float:
-    """Return how often the best guess "was she in it?" is right, where a coin is right in 50 %.
+    """Return how often the best guess "was she in it?" is right; chance alone is 50 %.
 
     For an attacker who knows all other records; for Gaussian noise of this rho.
     """
@@ -53,8 +53,8 @@ def best_guess_percent(rho: float) -> float:
 def epsilon_of(rho: float, delta: float) -> float:
     """Return epsilon at a delta for a rho that adds up over publications.
 
-    By Canonne, Kamath and Steinke (2020), proposition 12, at the best order; a test holds it
-    against OpenDP, which only publishing needs.
+    By Canonne, Kamath and Steinke (2020), proposition 12, at the best order; a test compares it
+    with OpenDP, which only publishing needs.
     """
     if not rho:
         return 0.0

@@ -1,4 +1,4 @@
-"""The cells of every table: from what is public, never from people's data. Pure."""
+"""The cells of every table: from public data, never from participants' data. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from api.publications.policy import MOST_KEYS, InvalidPolicy, PublicationPolicy
 
 @dataclass(frozen=True)
 class CellKeys:
-    """What the tables are divided by."""
+    """The cell keys of the tables."""
 
     routines: Sequence[str]
     regions: Sequence[str]
     red_flag_rules: Sequence[str]
 
     def of(self, table: TableName, policy: PublicationPolicy) -> tuple[str, ...]:
-        """Return a table's keys in order; the last one takes what none of the others does."""
+        """Return a table's keys in order; the last one is for everything else."""
         keys = {
             TableName.ROUTINE: (*sorted(self.routines), PERSONALISED),
             TableName.AGE: (*(band for band in policy.age_bands if band != UNKNOWN), UNKNOWN),
@@ -36,7 +36,7 @@ class CellKeys:
 def cell_keys_of(
     catalogue: Catalogue, regions: Sequence[str], policy: PublicationPolicy
 ) -> CellKeys:
-    """Take the keys from what is public: the catalogue, the settings and the rule set."""
+    """Derive the keys from public data: the catalogue, the settings and the rule set."""
     by_severity = sorted(
         (rule for rule in catalogue.rules if rule.level in policy.red_flag_levels),
         key=lambda rule: policy.red_flag_levels.index(rule.level),

@@ -1,16 +1,16 @@
 """A small log outside the database: which periods were closed, and who was erased, as hashes.
 
-A backup that is restored brings back people who were erased since, and has forgotten periods that
-were closed since. Publishing those again would draw noise a second time for the same people. The
-log knows better: see `restoring`.
+A restored backup brings back participants who have been erased since, and lacks periods that have
+been closed since. Publishing those again would draw noise a second time for the same people. The
+log prevents both: see `restoring`.
 
-One JSON object a line, only ever added to:
+One JSON object for each line, append-only:
 {"installed": "2026-11-22", "installation": "…"}: the log of this installation begins;
 {"closed": "week-2026-11-16", "installation": "…", …}: its figures were drawn;
 {"erased": "…", "on": "2026-11-22"}.
 
-A line is acknowledged when it ends and is on disk. What a full disk or a power cut leaves of
-another is taken out again; nothing that mattered was in it.
+A line is acknowledged when it is complete and on disk. An incomplete line, from a full disk or a
+power failure, is removed; it was never acknowledged.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ READABLE_BY_OWNER = 0o600
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
 END = b"\n"
 BLOCK = 64 * 1024
-# A disk is seldom full for less than that.
+# A disk is rarely full for a shorter time.
 RETRY_AFTER_SECONDS = 60
 
 
 def hash_of(participant_id: uuid.UUID) -> str:
-    """Return the hash that identifies an erased participant: ids are random, not guessable."""
+    """Return the hash that identifies an erased participant: ids are random and unguessable."""
     return hashlib.sha256(b"footing-erased:" + participant_id.bytes).hexdigest()
 
 
 @dataclass(frozen=True)
 class LoggedPublication(ClosedPeriod):
-    """What the log knows of a closed period."""
+    """An entry of the log for a closed period."""
 
     @classmethod
     def of(cls, row: Publication) -> "LoggedPublication":
@@ -59,7 +59,7 @@ class Logged:
 
     closed: dict[str, LoggedPublication] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
-    # False for a log that is missing, another installation's, or holds erasures alone.
+    # False if the log is missing, of another installation, or has only erasures.
     knows_installation: bool = False
     # Whether the last line was cut off while it was being written.
     unfinished: bool = False
@@ -75,15 +75,15 @@ def _is_json(line: bytes) -> bool:
 
 @dataclass(frozen=True)
 class PublicationLog:
-    """The log, in a file of its own."""
+    """The log file."""
 
     path: Path
 
     def read(self, installation: uuid.UUID) -> Logged:
-        """Read the log; one that is not there yet is empty and knows no installation.
+        """Read the log; a missing one is empty and without an installation.
 
-        Raises NotReady for a line that can't be understood, unless it is a last one that was cut
-        off while it was being written.
+        Raises NotReady for an invalid line, unless it is the last one and was cut off while being
+        written.
         """
         logged = Logged()
         try:
@@ -133,7 +133,7 @@ class PublicationLog:
             )
 
     def require_writable(self) -> None:
-        """Refuse a place that can't be written to: no erasure would be possible."""
+        """Raise NotReady if the log cannot be written: no erasure would be possible."""
         try:
             with self._opened():
                 pass
@@ -145,13 +145,13 @@ class PublicationLog:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:
-        """Open the log for this process alone; others wait, and lines never mix."""
+        """Open the log exclusively; others wait, so that lines never mix."""
         is_new = not self.path.exists()
         descriptor = os.open(self.path, APPEND, READABLE_BY_OWNER)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if is_new:
-                # Else a power cut could take the whole file along, which the folder names.
+                # Otherwise a power failure could lose the whole file, whose name is in the folder.
                 self._sync_folder()
             yield descriptor
         finally:
@@ -165,18 +165,18 @@ class PublicationLog:
             os.close(folder)
 
     def _append(self, entry: dict[str, Any]) -> None:
-        """Add one line and wait until it is on disk; raise OSError and leave nothing of it."""
+        """Append one line and wait until it is on disk; on OSError nothing of it remains."""
         line = json.dumps(entry, default=str).encode() + END
         with self._opened() as descriptor:
             size, line = self._repaired(descriptor, line)
             try:
                 written = 0
                 while written < len(line):
-                    # A disk that fills up takes a part first, and says so the next time.
+                    # A disk that fills up first writes a part, and fails at the next write.
                     written += os.write(descriptor, line[written:])
                 os.fsync(descriptor)
             except OSError:
-                # Should that fail as well, the next one to come finds an unfinished line.
+                # If that fails too, the next process finds an incomplete line.
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, size)
                     os.fsync(descriptor)
@@ -184,9 +184,9 @@ class PublicationLog:
 
     @staticmethod
     def _repaired(descriptor: int, line: bytes) -> tuple[int, bytes]:
-        """Take out a last line that was cut off; return the size, and what to write there.
+        """Remove an incomplete last line; return the size, and what to write there.
 
-        A last line that lacks nothing but its end is kept, and ended.
+        A last line that lacks only its line break is kept and gets one.
         """
         size = os.fstat(descriptor).st_size
         unfinished = b""
@@ -210,7 +210,7 @@ class PublicationLog:
             raise self._unwritable(error) from None
 
     def begin(self, installation: uuid.UUID, installed_on: datetime.date) -> None:
-        """Record that this is the log of an installation."""
+        """Record whose log this is."""
         self._record({"installed": installed_on, "installation": installation})
 
     def closed(self, publication: LoggedPublication, installation: uuid.UUID) -> None:
@@ -221,7 +221,7 @@ class PublicationLog:
     async def erased(self, participant_id: uuid.UUID, today: datetime.date) -> None:
         """Record that a participant is erased; **before** the commit, so that none is ever missed.
 
-        Were the commit to fail, the erasure that the person asked for would be made up for later.
+        If the commit fails, the requested erasure is done by the next restore.
         """
         entry = {"erased": hash_of(participant_id), "on": today}
         try:

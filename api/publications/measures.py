@@ -1,14 +1,14 @@
-"""What is measured of a participant in a period, as whole numbers, and how far one can move it.
+"""What is measured of a participant in a period, as integers, and the bound of a contribution.
 
-A participant adds to one cell of a table. What they add is a vector; its length is the measure's
-bound, and the noise is drawn for that length. `people` takes three questions at once: whether they
-practised, whether they met the dose, whether they scored their pain. As weighted contrasts these
-cost less than a histogram of the four cases: see docs/adr/0018.
+A participant contributes to one cell of a table. The contribution is a vector; its length is the
+measure's bound, and the noise is drawn for that length. `people` combines three questions: whether
+they practised, met the dose, and scored their pain. As weighted contrasts these cost less than a
+histogram of the four cases: see ADR 0020.
 """
 
 from enum import StrEnum
 
-# 7² + 5² + 5² = 99, which lies below 10².
+# 7² + 5² + 5² = 99, which is less than 10².
 PRACTISED_WEIGHT = 7
 DOSE_MET_WEIGHT = 5
 SCORED_WEIGHT = 5
@@ -16,7 +16,7 @@ PEOPLE_BOUND = 10
 
 
 class Measure(StrEnum):
-    """What a table measures; each has a noise of its own."""
+    """What a table measures; each measure has its own noise."""
 
     PEOPLE = "people"
     PAIN = "pain"
@@ -26,7 +26,7 @@ class Measure(StrEnum):
 
 
 class Statistic(StrEnum):
-    """A number of a cell, as it is stored."""
+    """A stored number of a cell."""
 
     PRACTISED = "practised"
     DOSE_MET = "dose_met"
@@ -47,7 +47,7 @@ STATISTICS: dict[Measure, tuple[Statistic, ...]] = {
 
 
 class TableName(StrEnum):
-    """A table of a publication: what its cells are divided by."""
+    """A table of a publication, named by its cell keys."""
 
     ROUTINE = "routine"
     AGE = "age"

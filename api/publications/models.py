@@ -10,7 +10,7 @@ from api.core.db import UtcDateTime
 
 
 class Installation(SQLModel, table=True):
-    """This database since its first migration: one row. The periods are counted from there."""
+    """This database since its first migration: one row. Periods are counted from there."""
 
     __tablename__ = "installation"
 
@@ -19,7 +19,7 @@ class Installation(SQLModel, table=True):
 
 
 class Publication(SQLModel, table=True):
-    """One closed period. It says under which policy, and what it costs."""
+    """One closed period, with its policy and privacy cost."""
 
     __tablename__ = "publication"
     __table_args__ = (UniqueConstraint("kind", "starts_on"),)
@@ -34,12 +34,12 @@ class Publication(SQLModel, table=True):
     rho: float
     epsilon: float
     delta: float
-    # False for a period whose cells were drawn once already and are lost: see `publication_log`.
+    # False if the cells were drawn before and are lost: see `log`.
     released: bool
 
 
 class PublicationCell(SQLModel, table=True):
-    """One number of a publication, with noise of the scale beside it."""
+    """One noisy number of a publication, with the scale of its noise."""
 
     __tablename__ = "publication_cell"
 

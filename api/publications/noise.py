@@ -1,7 +1,7 @@
-"""The noise: OpenDP's discrete Gaussian, on whole numbers, from the system's randomness.
+"""The noise: OpenDP's discrete Gaussian on integers, from the system's randomness.
 
-There is no seed anywhere, and nothing here computes with fractions: whole numbers go in, whole
-numbers come out. Only `footing publish` needs OpenDP, so it is imported when it is asked for.
+There is no seed, and no fractions are involved: integers in, integers out. Only `footing publish`
+needs OpenDP, so it is imported on first use.
 """
 
 import importlib
@@ -14,7 +14,7 @@ INSTALL = "Publishing needs OpenDP, which is not installed: pip install 'footing
 
 
 class Noise(Protocol):
-    """Adds noise to whole numbers."""
+    """Adds noise to integers."""
 
     def draw(self, exact: Sequence[int], scale: int) -> list[int]:
         """Return every number with independent noise of this scale."""
@@ -22,18 +22,18 @@ class Noise(Protocol):
 
 
 def load_opendp() -> Any:
-    """Return OpenDP, or say how to get it."""
+    """Return OpenDP; raise NotReady if it is not installed."""
     try:
         opendp = importlib.import_module("opendp.prelude")
     except ImportError:
         raise NotReady(INSTALL) from None
-    # Its Gaussian has written proofs, but the vetting of the library isn't finished.
+    # Its Gaussian has written proofs, but the vetting of the library is not finished.
     opendp.enable_features("contrib")
     return opendp
 
 
 def measurement(opendp: Any, scale: int) -> Any:
-    """Make the measurement; its privacy map is the proof of what it protects."""
+    """Make the measurement; its privacy map proves what it protects."""
     numbers = opendp.vector_domain(opendp.atom_domain(T="i64"))
     return opendp.m.make_gaussian(numbers, opendp.l2_distance(T="f64"), scale=scale)
 

@@ -1,4 +1,4 @@
-"""Which periods there are, and when they close. Decided by the calendar alone, never by data."""
+"""The periods and when they close: determined by the calendar only, never by data."""
 
 import datetime
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ class Period:
 
     @property
     def id(self) -> str:
-        """The name of its publication: the same on every server, so that it tells nothing."""
+        """The id of its publication: the same on every server, so that it reveals nothing."""
         return f"{self.kind}-{self.starts_on.isoformat()}"
 
     def closes_on(self, grace_days: int) -> datetime.date:
-        """The day whose first second (UTC) ends the admission of records."""
+        """The day at whose first second (UTC) the period closes for records."""
         return self.after + datetime.timedelta(days=grace_days)
 
     def closes_at(self, grace_days: int) -> datetime.datetime:
@@ -45,12 +45,12 @@ def midnight(day: datetime.date) -> datetime.datetime:
 
 
 def day_number(day: datetime.date) -> int:
-    """Count the days since 1970."""
+    """Return the number of days since 1970-01-01."""
     return (day - EPOCH).days
 
 
 def periods(kind: str, days: int, first: datetime.date) -> Iterator[Period]:
-    """Count a kind's periods from the first on, without an end."""
+    """Yield a kind's periods from the first on, without end."""
     starts_on = first
     while True:
         period = Period(starts_on, days, kind)
@@ -70,7 +70,7 @@ def due(
 
 @dataclass(frozen=True)
 class ClosedPeriod:
-    """A period that was closed, by which policy, and what its publication costs."""
+    """A closed period with its policy and privacy cost."""
 
     id: str
     kind: str

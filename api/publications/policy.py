@@ -1,7 +1,7 @@
-"""The policy: what is published, about which periods, with how much noise, below which ceiling.
+"""The policy: what is published, for which periods, with how much noise, below which ceiling.
 
-It is data, in `seed/aggregates/`. What can be derived from other parts of it is checked here, with
-the formula of the noise; `noise` holds it against OpenDP's own maps before anything is drawn.
+It is data, in `seed/aggregates/`. Its consistency is checked here, with the formula of the noise;
+`accounting` checks it with OpenDP's own maps before anything is drawn.
 """
 
 import json
@@ -32,10 +32,10 @@ class _PolicyModel(BaseModel):
 
 
 class MeasurePolicy(_PolicyModel):
-    """One noise: for all cells of a table, and for all statistics of the measure."""
+    """One noise, for all cells of a table and all statistics of the measure."""
 
     measure: Annotated[Measure, Field(strict=False)]
-    # How far one participant can move the exact numbers: the length of what they add.
+    # How much one participant can change the exact numbers: the length of the contribution.
     bound: Annotated[int, Field(ge=1)]
     # The scale of the discrete Gaussian, in the same unit.
     scale: Annotated[int, Field(ge=1)]
@@ -69,11 +69,11 @@ class TablePolicy(_PolicyModel):
 
 
 class PeriodPolicy(_PolicyModel):
-    """A kind of period with what is published about it."""
+    """A kind of period, and what is published for it."""
 
     kind: Name
     days: Annotated[int, Field(ge=7, le=371)]
-    # Sessions from which on the dose counts as met, and above which none are counted.
+    # From how many sessions on the dose counts as met, and above how many none are counted.
     dose: Annotated[int, Field(ge=1)]
     session_cap: Annotated[int, Field(ge=1)]
     tables: Annotated[list[TablePolicy], Field(min_length=1)]
@@ -82,7 +82,7 @@ class PeriodPolicy(_PolicyModel):
 
     @property
     def measures(self) -> list[MeasurePolicy]:
-        """Every noise of such a publication."""
+        """All noises of such a publication."""
         return [measure for table in self.tables for measure in table.measures]
 
     @model_validator(mode="after")
@@ -102,7 +102,7 @@ class PeriodPolicy(_PolicyModel):
 
 
 class PainClamp(_PolicyModel):
-    """What a participant's mean change of pain is clamped to, in tenths of a point."""
+    """The range to which a participant's mean pain change is clamped, in tenths of a point."""
 
     lowest_tenths: Annotated[int, Field(ge=-100, le=100)]
     highest_tenths: Annotated[int, Field(ge=-100, le=100)]
@@ -118,12 +118,12 @@ class PainClamp(_PolicyModel):
 
     @property
     def middle(self) -> int:
-        """What is subtracted, so that the largest contribution is as small as it can be."""
+        """The middle: subtracted, so that the largest contribution is as small as possible."""
         return (self.lowest_tenths + self.highest_tenths) // 2
 
     @property
     def reach(self) -> int:
-        """How far a contribution can lie from the middle."""
+        """The largest distance of a contribution from the middle."""
         return self.highest_tenths - self.middle
 
 
@@ -138,13 +138,13 @@ class YearLimit(_PolicyModel):
 
 
 class PublicationPolicy(_PolicyModel):
-    """What is published. Every publication stores the hash of its policy."""
+    """A publication policy. Every publication stores the hash of its policy."""
 
     format: Literal["footing-aggregates/1"]
     profile: Name
     delta: Annotated[float, Field(gt=0, le=1e-5)]
     grace_days: Annotated[int, Field(ge=1, le=60)]
-    # Sessions that arrive later than this after their day are not counted at all.
+    # Sessions that arrive later than this after their date are not counted.
     late_days: Annotated[int, Field(ge=1, le=365)]
     age_bands: Annotated[list[str], Field(min_length=1, max_length=MOST_KEYS)]
     red_flag_levels: Annotated[
@@ -156,12 +156,12 @@ class PublicationPolicy(_PolicyModel):
 
     @property
     def hash(self) -> str:
-        """The name of this policy: the hash of its canonical JSON."""
+        """The hash of the policy's canonical JSON."""
         return content_hash(self.model_dump(mode="json"))
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of periods, the first one first."""
+        """The kinds of periods, in order."""
         return tuple(period.kind for period in self.periods)
 
     def period(self, kind: str) -> PeriodPolicy:
@@ -207,11 +207,11 @@ class PublicationPolicy(_PolicyModel):
 
 
 class InvalidPolicy(NotReady):
-    """The policy can't be used; the message says why."""
+    """The policy is invalid; the message says why."""
 
 
 def read_policy(seed_folder: Path, profile: str) -> PublicationPolicy:
-    """Read and check the policy of a policy profile, or say in one line what is wrong with it."""
+    """Read and check the policy of a policy profile, or raise InvalidPolicy."""
     path = seed_folder / FOLDER / f"{profile}.json"
     try:
         document: Any = json.loads(path.read_text("utf-8"))
@@ -230,19 +230,19 @@ def read_policy(seed_folder: Path, profile: str) -> PublicationPolicy:
 
 @dataclass(frozen=True)
 class PublicationPolicies:
-    """The policy in force, and those that earlier publications may have followed."""
+    """The policy in force, and those that earlier publications may have used."""
 
     active: PublicationPolicy
     by_profile: Mapping[str, PublicationPolicy]
 
     @property
     def every(self) -> tuple[PublicationPolicy, ...]:
-        """All of them, the one in force first."""
+        """All policies, the one in force first."""
         others = (policy for policy in self.by_profile.values() if policy is not self.active)
         return (self.active, *others)
 
     def of(self, kind: str, profile: str | None = None) -> PublicationPolicy | None:
-        """Return the policy that a kind of period follows, or did under another profile."""
+        """Return the policy of a kind of period: the one in force, or of another profile."""
         having = [policy for policy in self.every if kind in policy.kinds]
         return next(
             (policy for policy in having if policy.profile == profile), next(iter(having), None)
@@ -250,7 +250,7 @@ class PublicationPolicies:
 
 
 def read_policies(seed_folder: Path, profile: str) -> PublicationPolicies:
-    """Read the policy in force, and every other that is there."""
+    """Read the policy in force, and all others."""
     active = read_policy(seed_folder, profile)
     others = sorted(path.stem for path in (seed_folder / FOLDER).glob("*.json"))
     found = {name: read_policy(seed_folder, name) for name in others if name != profile}

@@ -16,7 +16,7 @@ from api.core.clock import Clock
 from api.core.config import Settings
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
-from api.core.turns import Say, in_turn, quiet
+from api.core.locks import Notify, job_lock, quiet
 from api.publications import cube, periods
 from api.publications.accounting import Accountant
 from api.publications.budget import PeriodCost, most_in_any_window
@@ -41,13 +41,13 @@ class Publisher:
     noise: Noise
     log: PublicationLog
     clock: Clock
-    say: Say = quiet
+    notify: Notify = quiet
 
     @classmethod
     async def open(
-        cls, settings: Settings, database: Database, clock: Clock, say: Say
+        cls, settings: Settings, database: Database, clock: Clock, notify: Notify
     ) -> "Publisher":
-        """Check the policy against OpenDP, and read which cells there are in the active release."""
+        """Check the policy with OpenDP, and derive the cells from the active release."""
         policy = read_policy(settings.seed_folder, settings.aggregates_profile)
         Accountant().check(policy)
         async with database.read() as db:
@@ -58,7 +58,7 @@ class Publisher:
             catalogue = (await load_release(db, active)).catalogue
         keys = cell_keys_of(catalogue, settings.regions, policy)
         log = PublicationLog(settings.publication_log)
-        return cls(database, policy, keys, OpenDpNoise(), log, clock, say)
+        return cls(database, policy, keys, OpenDpNoise(), log, clock, notify)
 
     async def due(self) -> list[Period]:
         """Return the periods that are due, oldest first."""
@@ -76,7 +76,7 @@ class Publisher:
     async def close(self, due: Iterable[Period]) -> AsyncIterator[tuple[Period, bool]]:
         """Close periods one by one; yield each with whether it was closed here."""
         for period in due:
-            async with in_turn(self.database, "publish", self.say) as db:
+            async with job_lock(self.database, "publish", self.notify) as db:
                 installation = await installation_id(db)
                 publication = await self._close(db, period)
             if publication is not None:
@@ -130,7 +130,7 @@ class Publisher:
         return cells
 
     async def _refuse_above_ceiling(self, db: AsyncSession, period: Period) -> None:
-        """Compare what was really published with the ceiling: policies can change within a year."""
+        """Compare what was published with the ceiling: policies can change within a year."""
         rows = await db.exec(
             select(col(Publication.starts_on), col(Publication.ends_on), col(Publication.rho))
         )

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.db import Database, insert_once
 from api.core.errors import NotReady
-from api.core.turns import in_turn
+from api.core.locks import job_lock
 from api.participants.models import Participant
 from api.publications.log import LoggedPublication, PublicationLog, hash_of
 from api.publications.models import Installation, Publication
@@ -89,7 +89,7 @@ async def restore_from_log(
             again = [found async for found in participants if hash_of(found) in logged.erased]
     lost = sorted(set(logged.closed) - {row.id for row in rows})
     if lost or again:
-        async with in_turn(database, "publish") as db:
+        async with job_lock(database, "publish") as db:
             for name in lost:
                 await insert_once(db, Publication, {**vars(logged.closed[name]), "released": False})
             for participant_id in again:

@@ -1,1 +1,1 @@
-"""What a device exchanges in one go: batches of records, and the changes since the last time."""
+"""Synchronisation: batches of records, the change feed, and reconciliation."""

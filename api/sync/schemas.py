@@ -17,12 +17,12 @@ from api.http.fields import (
 from api.http.pages import MAX_LIMIT
 from api.journal.schemas import (
     Adjusted,
+    LoggedClearance,
     LoggedSession,
+    LoggedSymptomReport,
     NewClearance,
     NewSession,
     NewSymptomReport,
-    StoredClearance,
-    StoredSymptomReport,
 )
 from api.triage.schemas import Level
 
@@ -162,8 +162,8 @@ class ChangedRecord(ResponseModel):
     changed_at: Instant
     deleted: Annotated[bool, Field(description="True if it was deleted: remove your copy.")]
     session: LoggedSession | None
-    symptom_report: StoredSymptomReport | None
-    clearance: StoredClearance | None
+    symptom_report: LoggedSymptomReport | None
+    clearance: LoggedClearance | None
 
 
 class ChangeList(ResponseModel):

@@ -1,4 +1,4 @@
-"""What is answered where nothing can be decided: care today, and never "no flag". Pure.
+"""The outcome if nothing can be decided: care today, and never "no flag". Pure.
 
 docs/triage-spec.md, "The cautious outcome". Its texts are next to the code, because the rule set
 may be what is broken.

@@ -1,4 +1,4 @@
-"""What must hold of a rule set before it can be seeded."""
+"""Checks of a rule set before it is seeded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What triage handlers ask for: the rule set in force, compiled, and any other.
+"""Dependencies of triage handlers: the compiled rule set in force, and all others.
 
-And the decision in refusals and failures: a person always gets an answer.
+Also the decision in rejections and failures: every request for triage gets a decision.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ CurrentRules = Annotated[RuleSet, Depends(get_rule_set)]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What an evaluation needs besides the report."""
+    """The inputs of an evaluation besides the report."""
 
     rule_set: RuleSet
     language: str
@@ -61,7 +61,7 @@ class Asking:
 async def get_asked(
     request: Request, lang: Lang = None, accept_language: AcceptLanguage = ""
 ) -> Asking:
-    """Return what an evaluation needs. One dependency: FastAPI solves several in as many steps."""
+    """Return the inputs of an evaluation. One dependency, because each takes time in FastAPI."""
     context = context_of(request.scope)
     release = context.part(ServedRelease).now
     return Asking(
@@ -75,10 +75,10 @@ Asked = Annotated[Asking, Depends(get_asked)]
 
 
 def language_asked_for(scope: Mapping[str, Any], available: tuple[str, ...]) -> str:
-    """Choose the language of an answer to a request that may be refused for whatever it holds.
+    """Choose the language of a response to a request that may be invalid in any way.
 
-    Where none is asked for it is `own_language` of the request's state: the one of the enrolment,
-    once it is known who is calling.
+    By default it is `own_language` of the request's state: that of the enrolment, once the
+    participant is authenticated.
     """
     accepted = Headers(raw=scope["headers"]).get("accept-language", "")[:MAX_ACCEPT_LANGUAGE]
     accepted = accepted or scope.get("state", {}).get("own_language", "")
@@ -89,15 +89,15 @@ def language_asked_for(scope: Mapping[str, Any], available: tuple[str, ...]) -> 
 
 
 def last_resort(
-    calls: Mapping[str, Callable[[Problem], bool]],
+    endpoints: Mapping[str, Callable[[Problem], bool]],
 ) -> Callable[[Mapping[str, Any], Problem], dict[str, Any] | None]:
-    """Give the calls that ask for a decision the cautious outcome, where they fail without one.
+    """Return the cautious outcome for failed requests that asked for a decision and have none.
 
-    `calls` tells by the path of a POST whether a problem is to be answered like this.
+    `endpoints` has the paths of these POST requests, each with a test of the problem.
     """
 
     def decide(scope: Mapping[str, Any], problem: Problem) -> dict[str, Any] | None:
-        wanted = calls.get(scope["path"])
+        wanted = endpoints.get(scope["path"])
         if scope["method"] != "POST" or wanted is None or not wanted(problem):
             return None
         context = context_of(scope)
@@ -112,7 +112,7 @@ def last_resort(
 class AnsweringRoute(OrdinaryRoute):
     """A route whose caller asks what to do: what it refuses is answered with a decision as well.
 
-    Its router is included by the app itself: nested in another one, requests would be logged
+    Its router is included by the app directly: nested in another one, requests would be logged
     without the prefix of that.
     """
 
@@ -120,10 +120,10 @@ class AnsweringRoute(OrdinaryRoute):
     def decide(
         self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime
     ) -> Json | None:
-        """Decide on what can be used of a body that is refused, whatever it holds."""
+        """Decide on the usable parts of a rejected body, whatever it contains."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler: what it raises leaves with a decision."""
+        """Wrap the handler: add a decision to what it raises."""
         handle = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
@@ -147,11 +147,11 @@ class AnsweringRoute(OrdinaryRoute):
             raise
 
     async def _tell(self, request: Request, problem: Problem) -> None:
-        """Put a decision beside a refusal; the body was read before."""
+        """Add a decision to a rejection; the body was read before."""
         if not is_decided_on(problem) or not problem.body_usable:
             return
         sent = None
-        with contextlib.suppress(ValueError):  # there may be no body at all
+        with contextlib.suppress(ValueError):  # there may be no body
             sent = await request.json()
         context = context_of(request.scope)
         release = context.part(ServedRelease).now
@@ -164,7 +164,7 @@ class AnsweringRoute(OrdinaryRoute):
 
 
 def evaluated(asked: Asking, sent: Mapping[str, Any]) -> Response:
-    """Return the decision on a report, whatever is in it."""
+    """Return the decision on a report, whatever it contains."""
     case = case_of_sent(asked.rule_set, sent, asked.language, asked.now)
     decision, _outcome = decide(asked.rule_set, case)
     headers = {"Content-Language": asked.language}
@@ -172,9 +172,9 @@ def evaluated(asked: Asking, sent: Mapping[str, Any]) -> Response:
 
 
 def _encoded(asked: Asking, decision: Json) -> bytes:
-    """Return the canonical bytes of a decision: what a device with the same rules computes offline.
+    """Return the canonical bytes of a decision: those that a device with the same rules computes.
 
-    Open questions are most of it, and the same in every decision. Their member is the last one.
+    Open questions are most of it, and the same in every decision. They are the last member.
     """
     known = asked.rule_set.encoded_questions
     questions = []
@@ -201,7 +201,7 @@ class EvaluationRoute(AnsweringRoute):
         return response
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler: a call is counted first, as a refused one is decided on as well."""
+        """Wrap the handler: a request is counted first, since a rejected one gets a decision too."""
         handle = super().get_route_handler()
 
         async def counted(request: Request) -> Response:

@@ -1,7 +1,7 @@
-"""Which evaluator a rule set was made for, and how what an old one wrote is shown. Pure.
+"""Chooses the engine of a rule set, and converts documents of old engines for display. Pure.
 
-New decisions are made by the engine in force alone, in `evaluation`. Stored ones are computed again
-by the engine of their rule set, and are shown in the form of today; what is stored never changes.
+New decisions are made only by the engine in force, in `evaluation`. Stored ones are replayed by the
+engine of their rule set, and shown in the current format; what is stored never changes.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from api.triage.rules import RuleSet
 
 
 def decide_as_then(rule_set: RuleSet, case: Case) -> Decided:
-    """Return the decision that the engine of a rule set makes, in that engine's form."""
+    """Return the decision of a rule set's engine, in that engine's format."""
     if rule_set.engine == ENGINE:
         return evaluation.decide(rule_set, case)
     return Decided(*engine_1.decide(rule_set, case))
@@ -31,7 +31,7 @@ def level_as_then(rule_set: RuleSet, case: Case) -> str:
 
 
 def as_shown(document: Mapping[str, Any]) -> Json:
-    """Return a stored decision document in the form of today, whichever engine wrote it."""
+    """Return a stored decision document in the current format, whichever engine wrote it."""
     if "headline" in document:
         return dict(document)
     rule_set = document["rule_set"]

@@ -25,7 +25,7 @@ EMERGENCY = "emergency"
 # While one of these is possible there is no all-clear, and no activity goes on unchanged.
 SERIOUS = frozenset({"urgent", EMERGENCY})
 TODAY = "today"
-# What is filled in for whom to call, and the number that a country has for it.
+# Placeholders in texts for whom to call, and the country's field with the number.
 CALLS = {"emergency_call": "emergency_number", "crisis_call": "crisis_line"}
 CAUTION = "caution"
 # Where exactly one emergency rule fired, reasons are listed as far as all that a person reads, from
@@ -37,7 +37,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """What of a report can't be used and counts as not answered."""
+    """The parts of a report that cannot be used and count as not answered."""
 
     # The first places in their order, as JSON Pointers, each with a code.
     places: tuple[tuple[str, str], ...] = ()
@@ -52,7 +52,7 @@ NOTHING_IGNORED = Ignored()
 
 @dataclass(frozen=True)
 class Case:
-    """What is judged: the answers, and whose report of which moment they are."""
+    """The inputs of a decision: the answers, and the report, person and time they belong to."""
 
     answers: Answers
     language: str
@@ -238,7 +238,7 @@ def _action_text(rule_set: RuleSet, action: Mapping[str, Any], case: Case) -> st
 
 
 def _notices(rule_set: RuleSet, case: Case, *, ask_first: bool) -> list[str]:
-    """Say what there is to know about this case: that it arrived late, that questions are open."""
+    """Return the notices: that the report arrived late, that questions are open."""
     phrases = rule_set.document["phrases"]
     notices = []
     if case.reported_at is not None and case.local_date is not None:

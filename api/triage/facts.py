@@ -38,7 +38,7 @@ class Facts:
 
 
 def is_open(answer: int | str | None) -> bool:
-    """Tell whether a question has no answer: left out, null and `unknown` are the same."""
+    """Return whether a question has no answer: omitted, null and `unknown` are the same."""
     return answer is None or answer == UNKNOWN
 
 

@@ -1,4 +1,4 @@
-"""Table of triage: which rule sets must not be used again. Reference data."""
+"""Table of triage: withdrawn rule sets. Reference data."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""Ordinary people with back pain, made up at stated rates: how often each level is reached. Pure.
+"""Synthetic people with ordinary back pain, at stated rates: how often each level is reached. Pure.
 
 `population.json` holds the rates. Where a study was found its source is named; all others are
 assumptions, and printed as such. Nobody in this population has a serious disease: whatever it sends

@@ -1,4 +1,4 @@
-"""Reads a report's answers against the questions of a rule set: all of it, or what can be used."""
+"""Reads a report's answers by the questions of a rule set: all of it, or the usable parts."""
 
 import datetime
 import heapq
@@ -16,12 +16,12 @@ from api.triage.schemas import COUNTRY_AS_SENT, ReportFields
 FIELDS = ("pain_score", "weeks", "trend", "age_years")
 ANSWERS = "answers"
 COUNTRY = "country"
-# What a stored report has besides, and no decision is made on: a whole report may be evaluated.
+# Fields of a stored report that no decision depends on: a complete report may be evaluated.
 PASSED_OVER = ("id", "reported_at", "local_date", "time_zone", "note", "device_decision")
 # As many of the places that were ignored are listed; each name in one is cut to so much.
 MAX_IGNORED = 50
 MAX_NAME = 64
-# Why something is ignored.
+# Reasons for ignoring a part.
 UNKNOWN_FIELD = "unknown_field"
 UNKNOWN_QUESTION = "unknown_question"
 UNKNOWN_CHOICE = "unknown_choice"
@@ -80,7 +80,7 @@ class _Reader:
             elif name == COUNTRY:
                 self.read_country(value)
             elif name not in PASSED_OVER:
-                # A misplaced answer was still meant as one.
+                # A misplaced answer is still an answer.
                 self.ignore(name, code=UNKNOWN_FIELD, answer=name in self.questions)
 
     def read_answers(self, given: Any) -> None:

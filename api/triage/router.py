@@ -42,7 +42,7 @@ async def get_triage_vectors(request: Request, release: CurrentRelease) -> Respo
     return respond(request, release.bodies[PATH, ""], max_age=SAFETY_MAX_AGE)
 
 
-@router.get("/rule-sets/{rule_set_hash}", responses=content_responses(schemas.StoredRuleSet))
+@router.get("/rule-sets/{rule_set_hash}", responses=content_responses(schemas.ServedRuleSet))
 async def get_stored_rule_set(
     request: Request, release: CurrentRelease, db: ReadDb, rule_set_hash: RuleSetHash
 ) -> Response:

@@ -28,7 +28,7 @@ LAST_RESORT = "en"
 
 
 class UnknownEngine(Exception):
-    """The rule set was made for an evaluator that this one is not."""
+    """The rule set is for another engine."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ class RuleSet:
 
 
 def well_formed(condition: Any) -> bool:
-    """Tell whether a rule condition keeps to the grammar of docs/triage-spec.md.
+    """Return whether a rule condition follows the grammar of docs/triage-spec.md.
 
-    Within it every JsonLogic library gives the same answer; beyond it they differ, so that what is
-    beyond counts as broken here and on every device.
+    Within it all JsonLogic libraries agree; outside of it they differ, so that such a condition
+    counts as broken here and on every device.
     """
     match condition:
         case {"var": str(name), **others}:

@@ -93,7 +93,7 @@ Country = Annotated[
     Field(description="ISO 3166-1 alpha-2; stored in capitals.", examples=["ES"]),
 ]
 CountryCode = Annotated[str, Field(min_length=2, max_length=2, pattern=r"^[A-Z]{2}$")]
-StoredCountry = Annotated[
+ReportedCountry = Annotated[
     CountryCode | None, Field(description="ISO 3166-1 alpha-2.", examples=["ES"])
 ]
 # Not checked as a Name: what a client sends here is looked up, and the refusal names it.
@@ -537,7 +537,7 @@ class RuleSetReview(ResponseModel):
     reviewed_at: LocalDate
 
 
-class StoredRuleSet(ResponseModel):
+class ServedRuleSet(ResponseModel):
     """A rule set. Its hash is the SHA-256 of its canonical JSON without `hash` itself."""
 
     hash: Hash
@@ -569,7 +569,7 @@ class WithdrawnRuleSet(ResponseModel):
     withdrawn_at: Instant
 
 
-class CurrentRuleSet(StoredRuleSet):
+class CurrentRuleSet(ServedRuleSet):
     """The rule set in force, with its review and the ones before it that were withdrawn.
 
     What it adds to the stored one, `review`, `signature` and `withdrawn`, lies outside the hash.

@@ -60,7 +60,9 @@ async def signed_in_force(db: AsyncSession) -> bool:
     if active is None:
         return False
     document = await find_active_body(db, active, "triage/rule-set")
-    return document is not None and json.loads(document.codings[IDENTITY])["signature"] is not None
+    return (
+        document is not None and json.loads(document.encodings[IDENTITY])["signature"] is not None
+    )
 
 
 async def withdraw(db: AsyncSession, rule_set_hash: str, reason: str, clock: Clock) -> bool:
@@ -89,14 +91,14 @@ class RuleSets:
         if not self._withdrawn:
             return prepared
         if release.hash not in self._answers:
-            document = json.loads(prepared.codings[IDENTITY])
+            document = json.loads(prepared.encodings[IDENTITY])
             data = canonical({**document, "withdrawn": list(self._withdrawn)})
             tag = f"{document['hash']}-{sha256(data)[:8]}"
             self._answers[release.hash] = make_body(data, tag=tag, quick=True)
         return self._answers[release.hash]
 
     def _compile(self, name: str, body: Body) -> RuleSet:
-        self._compiled[name] = compile_rule_set(json.loads(body.codings[IDENTITY]))
+        self._compiled[name] = compile_rule_set(json.loads(body.encodings[IDENTITY]))
         return self._compiled[name]
 
     def of(self, release: Release) -> RuleSet:
@@ -115,7 +117,7 @@ class RuleSets:
             return rule_set
         active = await active_hash(db)
         document = await find_active_body(db, active or "", "triage/rule-set")
-        name = "" if document is None else json.loads(document.codings[IDENTITY])["hash"]
+        name = "" if document is None else json.loads(document.encodings[IDENTITY])["hash"]
         successor = await self.find(db, name)
         if successor is None or successor.engine != ENGINE:
             message = "The rule set was withdrawn during the request. Send the request again."
@@ -130,5 +132,5 @@ class RuleSets:
         try:
             return None if body is None else self._compile(name, body)
         except UnknownEngine:
-            # Made for an evaluator that this one is not: it can't be judged here.
+            # A rule set for an unknown engine cannot be used here.
             return None

@@ -1,4 +1,4 @@
-"""Golden cases: reports and sessions with what triage must say, to check any evaluator against.
+"""Golden cases: reports and sessions with the expected results, to test any evaluator.
 
 Made from the rules' own examples, so that every rule fires in one case and is silent in another
 that differs by a single answer; and by hand, for what the examples can't say.
@@ -294,7 +294,7 @@ def _of_rules(rule_set: RuleSet) -> Iterator[tuple[str, Case]]:
 
 
 def _can_be_sent(rule_set: RuleSet, answers: Answers) -> bool:
-    """Tell whether the rule set has the questions and choices, which others may not have."""
+    """Return whether the rule set has the questions and choices, which others may not have."""
     questions = rule_set.questions
     return all(
         name in questions

@@ -19,7 +19,7 @@ from tests.publications.population import MONDAY, Person, at
 from tests.publications.test_publishing import publish, settle
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
-from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.device import CONSENT_VERSION, Device
 
 SERIES = "/v1/aggregates/series"
 # Enough for the cell to be shown: what is hidden tells an attacker nothing at all.
@@ -35,12 +35,12 @@ class AttackedService:
         self.known, self.repeats = KNOWN, 3
         self.clinician = Clinician(client, give_key(url, clock))
         self.keys = real_keys(url)
-        self.victims: list[Phone] = []
+        self.victims: list[Device] = []
         self.refused: list[str] = []
         self.answers: dict[str, set[bytes]] = {}
 
     def live(self, secrets: list[bool]) -> None:
-        """Let made-up people, others and victims practise, and publish every week."""
+        """Let fake participants, others and victims practise, and publish every week."""
         crowd = [(KNOWN, VICTIMS), (30, OTHERS)]
         people = []
         for many, routine in crowd:
@@ -52,7 +52,7 @@ class AttackedService:
         settle(self.url, *people)
         for week, secret in enumerate(secrets):
             self.clock.instant = at(monday(week) + 6 * DAY)
-            victim = Phone(self.client)
+            victim = Device(self.client)
             victim.now = self.clock.instant
             victim.enrol(consent={"version": CONSENT_VERSION, "storage": True, "research": True})
             if secret:

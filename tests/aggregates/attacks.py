@@ -1,7 +1,7 @@
 """Attacks on figures about many people, and two naive services that lose to them.
 
 Every week has a victim of its own; whether they practised is one bit, as likely as not. The
-attacker knows everybody else in the victim's cell: they are made-up people of the attacker's.
+attacker knows everyone else in the victim's cell: they are fake participants of the attacker's.
 """
 
 import datetime
@@ -33,7 +33,7 @@ class Service(Protocol):
         ...
 
     def add_sybil(self, week: int) -> None:
-        """Create a fictitious participant who practises in the victim's cell."""
+        """Create a fake participant who practises in the victim's cell."""
         ...
 
     def withdraw(self, week: int) -> None:
@@ -86,7 +86,7 @@ def sybils(service: Service, week: int) -> bool:
         service.add_sybil(week)
         after = in_cell(service, week)
         if before != after:
-            # Alone, the made-up people would have needed one step more.
+            # Alone, the fake participants would have needed one step more.
             return step < service.steps_alone if isinstance(service, Naive) else step < STEPS
     return by_size(service, before)
 
@@ -140,7 +140,7 @@ class Naive:
 
     @property
     def steps_alone(self) -> int:
-        """How many made-up people more it takes to change the answer without the victim."""
+        """How many fake participants more it takes to change the answer without the victim."""
         start = self._shown(self.known)
         return next(n for n in range(1, 99) if self._shown(self.known + n) != start)
 

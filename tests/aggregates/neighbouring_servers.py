@@ -21,7 +21,7 @@ from tests.publications.test_publishing import practising
 from tests.support import databases
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
-from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.device import CONSENT_VERSION, Device
 
 TODAY = MONDAY + 25 * DAY
 AppEdit = Callable[[FastAPI], None]
@@ -42,19 +42,19 @@ class NeighbouringServers:
 
 def use_every_endpoint(client: TestClient, clock: FakeClock) -> None:
     """Do all that a participant can do, in weeks that are not closed yet."""
-    phone = Phone(client)
-    phone.enrol(
+    device = Device(client)
+    device.enrol(
         age_band="age_40_49",
         consent={"version": CONSENT_VERSION, "storage": True, "research": True},
     )
     for days in range(10):
-        phone.now = clock.instant = at(TODAY - (10 - days) * DAY)
-        phone.post_session(phone.session(pain_before=10, pain_after=0))
-    flagged = phone.report({"saddle_numbness": "yes", "fever": "yes"})
-    assert phone.post_report(flagged).json()["decision"]["level"] == "emergency"
-    deleted = phone.session()
-    phone.post_session(deleted)
-    assert phone.delete(f"/v1/sessions/{deleted['id']}").status_code == 204
+        device.now = clock.instant = at(TODAY - (10 - days) * DAY)
+        device.post_session(device.session(pain_before=10, pain_after=0))
+    flagged = device.report({"saddle_numbness": "yes", "fever": "yes"})
+    assert device.post_report(flagged).json()["decision"]["level"] == "emergency"
+    deleted = device.session()
+    device.post_session(deleted)
+    assert device.delete(f"/v1/sessions/{deleted['id']}").status_code == 204
     clock.instant = at(TODAY)
 
 

@@ -23,15 +23,15 @@ from tests.publications.population import (
     MONDAY,
     STANDARD,
     Person,
-    anybody,
     at,
     extremes,
     period_of,
+    random_person,
 )
 from tests.publications.test_publishing import NoNoise, publish, settle
 from tests.support.budget import budget
 from tests.support.clock import FakeClock
-from tests.support.phone import CONSENT_VERSION, Json, Phone
+from tests.support.device import CONSENT_VERSION, Device, Json
 
 LEDGER = "/v1/me/privacy-ledger"
 FLAG = {"saddle_numbness": "yes"}
@@ -40,20 +40,20 @@ CYCLE = STANDARD.period("cycle")
 
 
 @pytest.fixture
-def life(database_url: str, make_client: AppMaker, clock: FakeClock) -> Phone:
+def life(database_url: str, make_client: AppMaker, clock: FakeClock) -> Device:
     """A participant who agrees to research on the first day of an installation."""
     settle(database_url)
     clock.instant = at(MONDAY)
-    phone = Phone(make_client(database_url=database_url))
-    phone.now = at(MONDAY, 7)
-    phone.enrol(consent={"version": CONSENT_VERSION, "storage": True, "research": True})
-    return phone
+    device = Device(make_client(database_url=database_url))
+    device.now = at(MONDAY, 7)
+    device.enrol(consent={"version": CONSENT_VERSION, "storage": True, "research": True})
+    return device
 
 
-def practise(phone: Phone, clock: FakeClock, day: datetime.date) -> str:
-    phone.now = clock.instant = at(day)
-    session = phone.session()
-    assert phone.post_session(session).status_code == 201
+def practise(device: Device, clock: FakeClock, day: datetime.date) -> str:
+    device.now = clock.instant = at(day)
+    session = device.session()
+    assert device.post_session(session).status_code == 201
     return str(session["id"])
 
 
@@ -63,18 +63,18 @@ def close(url: str, folder: Path, clock: FakeClock, day: datetime.date) -> None:
     clock.advance(days=1)
 
 
-def ledger(phone: Phone, **params: str) -> Json:
-    response = phone.get(LEDGER, **params)
+def ledger(device: Device, **params: str) -> Json:
+    response = device.get(LEDGER, **params)
     assert response.status_code == 200, response.text
     found: Json = response.json()
     return found
 
 
-def entered(phone: Phone) -> dict[str, str]:
-    return {entry["publication_id"]: entry["entered"] for entry in ledger(phone)["entries"]}
+def entered(device: Device) -> dict[str, str]:
+    return {entry["publication_id"]: entry["entered"] for entry in ledger(device)["entries"]}
 
 
-def test_the_ledger_of_a_participant_in_no_publication_is_empty(life: Phone) -> None:
+def test_the_ledger_of_a_participant_in_no_publication_is_empty(life: Device) -> None:
     body = ledger(life)
     assert body["entries"] == []
     assert body["text"] == "No publication holds anything of yours."
@@ -87,7 +87,7 @@ def test_the_ledger_of_a_participant_in_no_publication_is_empty(life: Phone) -> 
 
 
 def test_every_publication_that_holds_a_session_is_listed_with_what_it_costs(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+    life: Device, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     practise(life, clock, MONDAY)
     practise(life, clock, MONDAY + 15 * DAY)
@@ -154,11 +154,11 @@ def test_it_agrees_with_what_the_publications_count(database_url: str) -> None:
 
 def some(chance: random.Random) -> Iterator[Person]:
     for _ in range(budget(quick=15, full=150)):
-        yield anybody(chance)
+        yield random_person(chance)
 
 
 def test_a_red_flag_enters_the_publication_that_counts_red_flags(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+    life: Device, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     assert life.post_report(life.report(FLAG)).json()["decision"]["level"] == "emergency"
     close(database_url, tmp_path, clock, MONDAY + 42 * DAY)
@@ -166,7 +166,7 @@ def test_a_red_flag_enters_the_publication_that_counts_red_flags(
 
 
 def test_consent_counts_as_it_stood_when_the_period_was_closed(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+    life: Device, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     practise(life, clock, MONDAY)
     practise(life, clock, MONDAY + 7 * DAY)
@@ -178,7 +178,7 @@ def test_consent_counts_as_it_stood_when_the_period_was_closed(
 
 
 def test_what_was_deleted_after_the_close_may_have_been_in_it(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+    life: Device, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     practise(life, clock, MONDAY)
     gone = practise(life, clock, MONDAY + 7 * DAY)
@@ -189,7 +189,7 @@ def test_what_was_deleted_after_the_close_may_have_been_in_it(
 
 
 def test_what_was_deleted_before_the_close_is_in_nothing(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+    life: Device, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     gone = practise(life, clock, MONDAY)
     assert life.delete(f"/v1/sessions/{gone}").status_code == 204
@@ -198,11 +198,11 @@ def test_what_was_deleted_before_the_close_is_in_nothing(
 
 
 def test_it_reveals_nothing_about_other_participants(
-    life: Phone, database_url: str, clock: FakeClock, tmp_path: Path
+    life: Device, database_url: str, clock: FakeClock, tmp_path: Path
 ) -> None:
     practise(life, clock, MONDAY)
     close(database_url, tmp_path, clock, MONDAY + 21 * DAY)
-    other = Phone(life.client)
+    other = Device(life.client)
     other.enrol(consent={"version": CONSENT_VERSION, "storage": True, "research": True})
     assert ledger(other)["entries"] == []
     assert life.delete("/v1/me").status_code == 200

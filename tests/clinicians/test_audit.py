@@ -111,7 +111,7 @@ def test_a_query_is_written_down_whole(clinician: Clinician, database_url: str) 
         ("tables/routine?key=a&key=b", 200, {"table": "routine", "key": ["a", "b"]}),
         ("as/csv", 200, {"form": "csv"}),
         ("as/unchanged", 304, {"form": "unchanged"}),
-        # What was refused is not the call's vocabulary and could be anything.
+        # Values of rejected parameters could be anything.
         ("tables/nothing", 404, {"table": None}),
         ("tables/routine?stat=Quokka", 422, {"table": None, "stat": None}),
         ("tables/" + "x" * 21, 422, {"table": None}),

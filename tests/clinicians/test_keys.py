@@ -15,7 +15,7 @@ from tests.conftest import AppMaker
 from tests.core.stored import everything, execute, rows
 from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 
 def test_the_command_prints_only_the_key_and_the_key_is_accepted(
@@ -190,12 +190,12 @@ def test_without_any_credentials_the_challenge_names_no_error(client: TestClient
 
 
 def test_a_participants_token_is_rejected_without_a_look_up(
-    phone: Phone, clinician: Clinician, database_url: str
+    device: Device, clinician: Clinician, database_url: str
 ) -> None:
     execute(database_url, "DROP TABLE clinician_key")
     assert clinician.get().status_code == 500, "a key is looked up"
-    for token in (phone.token, "fp_", "fp_nonsense"):
-        response = Clinician(phone.client, token).get()
+    for token in (device.token, "fp_", "fp_nonsense"):
+        response = Clinician(device.client, token).get()
         assert response.status_code == 403
         assert response.json()["code"] == "wrong_token_kind"
 

@@ -1,4 +1,4 @@
-"""`/clinic` in a real Chromium, on made-up people: what a clinician sees, hears and downloads."""
+"""`/clinic` in a real Chromium, on synthetic users: what a clinician sees, hears and downloads."""
 
 import contextlib
 import itertools
@@ -79,7 +79,7 @@ def running_ward(url: str, folder: Path, **settings: str) -> Iterator[Ward]:
 
 @pytest.fixture(scope="module")
 def demo_database(templates: Path) -> str:
-    """The made-up people, created once a run: several workers share the tests of this module."""
+    """The synthetic users, created once a run: several workers share the tests of this module."""
     file = templates / "demo.db"
     url = f"sqlite:///{file}"
     with FileLock(templates / "demo.lock"):
@@ -205,7 +205,7 @@ def test_screen_readers_announce_figures_with_their_uncertainty(visit: Visit) ->
     [
         ("fc_" + "0" * 32 + "_" + "0" * 64, "not accepted"),
         ("a word", "not accepted"),
-        ("fp_" + "0" * 32 + "_" + "0" * 32 + "_" + "0" * 64, "participant's phone"),
+        ("fp_" + "0" * 32 + "_" + "0" * 32 + "_" + "0" * 64, "participant's device"),
     ],
 )
 def test_an_invalid_key_is_rejected_in_plain_words(
@@ -297,7 +297,7 @@ def test_the_refusal_of_an_issuer_is_shown(open_page: Open, hospital: tuple[Issu
     issuer.refusal = {"error": "access_denied"}
     page = open_page(ward).page
     page.get_by_role("button", name="Sign in with your organisation").click()
-    expect(page.get_by_role("alert")).to_contain_text("did not let you in")
+    expect(page.get_by_role("alert")).to_contain_text("refused access")
     expect(page.get_by_role("alert")).to_contain_text("access_denied")
     assert urlsplit(page.url).query.replace("lang=en", "") == ""
 
@@ -308,7 +308,7 @@ def test_an_unsolicited_authorization_code_is_ignored(
     issuer, ward = hospital
     issuer.codes["slipped-in"] = {}
     visit = open_page(ward, "?code=slipped-in&state=invented")
-    expect(visit.page.get_by_role("alert")).to_contain_text("did not end where it began")
+    expect(visit.page.get_by_role("alert")).to_contain_text("did not end in the tab")
     expect(visit.page.locator("#figures")).to_be_hidden()
     assert "slipped-in" in issuer.codes
     assert "slipped-in" not in visit.page.url
@@ -585,7 +585,7 @@ def test_an_outage_is_shown_and_can_be_tried_again(open_page: Open, new_ward: Wa
         other.execute("BEGIN IMMEDIATE")
         sign_in(visit.page, new_ward.key)
         alert = visit.page.get_by_role("alert")
-        expect(alert).to_contain_text("The service can't answer just now.")
+        expect(alert).to_contain_text("The service is unavailable at the moment.")
         expect(alert).to_contain_text(re.compile(r"Try again in \d+ seconds\."))
         other.execute("ROLLBACK")
     visit.page.get_by_role("button", name="Try again").click()
@@ -600,5 +600,5 @@ def test_a_server_that_is_gone_is_shown(open_page: Open, templates: Path, tmp_pa
             visit = open_page(ward)
             expect(visit.page.locator("#token")).to_be_visible()
         sign_in(visit.page, ward.key)
-    expect(visit.page.get_by_role("alert")).to_contain_text("The service can't be reached.")
+    expect(visit.page.get_by_role("alert")).to_contain_text("The service cannot be reached.")
     visit.complaints.clear()

@@ -1,4 +1,4 @@
-"""`footing demo`: fictitious people with valid records, never mixed with real ones."""
+"""`footing demo`: synthetic users with valid records, never mixed with real ones."""
 
 import datetime
 import re
@@ -15,7 +15,7 @@ from api.participants.models import ConsentRecord, Participant, RecordedChange
 from api.publications.models import Installation, Publication, PublicationCell
 from tests.core.stored import rows
 from tests.support import databases
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import footing, running_server
 
 Json = dict[str, Any]
@@ -28,11 +28,11 @@ def demo(database_url: str, folder: Path, *options: str) -> tuple[int, str, str]
     return done.returncode, done.stdout, done.stderr
 
 
-def every_change(phone: Phone) -> list[Json]:
+def every_change(device: Device) -> list[Json]:
     items: list[Json] = []
     cursor: Json = {}
     while True:
-        page = phone.get("/v1/changes", limit=50, **cursor).json()
+        page = device.get("/v1/changes", limit=50, **cursor).json()
         items += page["items"]
         cursor = {"cursor": page["next_cursor"]}
         if not page["has_more"]:
@@ -77,7 +77,7 @@ def test_the_demo_has_figures_a_key_and_a_valid_device_token(
     assert filled.code == 0, filled.error
     assert "Making up" in filled.error
     assert "Publishing" in filled.error
-    assert "All of these people are fictitious." in said
+    assert "All of these users are synthetic." in said
     (key,) = re.findall(r"^  (fc_\w+)$", said, re.MULTILINE)
     (path, token) = re.findall(r"8000(/v1/\S+) .*Bearer (fp_\w+)", said)[0]
     with (
@@ -88,10 +88,10 @@ def test_the_demo_has_figures_a_key_and_a_valid_device_token(
         index = client.get("/v1/aggregates", headers=clinician).json()
         released = [each for each in index["periods"] if each["status"] == "released"]
         assert {each["period_kind"] for each in released} == {"week", "cycle"}
-        phone = Phone(client)
-        phone.token = token
-        assert phone.get(path).status_code == 200
-        changes = every_change(phone)
+        device = Device(client)
+        device.token = token
+        assert device.get(path).status_code == 200
+        changes = every_change(device)
         assert [change["number"] for change in changes] == list(range(1, len(changes) + 1))
         sessions = [change["session"] for change in changes if change["session"]]
         reports = [change["symptom_report"] for change in changes if change["symptom_report"]]
@@ -99,14 +99,14 @@ def test_the_demo_has_figures_a_key_and_a_valid_device_token(
         assert reports
         gone = ("content_hash", "received_at", "deleted", "adjusted", "advice")
         for session in sessions[:5]:
-            again = phone.post_session(without_gone(session, *gone))
+            again = device.post_session(without_gone(session, *gone))
             assert again.status_code == 200, again.text
             assert again.json()["content_hash"] == session["content_hash"]
         for report in reports:
             decision = report["decision"]["id"]
-            replayed = client.post(f"/v1/decisions/{decision}/replay", headers=phone.headers)
+            replayed = client.post(f"/v1/decisions/{decision}/replay", headers=device.headers)
             assert replayed.json()["differences"] == [], replayed.text
-        assert phone.get("/v1/me/export").status_code == 200
+        assert device.get("/v1/me/export").status_code == 200
 
 
 def test_every_demo_record_is_in_the_change_feed(filled: Filled) -> None:
@@ -156,7 +156,7 @@ def test_a_second_time_it_refuses_and_changes_nothing(filled: Filled, tmp_path: 
     assert (rows(filled.url, Participant), rows(filled.url, Publication)) == before
 
 
-@pytest.mark.usefixtures("phone")
+@pytest.mark.usefixtures("device")
 def test_beside_a_real_person_it_refuses(database_url: str, tmp_path: Path) -> None:
     code, _, error = demo(database_url, tmp_path, *SMALL)
     assert code == 1

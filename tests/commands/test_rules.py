@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api.core.config import SEED_FOLDER
 from tests.conftest import AppMaker
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import footing as run_footing
 
 Json = dict[str, Any]
@@ -136,10 +136,10 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_aga
     footing: Footing, make_client: AppMaker, database_url: str, corrected_seed: Path
 ) -> None:
     client = make_client(database_url=database_url, release_poll_seconds=0.1)
-    phone = Phone(client)
-    phone.enrol()
-    report = phone.report({"radiating_pain": "left"})
-    wrong = phone.post_report(report).json()["decision"]
+    device = Device(client)
+    device.enrol()
+    report = device.report({"radiating_pain": "left"})
+    wrong = device.post_report(report).json()["decision"]
     old = wrong["rule_set_hash"]
     assert wrong["level"] == "see_professional"
 
@@ -156,14 +156,14 @@ def test_a_withdrawn_rule_set_is_never_used_again_and_its_decisions_are_made_aga
     assert "see_professional -> urgent" in done.stdout
     assert done.stdout.endswith("1 decisions were made again.\n")
 
-    again = phone.decision_on(report)
+    again = device.decision_on(report)
     assert again["level"] == "urgent"
-    details = phone.get(f"/v1/decisions/{wrong['id']}").json()
+    details = device.get(f"/v1/decisions/{wrong['id']}").json()
     assert details["decision"] == wrong
     assert details["superseded_by"] == again["id"]
-    replayed = client.post(f"/v1/decisions/{wrong['id']}/replay", headers=phone.headers)
+    replayed = client.post(f"/v1/decisions/{wrong['id']}/replay", headers=device.headers)
     assert replayed.json()["identical"] is True
-    replayed = client.post(f"/v1/decisions/{again['id']}/replay", headers=phone.headers)
+    replayed = client.post(f"/v1/decisions/{again['id']}/replay", headers=device.headers)
     assert replayed.json()["identical"] is True
 
     body = wait_for_withdrawal(client)

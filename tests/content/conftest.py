@@ -1,4 +1,4 @@
-"""What the tests of the content share."""
+"""Fixtures of the content tests."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.databases import EVERY_CHECK
 
 @pytest.fixture
 def seed_folder(tmp_path: Path) -> SeedFolder:
-    """A copy of the seed folder that the test may break."""
+    """A copy of the seed folder that the test may change."""
     folder = SeedFolder(tmp_path / "seed")
     folder.review_all()
     return folder
@@ -29,7 +29,7 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="session")
 def small(catalogue: Catalogue) -> Catalogue:
-    """Another state than the project's, with so little to compress that many can be made."""
+    """A small state with little to compress, so that many releases can be made."""
     return replace(
         catalogue,
         languages=catalogue.languages[:1],

@@ -1,4 +1,4 @@
-"""A copy of the seed folder that a test may change or break, and the real commands run on it."""
+"""A copy of the seed folder that a test may change, and the real commands for it."""
 
 import json
 import re
@@ -15,14 +15,14 @@ from tests.support.server import footing
 
 
 class SeedFolder:
-    """Places are named as `footing check` names them: a file and a JSON Pointer."""
+    """Places are named as in `footing check`: a file and a JSON Pointer."""
 
     def __init__(self, path: Path) -> None:
         shutil.copytree(SEED_FOLDER, path)
         self.path = path
 
     def review_all(self) -> None:
-        """Date every review so that `footing check` says the same on any day."""
+        """Date every review so that `footing check` gives the same result on any day."""
         for file in self.path.rglob("*.json"):
             text = file.read_text("utf-8")
             text = re.sub(r'("reviewed_at": )"[0-9-]+"', r'\1"2020-01-01"', text)
@@ -40,7 +40,7 @@ class SeedFolder:
         (self.path / file).write_bytes(content)
 
     def put(self, file: str, pointer: str, value: Any) -> None:
-        """Set a value; the index `-` adds one to the end of a list."""
+        """Set a value; the index `-` appends to a list."""
         document = self.read(file)
         parent, key = parent_of(document, pointer)
         if key == "-":
@@ -70,7 +70,7 @@ class SeedFolder:
         (self.path / file).unlink()
 
     def check(self) -> tuple[int, list[str]]:
-        """Run `footing check`; return its exit code and every line it printed where it belongs."""
+        """Run `footing check`; return its exit code and all printed lines."""
         result = CliRunner().invoke(app, ["check", "--folder", str(self.path)])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -81,14 +81,14 @@ class SeedFolder:
         return result.exit_code, printed.splitlines()
 
     def seed(self, database_url: str) -> subprocess.CompletedProcess[str]:
-        """Run `footing seed` as an operator does, in a process of its own."""
+        """Run `footing seed` in its own process."""
         return footing(
             "seed", "--folder", str(self.path), database_url=database_url, folder=self.path
         )
 
 
 def parent_of(document: Any, pointer: str) -> tuple[Any, Any]:
-    """Find the object or list that holds what a JSON Pointer names, and the key within."""
+    """Return the object or list that contains the value at a JSON Pointer, and its key."""
     *path, last = pointer.removeprefix("/").split("/")
     for part in path:
         document = document[key_in(document, part)]

@@ -1,4 +1,4 @@
-"""What must hold between the entries: each fault is listed with file, place and reason."""
+"""Checks of the seed folder: each fault is listed with file, place and reason."""
 
 import datetime
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def copy_entry(file: str, index: int) -> SeedEdit:
 
 
 BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
-    # What points to nothing.
+    # References.
     "a claim that cites an unknown source": (
         put(EXERCISES, "/0/why/evidence/source_ids/0", "no-such-source"),
         ['exercises.json#/0/why/evidence/source_ids/0: "no-such-source" is not in sources'],
@@ -84,7 +84,7 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         put("triage/rule-set.json", "/complete_actions/1/action", "no_such"),
         ['triage/rule-set.json#/complete_actions/1/action: "no_such" is not in actions'],
     ),
-    # What stands twice, or not at all.
+    # Duplicate and missing entries.
     "a benefit that stands twice": (
         copy_entry("benefits.json", 0),
         ['benefits.json#/3: "improves-posture" is listed twice'],
@@ -185,7 +185,7 @@ BROKEN: dict[str, tuple[SeedEdit, list[str]]] = {
         put(MASSAGES, "/0/massage", None),
         ["massages.json#/0/massage: is needed"],
     ),
-    # Sentences that the code fills in.
+    # Phrases.
     "a sentence that the code needs and that is gone": (
         drop("phrases.json", "/0"),
         ['phrases.json#: "plan_contraindicated" is missing, which the code uses'],
@@ -347,7 +347,7 @@ def test_a_review_is_overdue_on_the_day_after_it_is_due(catalogue: Catalogue) ->
     assert {fault.severity for fault in overdue} == {"overdue"}
 
 
-def test_a_gone_source_is_missed_at_every_place_that_cites_it(seed_folder: SeedFolder) -> None:
+def test_a_missing_source_is_listed_at_every_place_that_cites_it(seed_folder: SeedFolder) -> None:
     seed_folder.drop_entry("sources.json", "poole-2007")
     code, lines = seed_folder.check()
     assert code == 1
@@ -356,7 +356,7 @@ def test_a_gone_source_is_missed_at_every_place_that_cites_it(seed_folder: SeedF
     assert all(line.endswith('"poole-2007" is not in sources') for line in lines[:-1])
 
 
-def test_english_can_not_be_left_out(seed_folder: SeedFolder) -> None:
+def test_english_is_required(seed_folder: SeedFolder) -> None:
     seed_folder.put("languages.json", "/0/code", "de")
     code, lines = seed_folder.check()
     assert code == 1

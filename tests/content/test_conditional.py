@@ -1,4 +1,4 @@
-"""Content is sent once, in the coding a client likes, and again only when it has changed."""
+"""Content is sent in the encoding a client prefers, and again only when it has changed."""
 
 import gzip
 from collections.abc import Callable
@@ -42,48 +42,48 @@ def drawing(client: TestClient) -> str:
 
 
 def raw(client: TestClient, path: str, accept_encoding: str) -> tuple[dict[str, str], bytes]:
-    """Get an answer's headers, and its bytes as they came over the line."""
+    """Get the headers of a response, and its body without decoding."""
     with client.stream("GET", path, headers={"Accept-Encoding": accept_encoding}) as response:
         assert response.status_code == 200
         return dict(response.headers), b"".join(response.iter_raw())
 
 
-@pytest.mark.parametrize("coding", DECODE)
+@pytest.mark.parametrize("encoding", DECODE)
 @pytest.mark.parametrize("path", [*PATHS, *LANGUAGE_FREE])
-def test_each_coding_is_the_same_answer_packed(
-    content_client: TestClient, path: str, coding: str
+def test_each_encoding_decodes_to_the_same_response(
+    content_client: TestClient, path: str, encoding: str
 ) -> None:
-    headers, packed = raw(content_client, path, coding)
+    headers, packed = raw(content_client, path, encoding)
     plain_headers, plain = raw(content_client, path, "")
-    assert headers["content-encoding"] == coding
+    assert headers["content-encoding"] == encoding
     assert "content-encoding" not in plain_headers
     assert len(packed) < len(plain)
-    assert DECODE[coding](packed) == plain
+    assert DECODE[encoding](packed) == plain
     assert int(headers["content-length"]) == len(packed)
 
 
-@pytest.mark.parametrize("coding", DECODE)
-def test_a_drawing_is_packed_too(content_client: TestClient, coding: str) -> None:
+@pytest.mark.parametrize("encoding", DECODE)
+def test_a_drawing_is_compressed_too(content_client: TestClient, encoding: str) -> None:
     path = drawing(content_client)
-    _, packed = raw(content_client, path, coding)
+    _, packed = raw(content_client, path, encoding)
     _, plain = raw(content_client, path, "")
-    assert DECODE[coding](packed) == plain
+    assert DECODE[encoding](packed) == plain
 
 
 def test_every_body_of_a_release_decodes_to_itself(content_client: TestClient) -> None:
     bodies = content_client.app.state.context.part(ServedRelease).now.bodies  # type: ignore[attr-defined]
     assert len(bodies) > 300
     for body in bodies.values():
-        plain = body.codings["identity"]
-        for coding in body.codings.keys() - {"identity"}:
-            assert DECODE[coding](body.codings[coding]) == plain
+        plain = body.encodings["identity"]
+        for encoding in body.encodings.keys() - {"identity"}:
+            assert DECODE[encoding](body.encodings[encoding]) == plain
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_each_coding_has_a_strong_etag_of_its_own(content_client: TestClient, path: str) -> None:
+def test_each_encoding_has_its_own_strong_etag(content_client: TestClient, path: str) -> None:
     etags = {
-        coding: raw(content_client, path, coding)[0]["etag"]
-        for coding in ("", "gzip", "br", "zstd")
+        encoding: raw(content_client, path, encoding)[0]["etag"]
+        for encoding in ("", "gzip", "br", "zstd")
     }
     stem = etags[""].removesuffix('.identity"')
     assert stem.startswith('"')
@@ -97,7 +97,7 @@ def test_each_coding_has_a_strong_etag_of_its_own(content_client: TestClient, pa
 
 
 @pytest.mark.parametrize(
-    ("accept_encoding", "coding"),
+    ("accept_encoding", "encoding"),
     [
         ("", None),
         ("identity", None),
@@ -119,11 +119,11 @@ def test_each_coding_has_a_strong_etag_of_its_own(content_client: TestClient, pa
         (";;,,", None),
     ],
 )
-def test_the_coding_is_the_one_that_the_client_likes_best(
-    content_client: TestClient, accept_encoding: str, coding: str | None
+def test_the_encoding_is_the_one_that_the_client_prefers(
+    content_client: TestClient, accept_encoding: str, encoding: str | None
 ) -> None:
     headers, _ = raw(content_client, ROUTINE, accept_encoding)
-    assert headers.get("content-encoding") == coding
+    assert headers.get("content-encoding") == encoding
 
 
 def if_none_match(client: TestClient, value: str, path: str = ROUTINE) -> int:
@@ -145,40 +145,38 @@ def test_what_a_client_has_is_not_sent_again(content_client: TestClient, path: s
 
 
 @pytest.mark.parametrize("held", ["identity", "gzip", "br", "zstd"])
-def test_it_does_not_matter_in_which_coding_a_client_has_it(
-    content_client: TestClient, held: str
-) -> None:
+def test_an_etag_of_any_encoding_matches(content_client: TestClient, held: str) -> None:
     etag = raw(content_client, ROUTINE, "")[0]["etag"].replace("identity", held)
     assert if_none_match(content_client, etag) == 304
     assert if_none_match(content_client, f"W/{etag}") == 304
     assert if_none_match(content_client, f'"x.br", W/"y", {etag}') == 304
 
 
-def test_a_star_matches_whatever_there_is(content_client: TestClient) -> None:
+def test_a_star_matches_any_existing_resource(content_client: TestClient) -> None:
     assert if_none_match(content_client, "*") == 304
 
 
 @pytest.mark.parametrize("value", ["", '"x"', '"x.identity"', 'W/"x.br"', "x", '"', ".identity"])
-def test_a_foreign_etag_gets_the_whole_answer(content_client: TestClient, value: str) -> None:
+def test_another_etag_gets_the_whole_response(content_client: TestClient, value: str) -> None:
     assert if_none_match(content_client, value) == 200
 
 
-def test_another_language_or_another_answer_is_sent_whole(content_client: TestClient) -> None:
+def test_an_etag_of_another_language_or_resource_does_not_match(content_client: TestClient) -> None:
     english = raw(content_client, ROUTINE, "")[0]["etag"]
     assert if_none_match(content_client, english, f"{ROUTINE}?lang=es") == 200
     assert if_none_match(content_client, english, "/v1/routines/massage-only") == 200
 
 
-def test_a_star_finds_nothing_where_there_is_nothing(content_client: TestClient) -> None:
+def test_a_star_does_not_match_a_missing_resource(content_client: TestClient) -> None:
     assert if_none_match(content_client, "*", "/v1/routines/no-such") == 404
 
 
 @pytest.mark.parametrize("path", [*PATHS, *LANGUAGE_FREE, "/v1/exercises/no-such"])
-@pytest.mark.parametrize("coding", ["", "br"])
-def test_head_tells_what_get_would_and_sends_nothing(
-    content_client: TestClient, path: str, coding: str
+@pytest.mark.parametrize("encoding", ["", "br"])
+def test_head_has_the_headers_of_get_and_no_body(
+    content_client: TestClient, path: str, encoding: str
 ) -> None:
-    asked = {"Accept-Encoding": coding, "X-Request-ID": "the-same-id"}
+    asked = {"Accept-Encoding": encoding, "X-Request-ID": "the-same-id"}
     got = content_client.get(path, headers=asked)
     head = content_client.head(path, headers=asked)
     assert head.content == b""
@@ -186,13 +184,13 @@ def test_head_tells_what_get_would_and_sends_nothing(
     assert dict(head.headers) == dict(got.headers)
 
 
-def test_head_knows_what_a_client_has(content_client: TestClient) -> None:
+def test_head_is_conditional_too(content_client: TestClient) -> None:
     etag = content_client.head(ROUTINE).headers["etag"]
     assert content_client.head(ROUTINE, headers={"If-None-Match": etag}).status_code == 304
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_caches_know_what_an_answer_depends_on(content_client: TestClient, path: str) -> None:
+def test_vary_lists_what_a_response_depends_on(content_client: TestClient, path: str) -> None:
     headers = content_client.get(path).headers
     assert headers["vary"] == "Accept-Language, Accept-Encoding"
     assert headers["content-language"] == "en"
@@ -211,14 +209,14 @@ def test_caches_know_what_an_answer_depends_on(content_client: TestClient, path:
         ("/v1/triage/rule-set", 60),
     ],
 )
-def test_what_a_person_must_not_miss_is_kept_for_a_minute_only(
+def test_warnings_are_cached_for_only_a_minute(
     content_client: TestClient, path: str, seconds: int
 ) -> None:
     cache_control = content_client.get(path).headers["cache-control"]
     assert cache_control == f"public, max-age={seconds}"
 
 
-def test_a_drawing_may_be_kept_for_ever(content_client: TestClient) -> None:
+def test_a_drawing_may_be_cached_forever(content_client: TestClient) -> None:
     path = drawing(content_client)
     headers = content_client.get(path).headers
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -229,7 +227,7 @@ def test_a_drawing_may_be_kept_for_ever(content_client: TestClient) -> None:
     assert again.status_code == 304
 
 
-def test_an_error_is_never_kept(content_client: TestClient) -> None:
+def test_an_error_is_never_cached(content_client: TestClient) -> None:
     response = content_client.get("/v1/exercises/no-such")
     assert response.headers["cache-control"] == "no-store"
     assert "etag" not in response.headers

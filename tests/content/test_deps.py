@@ -1,4 +1,4 @@
-"""The language of an answer: what is asked for, else what the phone likes best, else English."""
+"""The language of a response: as requested, else as the device prefers, else English."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -42,7 +42,7 @@ def language_of(client: TestClient, accept_language: str | None, lang: str | Non
         ("not a language;;q=x", "en"),
     ],
 )
-def test_the_phone_is_answered_in_the_language_it_likes_best(
+def test_a_response_is_in_the_language_that_the_device_prefers(
     content_client: TestClient, accept_language: str | None, language: str
 ) -> None:
     assert language_of(content_client, accept_language) == language
@@ -51,7 +51,7 @@ def test_the_phone_is_answered_in_the_language_it_likes_best(
 @pytest.mark.parametrize(
     ("lang", "language"), [("es", "es"), ("es-MX", "es"), ("ES", "es"), ("en-GB", "en")]
 )
-def test_the_language_asked_for_comes_before_what_the_phone_likes(
+def test_a_requested_language_comes_before_the_preferred_one(
     content_client: TestClient, lang: str, language: str
 ) -> None:
     other = "en" if language == "es" else "es"
@@ -61,7 +61,7 @@ def test_the_language_asked_for_comes_before_what_the_phone_likes(
 @pytest.mark.parametrize(
     "path", ["/v1/exercises", "/v1/exercises/toe-curls", "/v1/content", "/v1/warnings"]
 )
-def test_an_unknown_language_is_refused_with_what_there_is(
+def test_an_unknown_language_is_rejected_with_the_available_ones(
     content_client: TestClient, path: str
 ) -> None:
     response = content_client.get(path, params={"lang": "fr"})
@@ -77,7 +77,7 @@ def test_an_unknown_language_is_refused_with_what_there_is(
 
 
 @pytest.mark.parametrize("lang", ["", "e", "español", "../en", "e" * 36])
-def test_what_is_no_language_at_all_is_refused(content_client: TestClient, lang: str) -> None:
+def test_a_malformed_language_is_rejected(content_client: TestClient, lang: str) -> None:
     response = content_client.get("/v1/exercises", params={"lang": lang})
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/query/lang"]

@@ -1,4 +1,4 @@
-"""The drawings, as a device gets them: whole, inert, named by their hash, and described."""
+"""The drawings, as a device gets them: complete, inert, named by their hash, and described."""
 
 import hashlib
 from typing import Any
@@ -23,7 +23,7 @@ FRAMES = (
     "foot-on-knee",
 )
 DRAWINGS = (*DRAWN, *FRAMES, "foot-map")
-# What draws and tells; whatever could run, fetch or restyle is not among it.
+# Elements that draw or describe; none that could run, fetch or restyle anything.
 ELEMENTS = {
     *("svg", "title", "desc", "g", "path", "rect", "circle", "ellipse", "line", "polyline"),
     "polygon",
@@ -31,7 +31,7 @@ ELEMENTS = {
 
 
 def entries(client: TestClient, lang: str) -> dict[str, Json]:
-    """Return what the activities say of their drawings, by the drawing's id."""
+    """Return the media entries of the activities, by the drawing's id."""
     content = client.get("/v1/content", params={"lang": lang}).json()["content"]
     activities = (*content["exercises"], *content["massages"])
     return {entry["id"]: entry for activity in activities for entry in activity["media"]}
@@ -60,7 +60,7 @@ def test_every_drawing_is_of_an_activity(content_client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("activity", DRAWN)
-def test_each_exercise_and_each_massage_has_a_drawing_of_its_own(
+def test_each_exercise_and_each_massage_has_its_own_drawing(
     content_client: TestClient, activity: str
 ) -> None:
     kind = "massages" if activity.endswith("massage") else "exercises"
@@ -108,7 +108,7 @@ def test_a_drawing_has_a_variant_for_dark_screens(content_client: TestClient, dr
 
 
 @pytest.mark.parametrize("drawing", DRAWINGS)
-def test_the_lines_of_a_drawing_hold_at_160_pixels(
+def test_the_lines_of_a_drawing_are_visible_at_160_pixels(
     content_client: TestClient, drawing: str
 ) -> None:
     widths = [
@@ -121,7 +121,7 @@ def test_the_lines_of_a_drawing_hold_at_160_pixels(
 
 @pytest.mark.parametrize("lang", ["en", "es"])
 @pytest.mark.parametrize("drawing", DRAWINGS)
-def test_a_drawing_is_whole_and_tells_what_its_entry_tells(
+def test_a_drawing_is_valid_and_has_the_title_and_description_of_its_entry(
     content_client: TestClient, drawing: str, lang: str
 ) -> None:
     root = tree(content_client, drawing, lang)
@@ -133,7 +133,7 @@ def test_a_drawing_is_whole_and_tells_what_its_entry_tells(
     assert description is not None
     assert title.text == entry["title"]
     assert description.text == entry["description"]
-    # A screen reader reads these two, by their ids.
+    # Screen readers read these two, by their ids.
     assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
     assert title.get("id")
     assert len(entry["description"]) > 100
@@ -144,7 +144,7 @@ def test_a_drawing_is_whole_and_tells_what_its_entry_tells(
 
 @pytest.mark.parametrize("lang", ["en", "es"])
 @pytest.mark.parametrize("drawing", DRAWINGS)
-def test_no_place_for_a_text_is_left_unfilled(
+def test_every_placeholder_of_a_drawing_is_filled(
     content_client: TestClient, drawing: str, lang: str
 ) -> None:
     served = drawn(content_client, drawing, lang)
@@ -195,12 +195,12 @@ def test_a_drawing_is_small_and_scales(content_client: TestClient, drawing: str)
     assert len(drawn(content_client, drawing, "en")) < 20_000
     root = tree(content_client, drawing, "en")
     assert root.get("viewBox") == "0 0 600 600"
-    # Without a size of its own it takes the one that the app gives it.
+    # Without its own size it takes the size that the app gives it.
     assert root.get("width") is None
 
 
 @pytest.mark.parametrize("drawing", DRAWINGS)
-def test_a_drawing_brings_its_own_ground_for_light_and_dark(
+def test_a_drawing_has_its_own_background_for_light_and_dark(
     content_client: TestClient, drawing: str
 ) -> None:
     ground = next(tree(content_client, drawing, "en").iter(f"{SVG}rect"))
@@ -226,7 +226,7 @@ def test_a_drawing_brings_its_own_ground_for_light_and_dark(
         ),
     ],
 )
-def test_the_map_names_its_zones_and_calls_itself_tradition(
+def test_the_map_names_its_zones_and_is_labelled_as_tradition(
     content_client: TestClient, lang: str, labels: list[str], tradition: list[str]
 ) -> None:
     found = entries(content_client, lang)["foot-map"]["labels"]

@@ -1,4 +1,4 @@
-"""How long an activity takes, from its dosage and from what is assumed where that is silent."""
+"""The duration of an activity, from its dosage and, where that has no time, its pace."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def bounds(least: int, most: int) -> Range:
 
 
 def activity(catalogue: Catalogue, dosage: dict[str, Any], **changes: Any) -> Activity:
-    """Make an activity with a dosage of the test's own."""
+    """Make an activity with a given dosage."""
     empty = {"seconds_per_side": None, "sets": None, "repetitions": None, "per_day": 1}
     made = Dosage.model_validate(empty | {"source": "seed"} | dosage)
     return catalogue.exercises[0].model_copy(update={"dosage": made, "pace": None, **changes})
@@ -44,12 +44,12 @@ def test_one_set_has_no_rest(catalogue: Catalogue) -> None:
     assert estimate(activity(catalogue, dosage, pace=paced)) == bounds(50, 50)
 
 
-def test_a_dosage_without_a_time_takes_the_assumed_one(catalogue: Catalogue) -> None:
+def test_a_dosage_without_a_time_uses_the_assumed_one(catalogue: Catalogue) -> None:
     paced = pace(seconds_per_side=bounds(15, 60))
     assert estimate(activity(catalogue, {}, pace=paced)) == bounds(30, 120)
 
 
-def test_what_the_article_says_comes_before_what_is_assumed(catalogue: Catalogue) -> None:
+def test_a_time_of_the_article_comes_before_an_assumed_one(catalogue: Catalogue) -> None:
     paced = pace(seconds_per_side=bounds(15, 60))
     timed = {"seconds_per_side": bounds(120, 180)}
     assert estimate(activity(catalogue, timed, pace=paced)) == bounds(240, 360)

@@ -1,4 +1,4 @@
-"""Reading the seed folder: whatever is wrong is named with its file and its place."""
+"""Reading the seed folder: every fault is listed with its file and place."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,12 +17,12 @@ from tests.support.databases import EVERY_CHECK
 SeedEdit = Callable[[SeedFolder], None]
 
 
-def test_the_projects_own_seed_folder_has_no_faults_and_nothing_overdue() -> None:
+def test_the_projects_seed_folder_has_no_faults_and_no_overdue_reviews() -> None:
     _, overdue = load_valid(SEED_FOLDER, EVERY_CHECK)
     assert overdue == []
 
 
-def test_a_sound_folder_is_counted_file_by_file(seed_folder: SeedFolder) -> None:
+def test_the_entries_of_a_valid_folder_are_counted_by_file(seed_folder: SeedFolder) -> None:
     code, lines = seed_folder.check()
     assert code == 0
     assert "3 in exercises.json, 3 in massages.json, 3 in tips.json, 3 in benefits.json" in lines[0]
@@ -123,7 +123,9 @@ MISSHAPEN: dict[str, tuple[SeedEdit, str]] = {
 
 
 @pytest.mark.parametrize(("edit", "fault"), MISSHAPEN.values(), ids=MISSHAPEN.keys())
-def test_a_misshapen_file_is_explained(seed_folder: SeedFolder, edit: SeedEdit, fault: str) -> None:
+def test_the_faults_of_a_malformed_file_are_explained(
+    seed_folder: SeedFolder, edit: SeedEdit, fault: str
+) -> None:
     edit(seed_folder)
     assert seed_folder.check() == (1, [fault, "1 faults."])
 
@@ -146,7 +148,7 @@ def test_the_faults_of_every_file_are_listed_at_once(seed_folder: SeedFolder) ->
 
 
 def places(value: Any, path: str = "") -> Iterator[str]:
-    """Name every value of a document; of a list's entries, the first stands for all."""
+    """Return the path of every value of a document; of a list, only the first entry."""
     children: dict[Any, Any] = {}
     if isinstance(value, dict):
         children = value
@@ -179,9 +181,9 @@ def faults_of(folder: Path) -> list[SeedFault]:
         return invalid.faults
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.sampled_from(PLACES), value=STRANGE)
-def test_whatever_a_value_is_turned_into_the_check_never_falls_over(
+def test_the_check_survives_any_value_at_any_place(
     spoiled: Path, place: tuple[str, str], value: Any
 ) -> None:
     file, pointer = place

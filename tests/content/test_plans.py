@@ -1,6 +1,6 @@
-"""The composer: whatever a person has, a plan never holds what that rules out, and says why.
+"""Composed routines never contain an activity that a condition rules out, and list the reason.
 
-What must be so is read from the seed files, not from the code that composes.
+The expectations are derived from the seed files, not from the code under test.
 """
 
 import json
@@ -70,7 +70,7 @@ def cautions_of(activity: str, wishes: Wishes, *actions: str) -> list[Json]:
 
 
 def least_seconds(activity: str) -> int:
-    """Work out the shortest time from the seed alone."""
+    """Compute the shortest time from the seed files only."""
     entry = ACTIVITIES[activity]
     dosage, pace = entry["dosage"], entry["pace"]
     if dosage["sets"]:
@@ -91,7 +91,7 @@ def is_held_back(activity: str, wishes: Wishes) -> bool:
     return wishes.hold in {"pause", "stop"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(wishes=wishes)
 @example(wishes=Wishes(240, EVERYTHING, ANYHOW, tuple(sorted(CARE))))
 @example(wishes=Wishes(240, EVERYTHING, ANYHOW, ()))
@@ -105,7 +105,7 @@ def test_nothing_is_planned_that_a_condition_rules_out(
         assert not is_held_back(item.activity_id, wishes)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(wishes=wishes)
 def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes: Wishes) -> None:
     plan = plan_for(catalogue, wishes)
@@ -116,7 +116,7 @@ def test_every_activity_is_planned_or_left_out_once(catalogue: Catalogue, wishes
     assert plan.fits is bool(planned)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(wishes=wishes)
 def test_what_is_left_out_is_left_out_for_the_reason_given(
     catalogue: Catalogue, wishes: Wishes
@@ -142,11 +142,11 @@ def test_what_is_left_out_is_left_out_for_the_reason_given(
         given = stops if entry.reason == "contraindicated" else asks
         expected = given if entry.reason in {"contraindicated", "ask_first"} else []
         assert entry.caution_ids == [caution["id"] for caution in expected]
-        # Time is the last thing that keeps an activity out.
+        # Time is the last reason for leaving an activity out.
         assert entry.reason != "time" or sum(reason.values()) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(wishes=wishes)
 def test_a_plan_keeps_within_the_time_and_within_the_dosage(
     catalogue: Catalogue, wishes: Wishes
@@ -177,45 +177,41 @@ def test_a_plan_keeps_within_the_time_and_within_the_dosage(
     assert 0 <= change_over <= 15 * max(0, len(plan.items) - 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(wishes=wishes)
-def test_a_plan_tells_the_help_that_the_conditions_need(
-    catalogue: Catalogue, wishes: Wishes
-) -> None:
+def test_a_plan_has_the_care_level_of_the_conditions(catalogue: Catalogue, wishes: Wishes) -> None:
     plan = plan_for(catalogue, wishes)
     levels = [CARE[condition] for condition in wishes.conditions if CARE[condition]]
     gravest = max(levels, key=CARE_ORDER.index, default=None)
     assert plan.care_level == gravest
     assert plan.see_professional is (gravest in {"see_professional", "urgent", "emergency"})
     assert bool(levels) is any("reason to get help" in message for message in plan.messages)
-    # Nobody is left with an empty plan and no word.
+    # An empty plan always has an explanation.
     assert plan.fits or plan.messages
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(wishes=wishes)
-def test_what_a_planned_activity_needs_minding_stands_beside_it(
-    catalogue: Catalogue, wishes: Wishes
-) -> None:
+def test_a_planned_activity_has_its_cautions(catalogue: Catalogue, wishes: Wishes) -> None:
     for item in plan_for(catalogue, wishes).items:
         expected = cautions_of(item.activity_id, wishes, "modify")
         assert [caution.id for caution in item.cautions] == [entry["id"] for entry in expected]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(wishes=wishes, more=st.sampled_from(sorted(CARE)))
 def test_one_more_condition_never_adds_an_activity(
     catalogue: Catalogue, wishes: Wishes, more: str
 ) -> None:
     def planned(own: tuple[str, ...]) -> set[str]:
-        # With time for everything: in a short time one activity can take another's place.
+        # With time for everything: in a short time one activity can replace another.
         ample = Wishes(240, wishes.equipment, wishes.positions, own, wishes.hold)
         return {item.activity_id for item in plan_for(catalogue, ample).items}
 
     assert planned((*wishes.conditions, more)) <= planned(wishes.conditions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(wishes=wishes)
 def test_the_languages_plan_the_same(catalogue: Catalogue, wishes: Wishes) -> None:
     english, spanish = plan_for(catalogue, wishes), plan_for(catalogue, wishes, "es")
@@ -241,7 +237,7 @@ def test_every_condition_is_honoured_by_itself(catalogue: Catalogue) -> None:
     assert len(ruled_out) > 20
 
 
-def test_with_ample_time_the_most_of_each_dosage_is_planned(catalogue: Catalogue) -> None:
+def test_with_enough_time_each_dosage_is_planned_at_its_maximum(catalogue: Catalogue) -> None:
     plan = plan_for(catalogue, Wishes(240, EVERYTHING, ANYHOW, ()))
     assert plan.planned_seconds == plan.estimated_seconds.max == 1585
     assert plan.messages == []
@@ -250,7 +246,7 @@ def test_with_ample_time_the_most_of_each_dosage_is_planned(catalogue: Catalogue
 
 
 @pytest.mark.parametrize("hold", ["pause", "stop"])
-def test_a_hold_leaves_nothing_to_do(catalogue: Catalogue, hold: ActivityStatus) -> None:
+def test_with_a_hold_the_plan_is_empty(catalogue: Catalogue, hold: ActivityStatus) -> None:
     plan = plan_for(catalogue, Wishes(240, EVERYTHING, ANYHOW, (), hold))
     assert not plan.fits
     assert {entry.reason for entry in plan.left_out} == {"hold"}
@@ -276,7 +272,7 @@ def posted(client: TestClient, body: Any, **headers: str) -> Json:
     return plan
 
 
-def test_fifteen_minutes_hold_the_whole_set_at_its_shortest(content_client: TestClient) -> None:
+def test_fifteen_minutes_fit_the_whole_set_at_its_shortest(content_client: TestClient) -> None:
     plan = posted(content_client, asked())
     assert [item["activity_id"] for item in plan["items"]] == ORDER
     assert plan["left_out"] == []
@@ -290,7 +286,7 @@ def test_fifteen_minutes_hold_the_whole_set_at_its_shortest(content_client: Test
     assert "0 to 15 seconds" in plan["assumptions"][-1]
 
 
-def test_a_condition_that_rules_everything_out_leaves_nothing_and_sends_for_help(
+def test_a_condition_that_rules_everything_out_gives_an_empty_plan_and_a_care_level(
     content_client: TestClient,
 ) -> None:
     plan = posted(content_client, asked(conditions=["blood_clot"]))
@@ -339,7 +335,7 @@ def test_a_plan_that_does_not_fit_says_how_much_time_it_needs(content_client: Te
     assert posted(content_client, body | {"minutes": 3})["fits"] is True
 
 
-def test_a_short_time_holds_what_fits_and_says_what_does_not(content_client: TestClient) -> None:
+def test_a_short_plan_has_what_fits_and_lists_what_does_not(content_client: TestClient) -> None:
     plan = posted(content_client, asked(minutes=5))
     assert plan["fits"] is True
     assert plan["planned_seconds"] <= 300
@@ -348,7 +344,7 @@ def test_a_short_time_holds_what_fits_and_says_what_does_not(content_client: Tes
     assert {entry["text"] for entry in late} == {"There is no room for it in the time you have."}
 
 
-def test_a_plan_speaks_the_phones_language(content_client: TestClient) -> None:
+def test_a_plan_is_in_the_language_of_the_device(content_client: TestClient) -> None:
     headers = {"Accept-Language": "es-MX"}
     response = content_client.post("/v1/plans", json=asked(conditions=["gout"]), headers=headers)
     assert response.headers["Content-Language"] == "es"
@@ -358,7 +354,7 @@ def test_a_plan_speaks_the_phones_language(content_client: TestClient) -> None:
     assert posted(content_client, asked(), **headers)["items"][1]["title"].startswith("Rodar")
 
 
-def test_a_plan_is_nobody_elses_to_keep(content_client: TestClient) -> None:
+def test_a_plan_is_never_cached(content_client: TestClient) -> None:
     response = content_client.post("/v1/plans", json=asked())
     assert response.headers["Cache-Control"] == "no-store"
     assert "ETag" not in response.headers
@@ -403,7 +399,7 @@ BAD_PLANS: list[tuple[Json, str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BAD_PLANS)
-def test_a_bad_wish_is_named(
+def test_an_invalid_field_is_named(
     content_client: TestClient, change: Json, pointer: str, code: str
 ) -> None:
     response = content_client.post("/v1/plans", json=asked(**change))
@@ -413,7 +409,7 @@ def test_a_bad_wish_is_named(
 
 
 @pytest.mark.parametrize("name", ["minutes", "equipment", "positions"])
-def test_a_missing_wish_is_named(content_client: TestClient, name: str) -> None:
+def test_a_missing_field_is_named(content_client: TestClient, name: str) -> None:
     body = asked()
     del body[name]
     response = content_client.post("/v1/plans", json=body)
@@ -423,7 +419,7 @@ def test_a_missing_wish_is_named(content_client: TestClient, name: str) -> None:
     ]
 
 
-def test_who_has_no_condition_need_not_say_so(content_client: TestClient) -> None:
+def test_conditions_may_be_omitted(content_client: TestClient) -> None:
     body = asked()
     del body["conditions"]
     assert posted(content_client, body) == posted(content_client, asked())

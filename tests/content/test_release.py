@@ -1,7 +1,7 @@
-"""Releases: how a changed seed folder reaches phones, what stays of earlier ones, and the way back.
+"""Releases: how a changed seed folder reaches devices, what stays, and the way back.
 
-The story runs once for each database: a node serves the project's content; an operator seeds a
-changed folder, then the first one again. All is seen over HTTP, by a node that is never restarted.
+The scenario runs once for each database: a server has the project's content; an operator seeds a
+changed folder, then the first one again. Everything is checked over HTTP, without a restart.
 """
 
 import subprocess
@@ -25,7 +25,7 @@ from api.main import create_app
 from tests.content.seed_folder import SeedFolder
 from tests.support import databases
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import footing
 from tests.support.waiting import wait_until
 
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Moment:
-    """What phones got while one release was active."""
+    """The responses to devices while one release was active."""
 
     english: Json
     spanish: Json
@@ -73,7 +73,7 @@ def look(client: TestClient) -> Moment:
 
 
 def wait_for_another(client: TestClient, version: str) -> None:
-    """Wait until a node has taken up another release."""
+    """Wait until a server has loaded another release."""
     wait_until(lambda: client.get("/v1/content").json()["version"] != version)
 
 
@@ -90,7 +90,7 @@ def change(folder: SeedFolder) -> None:
 
 @pytest.fixture
 def story(database_url: str, tmp_path: Path) -> Iterator[Story]:
-    """Tell the story once: a check of it costs nothing, and seeding costs seconds."""
+    """Run the scenario once: its checks take no time, and seeding takes seconds."""
     other = SeedFolder(tmp_path / "seed")
     change(other)
     settings = Settings(database_url=database_url, release_poll_seconds=POLL_SECONDS)
@@ -119,7 +119,7 @@ def an_overdue_review_is_logged_and_does_not_stop_the_release(story: Story) -> N
     assert fault in story.changed_by.stderr.splitlines()
 
 
-def phones_learn_what_to_forget(story: Story) -> None:
+def devices_learn_what_to_forget(story: Story) -> None:
     assert story.first.english["deleted"] == []
     gone = [
         {"kind": "warnings", "id": "morning-stiffness"},
@@ -132,7 +132,7 @@ def phones_learn_what_to_forget(story: Story) -> None:
 def what_has_not_changed_is_not_sent_again(story: Story) -> None:
     before, after = story.first.etags, story.changed.etags
     same = {path for path in before if before[path] == after[path]}
-    # A review that fell due changes nothing that is served.
+    # An overdue review does not change what is served.
     assert same == {"/v1/massages/heel-massage", "/v1/tips"}
 
 
@@ -148,9 +148,9 @@ def the_way_back_is_to_seed_the_earlier_state(story: Story) -> None:
     assert story.back.drawing == story.first.drawing
 
 
-def on_the_way_back_phones_forget_what_the_change_had_added(story: Story) -> None:
+def on_the_way_back_devices_forget_what_the_change_had_added(story: Story) -> None:
     assert story.back.english["deleted"] == [{"kind": "exercises", "id": "toe-spread"}]
-    # It holds the same content as the first, and is not the same release.
+    # The same content as the first one, but not the same release.
     assert story.back.english["version"] != story.first.english["version"]
 
 
@@ -159,12 +159,12 @@ def the_pictures_of_every_release_stay_where_they_were(story: Story) -> None:
     assert b"Towel curls, drawn" in story.changed.drawn
     # The first is active again: the other one is read from the database.
     for moment in (story.first, story.changed):
-        for coding in ("", "gzip", "br", "zstd"):
-            headers = {"Accept-Encoding": coding}
+        for encoding in ("", "gzip", "br", "zstd"):
+            headers = {"Accept-Encoding": encoding}
             response = story.client.get(moment.drawing, headers=headers)
             assert response.status_code == 200
             assert response.content == moment.drawn
-            assert response.headers.get("Content-Encoding", "") == coding
+            assert response.headers.get("Content-Encoding", "") == encoding
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
@@ -178,29 +178,29 @@ def every_rule_set_ever_used_can_be_asked_for_by_its_hash(story: Story) -> None:
 
 
 def a_session_of_an_earlier_release_is_never_refused(story: Story) -> None:
-    phone = Phone(story.client)
-    phone.enrol()
+    device = Device(story.client)
+    device.enrol()
     items = [{"activity_id": "toe-spread", "kind": "exercise", "side": "left", "seconds": 60}]
     assert story.client.get("/v1/exercises/toe-spread").status_code == 404
-    assert phone.post_session(phone.session(items=items)).status_code == 201
+    assert device.post_session(device.session(items=items)).status_code == 201
     unheard_of = [items[0] | {"activity_id": "hand-stand"}]
-    assert phone.post_session(phone.session(items=unheard_of)).status_code == 422
+    assert device.post_session(device.session(items=unheard_of)).status_code == 422
 
 
 PROMISES = (
     a_changed_folder_is_served_within_seconds_without_a_restart,
     an_overdue_review_is_logged_and_does_not_stop_the_release,
-    phones_learn_what_to_forget,
+    devices_learn_what_to_forget,
     what_has_not_changed_is_not_sent_again,
     the_way_back_is_to_seed_the_earlier_state,
-    on_the_way_back_phones_forget_what_the_change_had_added,
+    on_the_way_back_devices_forget_what_the_change_had_added,
     the_pictures_of_every_release_stay_where_they_were,
     every_rule_set_ever_used_can_be_asked_for_by_its_hash,
     a_session_of_an_earlier_release_is_never_refused,
 )
 
 
-def test_a_changed_folder_reaches_phones_and_seeding_the_first_again_is_the_way_back(
+def test_a_changed_folder_reaches_devices_and_seeding_the_first_again_is_the_way_back(
     story: Story, subtests: pytest.Subtests
 ) -> None:
     for promise in PROMISES:
@@ -236,11 +236,11 @@ def test_a_broken_folder_changes_nothing_that_is_served(
         assert look(client) == before
 
 
-# What a release is made of, without a database.
+# Building releases, without a database.
 
 
 def without(catalogue: Catalogue, kind: str) -> Catalogue:
-    """Take the last entry of a list away."""
+    """Remove the last entry of a list."""
     return replace(catalogue, **{kind: getattr(catalogue, kind)[:-1]})
 
 
@@ -255,7 +255,7 @@ def test_the_same_state_makes_the_same_release(small: Catalogue) -> None:
     assert build(small, first).hash == first.hash
 
 
-def test_the_deletion_log_grows_for_phones_that_skipped_a_release(small: Catalogue) -> None:
+def test_the_deletion_log_grows_for_devices_that_skipped_a_release(small: Catalogue) -> None:
     first = build(small)
     second = build(without(small, "tips"), first)
     third = build(without(without(small, "tips"), "warnings"), second)
@@ -264,12 +264,12 @@ def test_the_deletion_log_grows_for_phones_that_skipped_a_release(small: Catalog
     assert gone(third) == [("tips", "pair-with-back-stretches"), ("warnings", "saddle-numbness")]
 
 
-def test_what_comes_back_leaves_the_deletion_log(small: Catalogue) -> None:
+def test_a_restored_entry_is_removed_from_the_deletion_log(small: Catalogue) -> None:
     first = build(small)
     second = build(without(without(small, "tips"), "warnings"), first)
     third = build(without(small, "tips"), second)
     assert gone(third) == [("tips", "pair-with-back-stretches")]
-    # All is back, nothing is to be forgotten: it is the first release.
+    # Everything is back, nothing is to be deleted: it is the first release.
     assert build(small, third).hash == first.hash
 
 
@@ -287,8 +287,8 @@ def test_a_signed_review_makes_a_new_release_of_the_same_rule_set(small: Catalog
     assert signed.bodies[kept] == first.bodies[kept]
 
 
-def test_a_release_is_named_by_what_its_answers_say(small: Catalogue) -> None:
-    """Also by the deletion log: two phones with one name must know the same."""
+def test_a_release_is_identified_by_its_responses(small: Catalogue) -> None:
+    """Also by the deletion log: devices with the same hash must have the same content."""
     first = build(small)
     second = build(without(small, "tips"), first)
     fresh = build(without(small, "tips"))
@@ -296,7 +296,7 @@ def test_a_release_is_named_by_what_its_answers_say(small: Catalogue) -> None:
     assert second.bodies["tips", "en"] == fresh.bodies["tips", "en"]
 
 
-def test_what_is_as_it_was_in_the_release_before_is_not_compressed_again(
+def test_unchanged_bodies_are_not_compressed_again(
     small: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = build(small)

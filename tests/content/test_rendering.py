@@ -1,4 +1,4 @@
-"""Turning the catalogue into answers in one language."""
+"""Rendering the catalogue in one language."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from api.content.seed import Routine
         (0, 0, None, "no_claim"),
     ],
 )
-def test_a_claimed_time_holds_always_at_the_low_end_or_never(
+def test_a_claimed_time_holds_always_or_only_at_the_low_end_or_never(
     least: int, most: int, claimed: int | None, holds: str
 ) -> None:
     assert claim_holds(least, most, claimed) == holds
@@ -31,7 +31,7 @@ def with_routine(catalogue: Catalogue, **changes: Any) -> Routine:
     return catalogue.routines[0].model_copy(update=changes)
 
 
-def test_what_is_optional_counts_at_the_high_end_alone(catalogue: Catalogue) -> None:
+def test_optional_items_count_only_at_the_high_end(catalogue: Catalogue) -> None:
     renderer = Renderer(catalogue, "en")
     items = catalogue.routines[0].items
     optional = [item.model_copy(update={"required": False}) for item in items]
@@ -52,7 +52,7 @@ def test_an_exercise_is_no_massage(catalogue: Catalogue) -> None:
         Renderer(catalogue, "en").massage(catalogue.exercises[0])
 
 
-def test_a_label_with_signs_of_markup_stays_a_text(catalogue: Catalogue) -> None:
+def test_a_label_with_markup_remains_text(catalogue: Catalogue) -> None:
     words = 'Heel & <script>alert("1")</script>'
     media = catalogue.media[0].model_copy(update={"title": {"en": words, "es": words}})
     spoiled = replace(catalogue, media=(media, *catalogue.media[1:]))
@@ -62,7 +62,7 @@ def test_a_label_with_signs_of_markup_stays_a_text(catalogue: Catalogue) -> None
     assert title.text == words
 
 
-def test_a_drawing_gets_another_name_when_its_words_change(catalogue: Catalogue) -> None:
+def test_a_drawing_gets_another_name_when_its_texts_change(catalogue: Catalogue) -> None:
     media = catalogue.media[0].model_copy(update={"title": {"en": "Curl", "es": "Flexión"}})
     changed = replace(catalogue, media=(media, *catalogue.media[1:]))
     before, after = Renderer(catalogue, "en"), Renderer(changed, "en")
@@ -71,7 +71,7 @@ def test_a_drawing_gets_another_name_when_its_words_change(catalogue: Catalogue)
     assert before.drawing_name(other) == after.drawing_name(other)
 
 
-def test_a_caution_tells_the_help_that_its_condition_needs(catalogue: Catalogue) -> None:
+def test_a_caution_has_the_care_level_of_its_condition(catalogue: Catalogue) -> None:
     rendered = {
         caution.condition: caution
         for exercise in catalogue.exercises

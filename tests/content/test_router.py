@@ -1,4 +1,4 @@
-"""The content calls: lists and their parts, filters, pages, the bundle, and what is not there."""
+"""Content endpoints: lists and their entries, filters, pages, the bundle, and 404."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ SINGLE = ("exercises", "massages", "warnings", "routines")
 
 
 def items(client: TestClient, path: str, **params: Any) -> list[Json]:
-    """Get the whole of a list, which must not go on."""
+    """Get a complete list, which must have no next page."""
     page = client.get(path, params=params).json()
     assert page["next_cursor"] is None
     found: list[Json] = page["items"]
@@ -39,7 +39,7 @@ def ids(client: TestClient, path: str, **params: Any) -> list[str]:
 
 @pytest.mark.parametrize("name", SINGLE)
 @pytest.mark.parametrize("lang", ["en", "es"])
-def test_each_entry_of_a_list_is_there_by_itself_word_for_word(
+def test_each_entry_of_a_list_has_its_own_resource_with_the_same_content(
     content_client: TestClient, name: str, lang: str
 ) -> None:
     listed = items(content_client, f"/v1/{name}", lang=lang)
@@ -48,7 +48,7 @@ def test_each_entry_of_a_list_is_there_by_itself_word_for_word(
         assert content_client.get(f"/v1/{name}/{item['id']}", params={"lang": lang}).json() == item
 
 
-def test_the_articles_entries_come_first_and_in_its_order(content_client: TestClient) -> None:
+def test_entries_of_the_article_come_first_in_its_order(content_client: TestClient) -> None:
     assert ids(content_client, "/v1/exercises") == ["toe-curls", "arch-rolls", "heel-raises"]
     assert ids(content_client, "/v1/massages") == [
         "heel-massage",
@@ -102,7 +102,7 @@ def test_the_articles_entries_come_first_and_in_its_order(content_client: TestCl
         ("massages", {"position": "standing"}, []),
     ],
 )
-def test_a_filter_leaves_what_fits(
+def test_a_filter_selects_matching_entries(
     content_client: TestClient, path: str, filters: dict[str, str], found: list[str]
 ) -> None:
     assert ids(content_client, f"/v1/{path}", **filters) == found
@@ -112,7 +112,7 @@ def test_a_filter_leaves_what_fits(
 
 @pytest.mark.parametrize("path", ["/v1/exercises", "/v1/massages"])
 @pytest.mark.parametrize("name", ["equipment", "position", "target"])
-def test_an_unknown_filter_value_is_refused_with_what_there_is(
+def test_an_unknown_filter_value_is_rejected_with_the_available_ones(
     content_client: TestClient, path: str, name: str
 ) -> None:
     response = content_client.get(path, params={name: "trampoline"})
@@ -139,13 +139,13 @@ def walk(client: TestClient, path: str, limit: int, **params: Any) -> list[Json]
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_the_pages_of_a_list_are_the_whole_of_it(content_client: TestClient, name: str) -> None:
+def test_the_pages_of_a_list_add_up_to_the_list(content_client: TestClient, name: str) -> None:
     whole = walk(content_client, f"/v1/{name}", 200)
     for limit in (1, 2, 7, len(whole)):
         assert walk(content_client, f"/v1/{name}", limit) == whole
 
 
-def test_a_list_goes_on_after_fifty_unless_more_is_asked_for(content_client: TestClient) -> None:
+def test_a_page_has_fifty_entries_by_default(content_client: TestClient) -> None:
     first = content_client.get("/v1/sources").json()
     assert len(first["items"]) == 50
     assert first["next_cursor"] is not None
@@ -168,7 +168,7 @@ def cursor_after(client: TestClient, path: str, **params: Any) -> str:
     "cursor",
     ["", "x", "!!!", "WyJuby1zdWNoIl0", "e30", "W10", "WzFd", "WyJhIiwiYiJd", "bnVsbA", "é"],
 )
-def test_an_unreadable_cursor_is_refused(content_client: TestClient, cursor: str) -> None:
+def test_an_invalid_cursor_is_rejected(content_client: TestClient, cursor: str) -> None:
     response = content_client.get("/v1/exercises", params={"cursor": cursor})
     assert response.status_code == 422
     assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [
@@ -176,7 +176,7 @@ def test_an_unreadable_cursor_is_refused(content_client: TestClient, cursor: str
     ]
 
 
-def test_a_cursor_of_another_list_or_another_filter_is_refused(content_client: TestClient) -> None:
+def test_a_cursor_of_another_list_or_filter_is_rejected(content_client: TestClient) -> None:
     of_massages = cursor_after(content_client, "/v1/massages")
     assert content_client.get(f"/v1/exercises?cursor={of_massages}").status_code == 422
     seated = cursor_after(content_client, "/v1/exercises", position="seated")
@@ -185,13 +185,13 @@ def test_a_cursor_of_another_list_or_another_filter_is_refused(content_client: T
 
 
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "many", "1.5", ""])
-def test_a_limit_out_of_bounds_is_refused(content_client: TestClient, limit: str) -> None:
+def test_a_limit_out_of_bounds_is_rejected(content_client: TestClient, limit: str) -> None:
     response = content_client.get("/v1/warnings", params={"limit": limit})
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/query/limit"]
 
 
-def test_asking_for_every_possible_page_does_not_fill_the_memory(
+def test_requests_for_all_possible_pages_do_not_fill_the_memory(
     content_client: TestClient,
 ) -> None:
     pages = 0
@@ -220,34 +220,34 @@ def test_an_entry_of_another_list_is_not_found(content_client: TestClient) -> No
 
 
 @pytest.mark.parametrize("item_id", ["Toe-Curls", "toe_curls", "toe--curls", "-", "x" * 65, "%00"])
-def test_what_is_no_id_is_refused(content_client: TestClient, item_id: str) -> None:
+def test_a_malformed_id_is_rejected(content_client: TestClient, item_id: str) -> None:
     response = content_client.get(f"/v1/exercises/{item_id}")
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/path/item_id"]
 
 
 @pytest.mark.parametrize("name", ["toe-curls-0123456789abcdef.svg", "toe-curls.svg", "x.svg"])
-def test_a_picture_is_found_by_its_whole_name_alone(content_client: TestClient, name: str) -> None:
+def test_a_picture_is_found_only_by_its_full_name(content_client: TestClient, name: str) -> None:
     response = content_client.get(f"/v1/media/{name}")
     assert response.status_code == 404
     assert response.json()["detail"] == "Unknown picture."
 
 
 @pytest.mark.parametrize("name", ["toe-curls.png", "Toe-Curls.svg", ".svg", "x" * 97 + ".svg"])
-def test_what_is_no_name_of_a_picture_is_refused(content_client: TestClient, name: str) -> None:
+def test_a_malformed_name_of_a_picture_is_rejected(content_client: TestClient, name: str) -> None:
     response = content_client.get(f"/v1/media/{name}")
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/path/name"]
 
 
-def test_a_picture_is_not_looked_for_in_other_folders(content_client: TestClient) -> None:
+def test_a_picture_is_not_searched_in_other_folders(content_client: TestClient) -> None:
     response = content_client.get("/v1/media/..%2f..%2fcontent.svg")
     assert response.status_code == 404
     assert response.json()["code"] == "not_found"
 
 
 @pytest.mark.parametrize("lang", ["en", "es"])
-def test_the_bundle_proves_its_own_hash(content_client: TestClient, lang: str) -> None:
+def test_the_hash_of_the_bundle_can_be_verified(content_client: TestClient, lang: str) -> None:
     bundle = content_client.get("/v1/content", params={"lang": lang}).json()
     canonical = rfc8785.dumps(bundle["content"])
     assert hashlib.sha256(canonical).hexdigest() == bundle["hash"]
@@ -266,7 +266,7 @@ def test_the_bundle_is_one_release_in_every_language(content_client: TestClient)
 
 
 @pytest.mark.parametrize("lang", ["en", "es"])
-def test_the_bundle_holds_what_the_lists_hold(content_client: TestClient, lang: str) -> None:
+def test_the_bundle_has_the_content_of_the_lists(content_client: TestClient, lang: str) -> None:
     content = content_client.get("/v1/content", params={"lang": lang}).json()["content"]
     for name in LISTS:
         assert content[name] == items(content_client, f"/v1/{name}", lang=lang, limit=200)
@@ -277,7 +277,7 @@ IDENTIFIER = re.compile(r"[a-z0-9_./:-]+")
 
 
 def without_words(value: Any) -> Any:
-    """Keep ids, figures and addresses; the words, and what is named by their hash, go."""
+    """Keep ids, figures and URLs; remove texts, and names with a hash of texts."""
     if isinstance(value, dict):
         kept = value.keys() - {"translation_review", "url", "dark_url"}
         return {key: without_words(value[key]) for key in kept}
@@ -286,14 +286,16 @@ def without_words(value: Any) -> Any:
     return "words" if isinstance(value, str) and not IDENTIFIER.fullmatch(value) else value
 
 
-def test_the_languages_differ_in_words_alone(content_client: TestClient) -> None:
+def test_languages_differ_only_in_texts(content_client: TestClient) -> None:
     english = content_client.get("/v1/content").json()["content"]
     spanish = content_client.get("/v1/content?lang=es").json()["content"]
     assert english != spanish
     assert without_words(english) == without_words(spanish)
 
 
-def test_storage_is_asked_for_and_research_is_free(content_client: TestClient) -> None:
+def test_consent_to_storage_is_required_and_to_research_optional(
+    content_client: TestClient,
+) -> None:
     consents = items(content_client, "/v1/consents")
     current = {consent["id"]: consent for consent in consents if consent["current"]}
     assert {name: consent["required"] for name, consent in current.items()} == {
@@ -304,7 +306,7 @@ def test_storage_is_asked_for_and_research_is_free(content_client: TestClient) -
     assert "You can say no and use everything just the same" in current["research"]["text"]
 
 
-def test_content_needs_no_token_and_looks_at_none(content_client: TestClient) -> None:
+def test_content_needs_no_token_and_ignores_one(content_client: TestClient) -> None:
     response = content_client.get("/v1/content", headers={"Authorization": "Bearer nonsense"})
     assert response.status_code == 200
     assert response.headers["Cache-Control"].startswith("public")

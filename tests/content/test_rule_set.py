@@ -1,4 +1,4 @@
-"""The rule set's name: the hash of what decides, and of nothing else."""
+"""The hash of a rule set covers exactly what decisions depend on."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from api.content.vocabulary import ReviewStatus
 from api.core.canonical import content_hash
 
 
-def test_a_rule_set_is_named_by_its_canonical_bytes_without_the_review(
+def test_the_hash_of_a_rule_set_covers_its_canonical_bytes_without_the_review(
     catalogue: Catalogue,
 ) -> None:
     served = reviewed_document(catalogue)
@@ -18,7 +18,7 @@ def test_a_rule_set_is_named_by_its_canonical_bytes_without_the_review(
     assert served["hash"] == content_hash(named)
 
 
-def test_signing_a_rule_set_does_not_rename_it(catalogue: Catalogue) -> None:
+def test_a_review_does_not_change_the_hash_of_a_rule_set(catalogue: Catalogue) -> None:
     signed = catalogue.head.review.model_copy(
         update={"status": ReviewStatus.CLINICALLY_REVIEWED, "reviewer": "Dr. A. Example"}
     )
@@ -28,14 +28,14 @@ def test_signing_a_rule_set_does_not_rename_it(catalogue: Catalogue) -> None:
     assert after["review"]["reviewer"] == "Dr. A. Example"
 
 
-def test_a_changed_word_of_a_rule_renames_it(catalogue: Catalogue) -> None:
+def test_a_changed_text_of_a_rule_changes_the_hash(catalogue: Catalogue) -> None:
     rule = catalogue.rules[0]
     changed = rule.model_copy(update={"text": rule.text | {"es": "Otra cosa."}})
     other = replace(catalogue, rules=(changed, *catalogue.rules[1:]))
     assert rule_set_hash(rule_set_document(other)) != rule_set_hash(rule_set_document(catalogue))
 
 
-def test_a_changed_exercise_does_not_rename_it(catalogue: Catalogue) -> None:
+def test_a_changed_exercise_does_not_change_the_hash(catalogue: Catalogue) -> None:
     exercise = catalogue.exercises[0].model_copy(update={"title": {"en": "Curls", "es": "Dedos"}})
     other = replace(catalogue, exercises=(exercise, *catalogue.exercises[1:]))
     assert rule_set_hash(rule_set_document(other)) == rule_set_hash(rule_set_document(catalogue))

@@ -1,7 +1,7 @@
-"""Everything the article teaches, one by one: each line is a figure or a statement of it.
+"""Everything the article teaches: each line is a figure or a statement of it.
 
-A place is a JSON Pointer into the answer, in which an entry of a list is named by its id. A text
-must hold the fragment; any other value must be the very one.
+A place is a JSON Pointer into the response, in which an entry of a list is named by its id. A text
+must contain the fragment; any other value must be equal.
 """
 
 import re
@@ -27,7 +27,7 @@ NUMBNESS = "/v1/warnings/numbness-or-tingling"
 
 TWO_TO_THREE_MINUTES = {"min": 120, "max": 180}
 
-# What, path, place, value.
+# Description, path, place, value.
 FIGURES: list[Line] = [
     ("the set is for 15 minutes", DAILY, "/claimed_seconds", 15 * 60),
     ("the shortest set takes 15 minutes", DAILY, "/estimated_seconds/min", 15 * 60),
@@ -57,7 +57,7 @@ FIGURES: list[Line] = [
     ),
 ]
 
-# What is said in words of figures, in both languages.
+# Texts about figures, in both languages.
 FIGURES_IN_WORDS: list[tuple[str, str, str, str, str]] = [
     ("15 minutes", DAILY, "/title", "15-minute", "15 minutos"),
     ("in 15 minutes", DAILY, "/claims/relief-in-15-minutes/text", "15 minutes", "15 minutos"),
@@ -252,7 +252,7 @@ def names(lines: list[Line]) -> list[str]:
 
 @pytest.mark.parametrize("lang", ["en", "es"])
 @pytest.mark.parametrize(("_what", "path", "place", "value"), FIGURES, ids=names(FIGURES))
-def test_each_figure_of_the_article_is_in_the_answers(
+def test_each_figure_of_the_article_is_in_the_responses(
     content_client: TestClient, _what: str, path: str, place: str, value: Any, lang: str
 ) -> None:
     assert at(served(content_client, path, lang), place) == value
@@ -267,14 +267,14 @@ def test_each_figure_is_said_in_words_in_both_languages(
 
 
 @pytest.mark.parametrize(("_what", "path", "place", "value"), STATEMENTS, ids=names(STATEMENTS))
-def test_each_statement_of_the_article_is_in_the_answers(
+def test_each_statement_of_the_article_is_in_the_responses(
     content_client: TestClient, _what: str, path: str, place: str, value: Any
 ) -> None:
     found = at(served(content_client, path, "en"), place)
     if isinstance(found, str):
         assert value in found
         spanish = at(served(content_client, path, "es"), place)
-        # An identifier is the same in every language, a sentence never is.
+        # Identifiers are the same in every language, sentences never are.
         assert (spanish == found) is bool(re.fullmatch(r"[a-z_-]+", found))
     else:
         assert found == value
@@ -293,7 +293,7 @@ def test_the_daily_set_is_the_articles_six_in_its_order(content_client: TestClie
     assert [item["required"] for item in items] == [True] * 5 + [False]
 
 
-def test_the_fifteen_minutes_are_computed_and_hold_at_the_low_end_alone(
+def test_the_fifteen_minutes_are_computed_and_hold_only_at_the_low_end(
     content_client: TestClient,
 ) -> None:
     routine = served(content_client, DAILY, "en")
@@ -316,7 +316,7 @@ def test_the_fifteen_minutes_are_computed_and_hold_at_the_low_end_alone(
     assert routine["claim_holds"] == "low_end_only"
 
 
-def test_what_is_assumed_for_the_fifteen_minutes_is_said(content_client: TestClient) -> None:
+def test_the_assumptions_for_the_fifteen_minutes_are_stated(content_client: TestClient) -> None:
     assumptions = served(content_client, DAILY, "en")["assumptions"]
     assert len(assumptions) == 4
     assert all("Our assumption, not in the article" in text for text in assumptions)
@@ -350,7 +350,7 @@ def bundled(client: TestClient, lang: str) -> Json:
 
 
 def claims(value: Any) -> Iterator[Json]:
-    """Find every claim, wherever it stands."""
+    """Find every claim, at any depth."""
     if isinstance(value, dict):
         if "evidence" in value:
             yield value
@@ -411,7 +411,9 @@ REFLEX_CLAIMS = {
 }
 
 
-def test_what_rests_on_reflex_points_is_called_traditional_use(content_client: TestClient) -> None:
+def test_claims_about_reflex_points_are_labelled_as_traditional_use(
+    content_client: TestClient,
+) -> None:
     for lang, words in (("en", "traditional use"), ("es", "uso tradicional")):
         traditional = {
             claim["id"]: claim["evidence"]["statement"]
@@ -423,7 +425,7 @@ def test_what_rests_on_reflex_points_is_called_traditional_use(content_client: T
 
 
 @pytest.mark.parametrize("path", [HEEL, EDGE])
-def test_the_spine_region_is_tradition_and_not_shown(content_client: TestClient, path: str) -> None:
+def test_the_spine_region_is_labelled_as_tradition(content_client: TestClient, path: str) -> None:
     english = served(content_client, path, "en")
     assert "by tradition" in english["spine_region_text"]
     assert "has not been shown" in english["spine_region_text"]
@@ -431,7 +433,7 @@ def test_the_spine_region_is_tradition_and_not_shown(content_client: TestClient,
     assert "según la tradición" in spanish["spine_region_text"]
 
 
-def test_what_the_article_does_not_give_is_said_not_to_be_there(content_client: TestClient) -> None:
+def test_what_the_article_does_not_give_is_marked_as_missing(content_client: TestClient) -> None:
     for path in (EDGE, SORE):
         assert "gives no time" in served(content_client, path, "en")["dosage"]["text"]
     for path in (HEEL, EDGE, SORE):
@@ -454,7 +456,7 @@ def test_every_activity_has_cautions_and_says_when_to_stop(
             assert caution["source_ids"] or caution["needs_clinician"]
 
 
-def test_cautions_speak_of_what_triage_asks(content_client: TestClient) -> None:
+def test_cautions_use_the_terms_of_triage(content_client: TestClient) -> None:
     rule_set = content_client.get("/v1/triage/rule-set").json()
     questions = {question["id"] for question in rule_set["questions"]}
     content = bundled(content_client, "en")
@@ -472,7 +474,7 @@ def test_cautions_speak_of_what_triage_asks(content_client: TestClient) -> None:
         assert set(warning["question_ids"]) <= questions
 
 
-def test_nothing_is_called_reviewed_that_no_clinician_has_seen(content_client: TestClient) -> None:
+def test_nothing_is_marked_as_reviewed_without_a_clinician(content_client: TestClient) -> None:
     for lang, status in (("en", "engineering_draft"), ("es", "needs_clinician")):
         content = bundled(content_client, lang)
         for name in ("exercises", "massages", "warnings", "routines", "tips", "benefits"):
@@ -501,6 +503,6 @@ def test_no_text_says_that_the_user_is_safe(content_client: TestClient) -> None:
     )
     for lang in ("en", "es"):
         content = bundled(content_client, lang)
-        # The titles of what others have written are theirs.
+        # Titles of cited works are not our texts.
         del content["sources"]
         assert not [text for text in sentences(content) if forbidden.search(text)]

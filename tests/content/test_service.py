@@ -1,4 +1,4 @@
-"""Releases in the database: stored whole, once, and for good."""
+"""Releases in the database: stored completely, once, and permanently."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ TABLES = (ContentRelease, ContentBody, ActiveRelease, KnownActivity)
 
 
 def in_transaction(url: str, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
-    """Do some work on the database as one node does."""
+    """Run some work on the database."""
 
     async def run() -> Result:
         database = Database(Settings(database_url=url))
@@ -52,7 +52,7 @@ def seeded(url: str, state: Catalogue, clock: FakeClock) -> tuple[Any, bool]:
     return in_transaction(url, lambda db: service.seed(db, state, clock))
 
 
-def test_a_release_comes_back_as_it_was_stored(
+def test_a_release_is_loaded_as_it_was_stored(
     database_url: str, small: Catalogue, clock: FakeClock
 ) -> None:
     release, changed = seeded(database_url, small, clock)
@@ -78,7 +78,7 @@ def test_the_same_state_is_stored_once(
     assert counts(database_url) == before
 
 
-def test_a_release_remembers_the_one_before_it_and_when_it_came(
+def test_a_release_has_its_predecessor_and_its_time(
     database_url: str, small: Catalogue, clock: FakeClock
 ) -> None:
     before = active(database_url)
@@ -93,7 +93,7 @@ def test_a_release_remembers_the_one_before_it_and_when_it_came(
     assert in_transaction(database_url, stored) == (before, clock.now())
 
 
-def test_an_answer_named_by_its_hash_is_found_in_every_release(
+def test_a_body_named_by_its_hash_is_found_in_every_release(
     database_url: str, small: Catalogue, clock: FakeClock
 ) -> None:
     def body(path: str) -> Any:
@@ -111,7 +111,7 @@ def test_an_answer_named_by_its_hash_is_found_in_every_release(
     assert body("media/no-such-0123456789abcdef.svg") is None
 
 
-def test_an_activity_of_any_release_stays_known(
+def test_an_activity_of_any_release_remains_known(
     database_url: str, small: Catalogue, clock: FakeClock
 ) -> None:
     new = small.exercises[0].model_copy(update={"id": "toe-spread"})
@@ -127,7 +127,7 @@ def test_an_activity_of_any_release_stays_known(
     assert known() == {"toe-spread", "sore-spot-massage"}
 
 
-def test_a_release_that_fails_half_way_leaves_nothing_behind(
+def test_a_release_that_fails_half_way_stores_nothing(
     database_url: str, small: Catalogue, clock: FakeClock
 ) -> None:
     before, stored = active(database_url), counts(database_url)

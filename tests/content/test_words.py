@@ -1,4 +1,4 @@
-"""The words people read: ours, short enough, and one word for one thing in Spanish."""
+"""The texts that users read: our own, short enough, and with consistent terms in Spanish."""
 
 import hashlib
 import json
@@ -13,12 +13,12 @@ from api.core.config import SEED_FOLDER
 
 Json = dict[str, Any]
 DOCUMENT = Path("docs/content.md")
-# SHA-256 prefixes of every eight words in a row within a sentence of the article, whose text is
-# not ours to publish. Words are lower case, without apostrophes; digits count as words.
+# SHA-256 prefixes of every eight consecutive words within a sentence of the article, whose text we
+# may not publish. Words are lower case, without apostrophes; digits count as words.
 ARTICLE = frozenset((Path(__file__).parent / "article_ngrams.txt").read_text("utf-8").split())
 RUN = 8
 FILES = sorted(file.name for file in SEED_FOLDER.glob("*.json"))
-# What people read in order to act, by file; the grade that each may have at most.
+# The texts that people act on, by file, with the highest grade allowed.
 ACTING = {"exercises.json": 6, "massages.json": 6, "tips.json": 6}
 WARNING = {"cautions.json": 8, "warnings.json": 8}
 
@@ -50,7 +50,7 @@ def is_the_articles(run: str) -> bool:
 
 
 def syllables(word: str) -> int:
-    """Count groups of vowels; a silent ending has none."""
+    """Count groups of vowels, except a silent ending."""
     word = word.lower()
     found = len(re.findall(r"[aeiouy]+", word))
     if re.search(r"([^l]e|[^aeiouytd]ed|[^aeiouysxzhcg]es)$", word):
@@ -75,7 +75,7 @@ def acting(file: str) -> list[tuple[str, Json]]:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_no_eight_words_in_a_row_are_the_articles(file: str) -> None:
+def test_no_eight_consecutive_words_are_from_the_article(file: str) -> None:
     repeated = [
         (place, run)
         for place, text in seed(file)
@@ -91,7 +91,7 @@ def test_a_sentence_of_the_article_would_be_recognised() -> None:
 
 
 @pytest.mark.parametrize("file", [*ACTING, *WARNING])
-def test_what_people_act_on_is_plain(file: str) -> None:
+def test_texts_that_people_act_on_are_plain(file: str) -> None:
     limit = {**ACTING, **WARNING}[file]
     hard = [
         (place, round(grade(text["en"]), 1), text["en"])
@@ -113,7 +113,7 @@ def test_the_grade_is_the_published_formula() -> None:
 
 
 def glossary() -> list[tuple[str, str, list[str]]]:
-    """Read the translators' glossary: English, Spanish, and what is not said."""
+    """Read the translators' glossary: English, Spanish, and words to avoid."""
     section = DOCUMENT.read_text("utf-8").split("## Glossary for translators")[1].split("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
     return [(row[0], row[1], row[2].split(", ")) for row in rows[1:]]

@@ -3,7 +3,7 @@
     RECORD_EXAMPLES=1 python -m pytest tests/contract/test_openapi.py -k "examples_are and sqlite"
     footing openapi > docs/openapi.json
 
-write them anew, when the shape or the words of an answer have changed.
+rewrite them when the schema or the texts of a response have changed.
 """
 
 import hashlib
@@ -151,17 +151,17 @@ ANSWERED: tuple[tuple[str, str, str, str | None], ...] = (
     ("ConsentList", "GET", "/v1/consents", None),
     ("ContentBundle", "GET", "/v1/content", None),
     ("CurrentRuleSet", "GET", "/v1/triage/rule-set", None),
-    ("StoredRuleSet", "GET", "/v1/triage/rule-sets/{rule_set}", None),
+    ("ServedRuleSet", "GET", "/v1/triage/rule-sets/{rule_set}", None),
     ("Decision", "POST", "/v1/triage/evaluations", "TriageReport"),
     ("TriageVectors", "GET", "/v1/triage/vectors", None),
     ("Plan", "POST", "/v1/plans", "PlanRequest"),
     ("LoggedSession", "POST", "/v1/sessions", "NewSession"),
     ("SessionList", "GET", "/v1/sessions", None),
-    ("StoredSymptomReport", "POST", "/v1/symptom-reports", "NewSymptomReport"),
+    ("LoggedSymptomReport", "POST", "/v1/symptom-reports", "NewSymptomReport"),
     ("SymptomReportList", "GET", "/v1/symptom-reports", None),
-    ("StoredDecisionDetails", "GET", "/v1/decisions/{decision}", None),
+    ("DecisionDetails", "GET", "/v1/decisions/{decision}", None),
     ("ReplayedDecision", "POST", "/v1/decisions/{decision}/replay", None),
-    ("StoredClearance", "POST", "/v1/me/clearances", "NewClearance"),
+    ("LoggedClearance", "POST", "/v1/me/clearances", "NewClearance"),
     ("BatchReceipts", "POST", "/v1/batches", "Batch"),
     ("ChangeList", "GET", "/v1/changes?cursor={cursor}", None),
     ("Reconciled", "POST", "/v1/reconcile", "Reconciliation"),
@@ -210,9 +210,9 @@ def _answers(client: httpx.Client) -> Iterator[tuple[str, Any]]:
                 client.headers["Authorization"] = f"Bearer {answer['device_token']}"
             case "CurrentRuleSet":
                 real["rule_set"] = answer["hash"]
-            case "StoredSymptomReport":
+            case "LoggedSymptomReport":
                 real["decision"] = answer["decision"]["id"]
-            case "StoredClearance":
+            case "LoggedClearance":
                 real["cursor"] = client.get("/v1/changes").json()["next_cursor"]
             case "NewRecoveryCode":
                 real["code"] = answer["recovery_code"]

@@ -33,8 +33,8 @@ from tests.support import databases, time_travel
 from tests.support.budget import FULL
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.device import CONSENT_VERSION, Device
 from tests.support.document import RECORDED
-from tests.support.phone import CONSENT_VERSION, Phone
 from tests.support.server import FOOTING, Server, environment, launcher, running_server
 
 Json = dict[str, Any]
@@ -43,7 +43,7 @@ DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEFT_OUT = "…"
-# What the documents call the places that a test has elsewhere.
+# Places in the documents, and their replacements in a test.
 DOCUMENTED_SERVER = "localhost:8000"
 DOCUMENTED_POSTGRES = "postgresql://footing:secret@localhost/footing"
 # Blocks that a test can't run are marked `console`; each command in them has its reason here.
@@ -156,7 +156,7 @@ def run_blocks(
 
 
 def differences(shown: Any, real: Any, place: str = "") -> Iterator[str]:
-    """Say where an answer isn't as shown; fields may be left out, and … is text that goes on."""
+    """Return where a response differs from the document; fields may be omitted, … is any text."""
     if isinstance(shown, dict) and isinstance(real, dict):
         for key, value in shown.items():
             if key in real:
@@ -525,28 +525,28 @@ def for_clinicians(document: Json) -> set[str]:
 
 def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     """Send invalid requests to every endpoint, and collect the returned codes."""
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     closed = for_clinicians(RECORDED)
     clinician = {"Authorization": f"Bearer {key}"}
-    session = phone.session()
+    session = device.session()
     consent = {"version": CONSENT_VERSION, "storage": True, "research": False}
     enrolment = {"time_zone": "Europe/Madrid", "language": "en", "consent": consent}
     by_hand = (
         ("/v1/participants", enrolment | {"conditions": ["quokka"]}),
         ("/v1/sessions", session | {"replaces": session["id"]}),
         ("/v1/sessions", session | {"ended_at": "2026-11-22T01:00:00Z"}),
-        ("/v1/symptom-reports", phone.report({"fever": "perhaps"})),
+        ("/v1/symptom-reports", device.report({"fever": "perhaps"})),
         ("/v1/batches", {"sessions": [None] * 300, "symptom_reports": [None] * 300}),
         ("/v1/batches", {"sessions": [None]}),
-        ("/v1/symptom-reports", phone.report(pain_score=math.nan)),
+        ("/v1/symptom-reports", device.report(pain_score=math.nan)),
         ("/v1/sessions", session),
         ("/v1/sessions", session | {"pain_after": 9}),
     )
-    owner, _, record_id = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 3)
+    owner, _, record_id = decode_cursor(device.get("/v1/changes").json()["next_cursor"], 3)
     ahead = encode_cursor(owner, "4000000000", record_id)
     series, figure = "/v1/aggregates/series", {"table": "routine", "stat": "people"}
-    on_mars = json.dumps(phone.schedule(time_zone="Mars/Olympus_Mons"))
+    on_mars = json.dumps(device.schedule(time_zone="Mars/Olympus_Mons"))
     requests = [
         *nonsense(RECORDED),
         ("put", "/v1/me/schedule", {"content": on_mars}),
@@ -558,7 +558,7 @@ def codes_that_clients_meet(client: TestClient, key: str) -> set[str]:
     ]
     codes: set[str] = set()
     for method, url, request in requests:
-        caller = clinician if url in closed else phone.headers
+        caller = clinician if url in closed else device.headers
         headers = {**caller, "Content-Type": "application/json"}
         response = client.request(method, url, headers=headers, **request)
         assert response.status_code < 500, (method, url, request, response.text)
@@ -595,7 +595,7 @@ def test_every_code_inside_errors_is_documented_and_none_is_made_up(
     assert meaning - {"internal_error"} <= met
 
 
-def every_call() -> set[str]:
+def every_operation() -> set[str]:
     return {
         f"{method.upper()} {path}"
         for path, operations in RECORDED["paths"].items()
@@ -608,11 +608,11 @@ def test_every_endpoint_is_listed_in_the_documents() -> None:
         *table(DOCS / "app-teams.md", "## All endpoints"),
         *table(DOCS / "operators.md", "## Health and monitoring"),
     ]
-    listed = [call for row in rows for call in words(row[0])]
+    listed = [operation for row in rows for operation in words(row[0])]
     assert len(set(listed)) == len(listed)
     # What the document does not list itself.
     pages = {"GET /docs", "GET /docs/{name}", "GET /v1/openapi.json"}
-    assert set(listed) == every_call() | pages
+    assert set(listed) == every_operation() | pages
 
 
 def test_every_seed_file_is_explained() -> None:
@@ -634,15 +634,37 @@ def test_the_decision_records_are_listed_numbered_and_short() -> None:
         assert len(text.split()) < 500, path.name
 
 
-def test_the_floors_are_those_that_lint_enforces() -> None:
+def test_the_layers_are_those_that_lint_enforces() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
-    floors = contracts["contracts"][0]["layers"]
+    layers = contracts["contracts"][0]["layers"]
     (drawn,) = (
         block.text
         for block in blocks(DOCS / "architecture.md")
         if block.text.startswith("commands ")
     )
-    assert [line.partition("  ")[0] for line in drawn.splitlines()] == floors
+    assert [line.partition("  ")[0] for line in drawn.splitlines()] == layers
+
+
+# Modules whose purpose follows from their name; the section about layers explains these.
+COMMON = {
+    *("__init__", "router", "deps", "service", "reading", "checks", "models", "registry"),
+    *("schemas", "errors"),
+}
+
+
+def test_every_module_is_described_in_the_architecture() -> None:
+    described = re.findall(
+        r"^\*\*`(\w+)`\*\* – (.*)$",
+        (DOCS / "architecture.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    named = {package: set(re.findall(r"`(\w+)`", text)) for package, text in described}
+    packages = {path.parent.name for path in (ROOT / "api").glob("*/__init__.py")}
+    assert named.keys() == packages
+    # One module for each command, which `app` lists.
+    for package in packages - {"commands"}:
+        modules = {path.stem for path in (ROOT / "api" / package).glob("*.py")}
+        assert not modules - COMMON - named[package], package
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

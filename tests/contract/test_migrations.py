@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api import migrations
 from api.core.config import Settings
 from api.core.db import Database, metadata
-from api.core.turns import Patience
+from api.core.locks import Patience
 from api.journal.models import ExerciseSession
 from api.migrations import config, migrate, require_head
 from api.participants.models import Participant

@@ -1,6 +1,6 @@
-"""Null for a field that may be left out is the same as leaving it out, on every endpoint.
+"""Null for an optional field is the same as omitting it, on every endpoint.
 
-Clients made by a generator write every field of a request, whatever was meant.
+Generated clients write every field of a request.
 """
 
 import copy
@@ -18,8 +18,8 @@ from api.main import create_app
 from tests.contract.examples import SENT
 from tests.support import databases
 from tests.support.clock import FakeClock
+from tests.support.device import Device, Json
 from tests.support.document import RECORDED
-from tests.support.phone import Json, Phone
 
 METHODS = ("post", "put", "patch")
 Path_ = tuple[str | int, ...]
@@ -93,7 +93,7 @@ def said(node: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+def device(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     """A client of an app without rate limits. Null is handled before any database access."""
     plenty: Json = {
         f"rate_limit_{name}": "100000/minute" for name in ("enrolment", "public", "participant")
@@ -102,9 +102,9 @@ def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with databases.fresh_database("sqlite", templates, folder) as url:
         settings = Settings(database_url=url, **plenty)
         with TestClient(create_app(settings, FakeClock()), raise_server_exceptions=False) as client:
-            phone = Phone(client)
-            phone.enrol()
-            yield phone
+            device = Device(client)
+            device.enrol()
+            yield device
 
 
 def test_every_body_is_tried() -> None:
@@ -118,10 +118,10 @@ def test_every_body_is_tried() -> None:
 
 @pytest.mark.parametrize(("method", "path", "name"), list(bodies()))
 def test_null_equals_an_omitted_field_and_is_rejected_for_a_required_one(
-    phone: Phone, method: str, path: str, name: str
+    device: Device, method: str, path: str, name: str
 ) -> None:
     def send(body: Json) -> httpx.Response:
-        return phone.client.request(method, path, json=body, headers=phone.headers)
+        return device.client.request(method, path, json=body, headers=device.headers)
 
     for place, optional, schema in fields({"$ref": name}, FULL[name]):
         without = with_new_ids(changed(FULL[name], place))

@@ -195,7 +195,7 @@ def test_a_country_is_accepted_in_any_case_and_returned_in_upper_case(document: 
     schemas = document["components"]["schemas"]
     taken, answered = (
         schemas[name]["properties"]["country"]["pattern"]
-        for name in ("NewSymptomReport", "StoredSymptomReport")
+        for name in ("NewSymptomReport", "LoggedSymptomReport")
     )
     assert (taken, answered) == ("^[A-Za-z]{2}$", "^[A-Z]{2}$")
 
@@ -403,7 +403,7 @@ def test_examples_are_what_the_app_answers(
     if "RECORD_EXAMPLES" in os.environ:
         text = json.dumps(recorded, indent=1, ensure_ascii=False)
         EXAMPLES.write_text(f"{text}\n", "utf-8")
-    message = "record them anew, as tests/contract/examples.py says"
+    message = "record them again, as tests/contract/examples.py says"
     assert recorded == json.loads(EXAMPLES.read_bytes()), message
 
 

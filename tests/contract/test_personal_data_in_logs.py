@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.core.stored import execute
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import running_server
 
 NOTE = "Quokka-Numbat hurts"
@@ -33,38 +33,43 @@ def test_the_log_shows_what_happened_and_nothing_about_a_person(
         running_server(database_url, tmp_path, log_level="debug") as server,
         httpx.Client(base_url=server.url) as client,
     ):
-        phone = Phone(client)
-        enrolled = phone.enrol(age_band="age_40_49", conditions=["diabetes"])
-        session = phone.session(note=NOTE, pain_before=6, pain_after=7)
-        assert phone.post_session(session).status_code == 201
-        assert phone.post_session(session | {"note": f"{NOTE}!"}).status_code == 409
-        report = phone.report({"saddle_numbness": "yes"}, note=NOTE, pain_score=9, age_years=47)
-        assert phone.post_report(report).status_code == 201
-        assert phone.post_report(report | {"trend": MARKS[0]}).status_code == 422
-        assert phone.get("/v1/sessions", limit=7, cursor=MARKS[0]).status_code == 422
-        assert phone.get(f"/v1/sessions/{session['id']}").status_code == 200
-        assert phone.get("/v1/exercises", lang="es", equipment="towel").status_code == 200
+        device = Device(client)
+        enrolled = device.enrol(age_band="age_40_49", conditions=["diabetes"])
+        session = device.session(note=NOTE, pain_before=6, pain_after=7)
+        assert device.post_session(session).status_code == 201
+        assert device.post_session(session | {"note": f"{NOTE}!"}).status_code == 409
+        report = device.report({"saddle_numbness": "yes"}, note=NOTE, pain_score=9, age_years=47)
+        assert device.post_report(report).status_code == 201
+        assert device.post_report(report | {"trend": MARKS[0]}).status_code == 422
+        assert device.get("/v1/sessions", limit=7, cursor=MARKS[0]).status_code == 422
+        assert device.get(f"/v1/sessions/{session['id']}").status_code == 200
+        assert device.get("/v1/exercises", lang="es", equipment="towel").status_code == 200
         assert client.get(f"/v1/{MARKS[0]}", params={"pain": MARKS[1]}).status_code == 404
         broken = client.post(
             "/v1/sessions",
             content=f'{{"note": "{NOTE}"',
-            headers={**phone.headers, "Content-Type": "application/json"},
+            headers={**device.headers, "Content-Type": "application/json"},
         )
         assert broken.status_code == 422
-        stolen = {"Authorization": f"Bearer {phone.token[:-4]}0000"}
+        stolen = {"Authorization": f"Bearer {device.token[:-4]}0000"}
         assert client.get("/v1/me", headers=stolen).status_code == 401
-        phone.put("/v1/me/schedule", phone.schedule())
-        calendar = phone.post("/v1/me/schedule/feed").json()["path"]
+        device.put("/v1/me/schedule", device.schedule())
+        calendar = device.post("/v1/me/schedule/feed").json()["path"]
         address = calendar.rpartition("/")[2].removesuffix(".ics")
         for tried in (calendar, calendar.replace(".ics", ".ics?x=1"), f"{calendar}/x"):
             client.get(tried)
-        phone.delete("/v1/me/schedule/feed")
+        device.delete("/v1/me/schedule/feed")
         assert client.get(calendar).status_code == 404
         # An unexpected error is the most likely place for a secret to leak.
-        failed = phone.post_report(phone.report({"fever": "yes"}, note=f"{NOTE} fails"))
+        failed = device.post_report(device.report({"fever": "yes"}, note=f"{NOTE} fails"))
         assert failed.status_code == 500
-        ids = [session["id"], report["id"], phone.participant_id, enrolled["device_id"]]
-        secrets = [phone.token, phone.token.rpartition("_")[2], enrolled["recovery_code"], address]
+        ids = [session["id"], report["id"], device.participant_id, enrolled["device_id"]]
+        secrets = [
+            device.token,
+            device.token.rpartition("_")[2],
+            enrolled["recovery_code"],
+            address,
+        ]
     log = server.log
     for text in (*MARKS, *secrets, *ids, *(text.replace("-", "") for text in ids)):
         assert text not in log

@@ -16,8 +16,8 @@ from api.triage.router import EVALUATIONS
 from tests.support import databases
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.device import Device, Json
 from tests.support.document import RECORDED
-from tests.support.phone import Json, Phone
 
 METHODS = ("get", "post", "put", "patch", "delete")
 FIELDS = {
@@ -98,8 +98,8 @@ def well_shaped(schema: Json) -> str:
     return "nothing.svg" if "svg" in pattern else "nothing"
 
 
-class Caller(Phone):
-    """A phone that has enrolled, and has a clinician's key for endpoints that need one."""
+class Caller(Device):
+    """A device that has enrolled, and has a clinician's key for endpoints that need one."""
 
     def __init__(self, client: httpx.Client, key: str) -> None:
         super().__init__(client)
@@ -111,7 +111,7 @@ class Caller(Phone):
 
 
 @pytest.fixture(scope="module")
-def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+def device(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     """Every request here is rejected, so that one client is enough for all."""
     folder = tmp_path_factory.mktemp("problems")
     with databases.fresh_database("sqlite", templates, folder) as url:
@@ -119,9 +119,9 @@ def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             database_url=url, rate_limit_enrolment="1000/minute", rate_limit_public="5000/minute"
         )
         with TestClient(create_app(settings, FakeClock()), raise_server_exceptions=False) as client:
-            phone = Caller(client, give_key(url, FakeClock()))
-            phone.enrol()
-            yield phone
+            device = Caller(client, give_key(url, FakeClock()))
+            device.enrol()
+            yield device
 
 
 @pytest.fixture(scope="module")
@@ -150,25 +150,25 @@ def assert_problem(response: httpx.Response, operation: Operation, *statuses: in
 
 
 def test_without_a_token_a_protected_operation_returns_401(
-    phone: Caller, operations: list[Operation]
+    device: Caller, operations: list[Operation]
 ) -> None:
     closed = [operation for operation in operations if operation.needs_token]
     assert len(closed) > 5
     for operation in closed:
-        response = phone.client.request(operation.method, operation.url(), json=operation.blank)
+        response = device.client.request(operation.method, operation.url(), json=operation.blank)
         assert_problem(response, operation, 401)
         assert response.headers["WWW-Authenticate"].startswith("Bearer"), operation.name
 
 
 def test_with_a_clinicians_key_a_participants_operation_returns_403(
-    phone: Caller, operations: list[Operation]
+    device: Caller, operations: list[Operation]
 ) -> None:
     for operation in operations:
         schemes = {name for entry in operation.document.get("security", ()) for name in entry}
         if "deviceToken" not in schemes:
             continue
         headers = {"Authorization": f"Bearer fc_{'0' * 64}"}
-        response = phone.client.request(
+        response = device.client.request(
             operation.method,
             operation.url(),
             headers=headers,
@@ -178,34 +178,34 @@ def test_with_a_clinicians_key_a_participants_operation_returns_403(
 
 
 def test_with_a_participants_token_a_clinicians_operation_returns_403(
-    phone: Caller, operations: list[Operation]
+    device: Caller, operations: list[Operation]
 ) -> None:
     closed = [operation for operation in operations if operation.for_clinicians]
     assert closed
     for operation in closed:
-        response = phone.client.request(operation.method, operation.url(), headers=phone.headers)
+        response = device.client.request(operation.method, operation.url(), headers=device.headers)
         problem = assert_problem(response, operation, 403)
         assert problem["code"] == "wrong_token_kind"
 
 
-def test_an_unknown_id_returns_404(phone: Caller, operations: list[Operation]) -> None:
+def test_an_unknown_id_returns_404(device: Caller, operations: list[Operation]) -> None:
     named = [operation for operation in operations if operation.parameters("path")]
     assert len(named) > 5
     for operation in named:
         if operation.has_body:
             continue
-        headers = phone.headers_for(operation)
-        response = phone.client.request(operation.method, operation.url(), headers=headers)
+        headers = device.headers_for(operation)
+        response = device.client.request(operation.method, operation.url(), headers=headers)
         assert_problem(response, operation, 404)
 
 
-def test_a_malformed_id_returns_404_or_422(phone: Caller, operations: list[Operation]) -> None:
+def test_a_malformed_id_returns_404_or_422(device: Caller, operations: list[Operation]) -> None:
     for operation in operations:
         if not operation.parameters("path"):
             continue
         for value in ("x" * 300, "%00", "%F0%9F%A6%B6", "a%20b", "1"):
-            response = phone.client.request(
-                operation.method, operation.url(value), headers=phone.headers_for(operation)
+            response = device.client.request(
+                operation.method, operation.url(value), headers=device.headers_for(operation)
             )
             problem = assert_problem(response, operation, 404, 422)
             if response.status_code == 422:
@@ -213,18 +213,18 @@ def test_a_malformed_id_returns_404_or_422(phone: Caller, operations: list[Opera
 
 
 def test_a_body_that_is_not_as_described_returns_413_415_or_422(
-    phone: Caller, operations: list[Operation]
+    device: Caller, operations: list[Operation]
 ) -> None:
     taking = [operation for operation in operations if operation.has_body]
     assert len(taking) > 4
     for operation in taking:
 
         def send(content: bytes, media_type: str, to: Operation = operation) -> httpx.Response:
-            return phone.client.request(
+            return device.client.request(
                 to.method,
                 to.url(),
                 content=content,
-                headers={**phone.headers, "Content-Type": media_type},
+                headers={**device.headers, "Content-Type": media_type},
             )
 
         assert_problem(send(b"{}", "text/plain"), operation, 415)
@@ -267,7 +267,7 @@ def needed(operation: Operation) -> dict[str, str]:
 
 
 def test_a_query_that_is_not_as_described_returns_422(
-    phone: Caller, operations: list[Operation]
+    device: Caller, operations: list[Operation]
 ) -> None:
     tried = set()
     for operation in operations:
@@ -275,11 +275,11 @@ def test_a_query_that_is_not_as_described_returns_422(
             continue
         for name in operation.parameters("query"):
             for value in BAD_QUERY.get(name, ()):
-                response = phone.client.request(
+                response = device.client.request(
                     operation.method,
                     operation.path.format(**NEEDED),
                     params=needed(operation) | {name: value},
-                    headers=phone.headers_for(operation),
+                    headers=device.headers_for(operation),
                 )
                 problem = assert_problem(response, operation, 422)
                 assert problem["errors"][0]["pointer"] == f"/query/{name}", operation.name
@@ -288,7 +288,7 @@ def test_a_query_that_is_not_as_described_returns_422(
 
 
 def test_a_wrong_method_returns_405_with_the_allowed_ones(
-    phone: Caller, operations: list[Operation]
+    device: Caller, operations: list[Operation]
 ) -> None:
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
@@ -298,7 +298,7 @@ def test_a_wrong_method_returns_405_with_the_allowed_ones(
         if "GET" in allowed:
             allowed.add("HEAD")
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - allowed:
-            response = phone.client.request(method, known[0].url(), headers=phone.headers)
+            response = device.client.request(method, known[0].url(), headers=device.headers)
             assert response.status_code == 405, f"{method} {path}"
             assert response.headers["Content-Type"] == "application/problem+json"
             assert set(response.headers["Allow"].split(", ")) == allowed, f"{method} {path}"

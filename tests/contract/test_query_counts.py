@@ -7,39 +7,39 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.core.db import Database
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.statements import listening
 
-Send = Callable[[Phone], httpx.Response]
+Send = Callable[[Device], httpx.Response]
 # On SQLite, and on PostgreSQL, which inserts with WITH; BEGIN and COMMIT come on top.
 REQUESTS: dict[str, tuple[Send, tuple[int, int]]] = {
-    "a session": (lambda phone: phone.post_session(phone.session()), (5, 3)),
-    "a symptom report": (lambda phone: phone.post_report(phone.report({"fever": "no"})), (8, 5)),
+    "a session": (lambda device: device.post_session(device.session()), (5, 3)),
+    "a symptom report": (lambda device: device.post_report(device.report({"fever": "no"})), (8, 5)),
     "a batch of a hundred sessions": (
-        lambda phone: phone.client.post(
+        lambda device: device.client.post(
             "/v1/batches",
-            json={"sessions": [phone.session() for _ in range(100)]},
-            headers=phone.headers,
+            json={"sessions": [device.session() for _ in range(100)]},
+            headers=device.headers,
         ),
         (7, 7),
     ),
-    "a page of sessions": (lambda phone: phone.get("/v1/sessions"), (2, 2)),
-    "a page of changes": (lambda phone: phone.get("/v1/changes"), (4, 4)),
-    "progress": (lambda phone: phone.get("/v1/me/progress"), (13, 13)),
+    "a page of sessions": (lambda device: device.get("/v1/sessions"), (2, 2)),
+    "a page of changes": (lambda device: device.get("/v1/changes"), (4, 4)),
+    "progress": (lambda device: device.get("/v1/me/progress"), (13, 13)),
 }
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_executes_exactly_the_expected_statements(client: TestClient, name: str) -> None:
     send, by_database = REQUESTS[name]
-    phone = Phone(client)
-    phone.enrol()
-    phone.post_session(phone.session())
+    device = Device(client)
+    device.enrol()
+    device.post_session(device.session())
     # Before the one that may follow, which is no late one whatever its id is.
     earlier = {"reported_at": "2026-11-20T10:00:00Z", "local_date": "2026-11-20"}
-    assert phone.post_report(phone.report({"fever": "no"}, **earlier)).status_code == 201
+    assert device.post_report(device.report({"fever": "no"}, **earlier)).status_code == 201
     database: Database = client.app.state.context.database  # type: ignore[attr-defined]
     with listening(database.reader, database.writer) as sent:
-        assert send(phone).status_code in {200, 201}
+        assert send(device).status_code in {200, 201}
     statements = [statement for statement, _ in sent if not statement.startswith("BEGIN")]
     assert len(statements) == by_database[database.dialect == "postgresql"], "\n".join(statements)

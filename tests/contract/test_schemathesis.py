@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support import databases
 from tests.support.budget import budget
+from tests.support.device import Device
 from tests.support.document import RECORDED
-from tests.support.phone import Phone
 from tests.support.server import running_server
 
 CHECKS = [
@@ -59,11 +59,11 @@ def url(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 def headers(url: str) -> dict[str, str]:
     """Enrol again for each operation: one of them erases its participant."""
     with httpx.Client(base_url=url) as client:
-        phone = Phone(client)
-        phone.enrol()
-        phone.post_session(phone.session())
-        phone.post_report(phone.report({"radiating_pain": "left"}))
-        return phone.headers
+        device = Device(client)
+        device.enrol()
+        device.post_session(device.session())
+        device.post_report(device.report({"radiating_pain": "left"}))
+        return device.headers
 
 
 def test_every_operation_is_tried() -> None:

@@ -1,4 +1,4 @@
-"""The database: whatever it is, instants stay instants and a row is stored once."""
+"""The database: on both kinds, instants are preserved and a row is stored once."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ from api.participants.models import Participant
 from api.tables import ALL_TABLES, PERSONAL_TABLES
 from tests.core.stored import execute, in_database, rows
 from tests.support.budget import budget
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 NOON = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
 PRAGMAS = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -194,19 +194,19 @@ MEND_COMMITS = {
 
 
 def test_a_failed_commit_is_never_reported_as_stored(
-    client: TestClient, phone: Phone, database_url: str
+    client: TestClient, device: Device, database_url: str
 ) -> None:
     kind = database_url.partition(":")[0]
     execute(database_url, *BREAK_COMMITS[kind])
-    body = phone.session()
-    response = phone.post_session(body)
+    body = device.session()
+    response = device.post_session(body)
     assert response.status_code == 500
     assert response.json()["code"] == "internal_error"
     assert "Location" not in response.headers
-    assert phone.get("/v1/sessions").json()["items"] == []
+    assert device.get("/v1/sessions").json()["items"] == []
     # The failed transaction holds nothing up: the client's retry is stored.
     execute(database_url, MEND_COMMITS[kind])
-    assert phone.post_session(body).status_code == 201
+    assert device.post_session(body).status_code == 201
     assert client.get("/readyz").status_code == 200
 
 

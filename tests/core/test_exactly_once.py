@@ -12,7 +12,7 @@ import pytest
 from api.journal.models import ExerciseSession, StoredDecision, SymptomReport
 from tests.core.stored import rows
 from tests.support import databases
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.chaos
@@ -45,14 +45,14 @@ def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_fifty_uploads_of_one_record_at_the_same_moment_store_it_once(
     client: httpx.Client, database_url: str
 ) -> None:
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     barrier = threading.Barrier(THREADS)
-    session, report = phone.session(), phone.report({"radiating_pain": "left"})
+    session, report = device.session(), device.report({"radiating_pain": "left"})
 
     def upload(_: int) -> tuple[httpx.Response, httpx.Response]:
         barrier.wait()
-        return phone.post_session(session), phone.post_report(report)
+        return device.post_session(session), device.post_report(report)
 
     with ThreadPoolExecutor(THREADS) as pool:
         answers = list(pool.map(upload, range(THREADS)))
@@ -60,12 +60,12 @@ def test_fifty_uploads_of_one_record_at_the_same_moment_store_it_once(
         statuses = Counter(response.status_code for response in responses)
         assert statuses == {201: 1, 200: THREADS - 1}
         assert len({response.text for response in responses}) == 1
-    assert [item["id"] for item in phone.get("/v1/sessions").json()["items"]] == [session["id"]]
+    assert [item["id"] for item in device.get("/v1/sessions").json()["items"]] == [session["id"]]
     for table in (ExerciseSession, SymptomReport, StoredDecision):
         mine = [
             row
             for row in rows(database_url, table)
-            if str(row["participant_id"]) == phone.participant_id
+            if str(row["participant_id"]) == device.participant_id
         ]
         assert len(mine) == 1, table.__tablename__
 
@@ -73,19 +73,19 @@ def test_fifty_uploads_of_one_record_at_the_same_moment_store_it_once(
 def test_of_fifty_contents_under_one_id_one_is_stored_and_the_others_conflict(
     client: httpx.Client,
 ) -> None:
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     barrier = threading.Barrier(THREADS)
-    session = phone.session()
+    session = device.session()
 
     def upload(number: int) -> int:
         barrier.wait()
-        return phone.post_session(session | {"note": f"Phone {number}."}).status_code
+        return device.post_session(session | {"note": f"Device {number}."}).status_code
 
     with ThreadPoolExecutor(THREADS) as pool:
         statuses = Counter(pool.map(upload, range(THREADS)))
     assert statuses == {201: 1, 409: THREADS - 1}
-    (stored,) = phone.get("/v1/sessions").json()["items"]
+    (stored,) = device.get("/v1/sessions").json()["items"]
     assert stored["id"] == session["id"]
 
 
@@ -93,11 +93,11 @@ def test_concurrent_uploads_of_several_participants_are_all_stored(client: httpx
     barrier = threading.Barrier(10)
 
     def upload(_: int) -> tuple[int, int]:
-        phone = Phone(client)
-        phone.enrol()
+        device = Device(client)
+        device.enrol()
         barrier.wait()
-        posted = [phone.post_session(phone.session()).status_code for _ in range(5)]
-        return posted.count(201), len(phone.get("/v1/sessions").json()["items"])
+        posted = [device.post_session(device.session()).status_code for _ in range(5)]
+        return posted.count(201), len(device.get("/v1/sessions").json()["items"])
 
     with ThreadPoolExecutor(10) as pool:
         assert list(pool.map(upload, range(10))) == [(5, 5)] * 10

@@ -16,7 +16,7 @@ from tests.conftest import AppMaker
 from tests.core.stored import in_database
 from tests.support import databases, pgbouncer
 from tests.support.budget import budget
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import footing as run
 
 pytestmark = pytest.mark.skipif(
@@ -84,15 +84,15 @@ def test_many_clients_at_once_are_served_through_a_pooler(
     start = threading.Barrier(CLIENTS)
 
     def live(number: int) -> set[int]:
-        phone = Phone(clients[number % 2])
+        device = Device(clients[number % 2])
         start.wait()
-        phone.enrol()
+        device.enrol()
         statuses = set()
         for _ in range(budget(quick=4, full=100)):
-            statuses.add(phone.post_session(phone.session()).status_code)
-            statuses.add(phone.post_report(phone.report({})).status_code)
-            statuses.add(phone.get("/v1/me/progress").status_code)
-            statuses.add(phone.get("/v1/me/export").status_code)
+            statuses.add(device.post_session(device.session()).status_code)
+            statuses.add(device.post_report(device.report({})).status_code)
+            statuses.add(device.get("/v1/me/progress").status_code)
+            statuses.add(device.get("/v1/me/export").status_code)
         return statuses
 
     with ThreadPoolExecutor(CLIENTS) as threads:

@@ -69,7 +69,7 @@ def test_every_known_name_is_its_own_spelling_and_has_clocks() -> None:
 
 
 def test_zones_are_looked_up_in_one_place() -> None:
-    # The made-up people of the demo live in zones that are written there.
+    # The synthetic users of the demo live in zones that are written there.
     folder = Path(api.__file__).parent
     importing = {
         str(path.relative_to(folder))

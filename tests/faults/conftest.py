@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import databases
 from tests.support.bad_network import BadNetwork
-from tests.support.offline import OfflinePhone
+from tests.support.offline import OfflineDevice
 from tests.support.server import Server, running_server
 
 # However slow the machine: this is about what is stored, not about how soon.
@@ -50,8 +50,8 @@ def client(network: BadNetwork) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def phones(client: httpx.Client) -> tuple[OfflinePhone, OfflinePhone]:
+def devices(client: httpx.Client) -> tuple[OfflineDevice, OfflineDevice]:
     """Two devices of one participant."""
-    first, second = OfflinePhone(client), OfflinePhone(client)
+    first, second = OfflineDevice(client), OfflineDevice(client)
     second.link(first.enrol()["recovery_code"])
     return first, second

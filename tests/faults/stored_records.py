@@ -11,7 +11,7 @@ from api.core.db import table_of
 from api.journal.models import Clearance, ExerciseSession, StoredDecision, SymptomReport
 from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
-from tests.support.offline import OfflinePhone, QueuedRecord, key_of
+from tests.support.offline import OfflineDevice, QueuedRecord, key_of
 
 TABLES: dict[str, type[SQLModel]] = {
     "session": ExerciseSession,
@@ -20,9 +20,9 @@ TABLES: dict[str, type[SQLModel]] = {
 }
 
 
-def stored_ids(database_url: str, phone: OfflinePhone) -> list[tuple[str, str]]:
+def stored_ids(database_url: str, device: OfflineDevice) -> list[tuple[str, str]]:
     """Read which records a person has, and check that every table agrees about them."""
-    owner = uuid.UUID(phone.participant_id)
+    owner = uuid.UUID(device.participant_id)
 
     async def read(db: AsyncSession) -> list[tuple[str, str]]:
         ids = []
@@ -52,10 +52,12 @@ def stored_ids(database_url: str, phone: OfflinePhone) -> list[tuple[str, str]]:
     return sorted(in_database(database_url, read))
 
 
-def assert_stored(database_url: str, phone: OfflinePhone, entries: Iterable[QueuedRecord]) -> None:
+def assert_stored(
+    database_url: str, device: OfflineDevice, entries: Iterable[QueuedRecord]
+) -> None:
     """Assert that a person has these records, each once, and nothing else."""
     expected = sorted(map(key_of, entries))
-    assert stored_ids(database_url, phone) == expected
-    phone.held, phone.cursor, phone.last_number = {}, None, 0
-    phone.fetch_all()
-    assert sorted(phone.held) == expected
+    assert stored_ids(database_url, device) == expected
+    device.held, device.cursor, device.last_number = {}, None, 0
+    device.fetch_all()
+    assert sorted(device.held) == expected

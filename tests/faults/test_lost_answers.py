@@ -9,111 +9,111 @@ import pytest
 
 from tests.faults.stored_records import assert_stored
 from tests.support.bad_network import BadNetwork
-from tests.support.offline import PATHS, OfflinePhone, QueuedRecord
-from tests.support.phone import Json
+from tests.support.device import Json
+from tests.support.offline import PATHS, OfflineDevice, QueuedRecord
 
 pytestmark = pytest.mark.chaos
 
-Phones = tuple[OfflinePhone, OfflinePhone]
+Devices = tuple[OfflineDevice, OfflineDevice]
 
 
-def clearance(phone: OfflinePhone) -> Json:
-    return {"id": str(uuid.uuid4()), "cleared_at": phone.now.isoformat()}
+def clearance(device: OfflineDevice) -> Json:
+    return {"id": str(uuid.uuid4()), "cleared_at": device.now.isoformat()}
 
 
-def a_week(phone: OfflinePhone) -> list[QueuedRecord]:
+def a_week(device: OfflineDevice) -> list[QueuedRecord]:
     """Make what a person did in a week without a network."""
     entries: list[QueuedRecord] = []
     for day in range(7):
-        phone.now = datetime.datetime(2026, 11, 2 + day, 10, tzinfo=datetime.UTC)
-        entries.append(("session", phone.session()))
-        entries.append(("symptom_report", phone.report(pain_score=3 + day % 3)))
-    entries.append(("clearance", clearance(phone)))
+        device.now = datetime.datetime(2026, 11, 2 + day, 10, tzinfo=datetime.UTC)
+        entries.append(("session", device.session()))
+        entries.append(("symptom_report", device.report(pain_score=3 + day % 3)))
+    entries.append(("clearance", clearance(device)))
     return entries
 
 
 @pytest.mark.parametrize("kind", PATHS)
 def test_a_record_whose_response_was_lost_is_stored_once_and_returned_again(
-    phones: Phones, network: BadNetwork, database_url: str, kind: str
+    devices: Devices, network: BadNetwork, database_url: str, kind: str
 ) -> None:
-    phone, _ = phones
+    device, _ = devices
     body = {
-        "session": phone.session,
-        "symptom_report": phone.report,
-        "clearance": lambda: clearance(phone),
+        "session": device.session,
+        "symptom_report": device.report,
+        "clearance": lambda: clearance(device),
     }[kind]()
     with network.losing_answers():
-        phone.call("POST", PATHS[kind], body)
+        device.call("POST", PATHS[kind], body)
     assert network.answers_lost == 1
-    assert_stored(database_url, phone, [(kind, body)])
-    assert phone.call("POST", PATHS[kind], body).status_code == 200
-    assert_stored(database_url, phone, [(kind, body)])
+    assert_stored(database_url, device, [(kind, body)])
+    assert device.call("POST", PATHS[kind], body).status_code == 200
+    assert_stored(database_url, device, [(kind, body)])
 
 
 def test_a_batch_whose_receipts_were_lost_gets_them_again(
-    phones: Phones, network: BadNetwork, database_url: str
+    devices: Devices, network: BadNetwork, database_url: str
 ) -> None:
-    phone, _ = phones
-    week = a_week(phone)
+    device, _ = devices
+    week = a_week(device)
     for _ in range(3):
         with network.losing_answers():
-            phone.post_batch(week)
-    receipts = phone.post_batch(week)
+            device.post_batch(week)
+    receipts = device.post_batch(week)
     assert {receipt["status"] for receipt in receipts} == {"duplicate"}
     assert {receipt["action"] for receipt in receipts} == {"none"}
-    assert_stored(database_url, phone, week)
+    assert_stored(database_url, device, week)
 
 
 def test_an_interrupted_batch_stores_nothing_and_succeeds_when_repeated(
-    phones: Phones, network: BadNetwork, database_url: str
+    devices: Devices, network: BadNetwork, database_url: str
 ) -> None:
-    phone, _ = phones
-    week = a_week(phone)
+    device, _ = devices
+    week = a_week(device)
     for number in (100, 1_000, 3_000):
         with network.breaking_after(number):
-            phone.post_batch(week)
-        assert_stored(database_url, phone, [])
-    assert {receipt["status"] for receipt in phone.post_batch(week)} == {"created"}
-    assert_stored(database_url, phone, week)
+            device.post_batch(week)
+        assert_stored(database_url, device, [])
+    assert {receipt["status"] for receipt in device.post_batch(week)} == {"created"}
+    assert_stored(database_url, device, week)
 
 
 def test_a_deletion_whose_answer_was_lost_is_done_and_stays_done(
-    phones: Phones, network: BadNetwork, database_url: str
+    devices: Devices, network: BadNetwork, database_url: str
 ) -> None:
-    phone, other = phones
-    body = phone.session()
-    phone.post_session(body)
+    device, other = devices
+    body = device.session()
+    device.post_session(body)
     other.fetch_all()
     with network.losing_answers():
-        phone.call("DELETE", f"/v1/sessions/{body['id']}")
-    assert phone.call("DELETE", f"/v1/sessions/{body['id']}").status_code == 204
-    assert phone.post_session(body).json()["deleted"] is True
-    assert_stored(database_url, phone, [])
+        device.call("DELETE", f"/v1/sessions/{body['id']}")
+    assert device.call("DELETE", f"/v1/sessions/{body['id']}").status_code == 204
+    assert device.post_session(body).json()["deleted"] is True
+    assert_stored(database_url, device, [])
     other.fetch_all()
     assert other.held == {}
 
 
-def test_a_lost_new_token_locks_no_device_out(phones: Phones, network: BadNetwork) -> None:
-    phone, _ = phones
+def test_a_lost_new_token_locks_no_device_out(devices: Devices, network: BadNetwork) -> None:
+    device, _ = devices
     for _ in range(3):
         with network.losing_answers():
-            phone.call("POST", "/v1/devices/current/rotate")
-    assert phone.post_session(phone.session()).status_code == 201
-    old = phone.headers
-    phone.token = phone.call("POST", "/v1/devices/current/rotate").json()["device_token"]
+            device.call("POST", "/v1/devices/current/rotate")
+    assert device.post_session(device.session()).status_code == 201
+    old = device.headers
+    device.token = device.call("POST", "/v1/devices/current/rotate").json()["device_token"]
     with network.losing_answers():
-        phone.post_session(phone.session())
-    assert phone.get("/v1/me").status_code == 200
-    assert phone.client.get("/v1/me", headers=old).status_code == 401
+        device.post_session(device.session())
+    assert device.get("/v1/me").status_code == 200
+    assert device.client.get("/v1/me", headers=old).status_code == 401
 
 
-def test_records_in_any_order_are_the_same_week(phones: Phones, database_url: str) -> None:
-    phone, _ = phones
-    week = a_week(phone)
-    together = phone.post_batch(week)
-    expected = phone.get("/v1/me/progress").json()
+def test_records_in_any_order_are_the_same_week(devices: Devices, database_url: str) -> None:
+    device, _ = devices
+    week = a_week(device)
+    together = device.post_batch(week)
+    expected = device.get("/v1/me/progress").json()
     for seed in range(3):
-        other = OfflinePhone(phone.client)
+        other = OfflineDevice(device.client)
         other.enrol()
         shuffled = random.Random(seed).sample(week, len(week))  # noqa: S311  # the same in every run
         for start in range(0, len(week), 4):
@@ -126,16 +126,16 @@ def test_records_in_any_order_are_the_same_week(phones: Phones, database_url: st
 
 @pytest.mark.parametrize("hours", [-23, 23])
 def test_a_clock_that_is_a_day_off_loses_nothing(
-    phones: Phones, database_url: str, hours: int
+    devices: Devices, database_url: str, hours: int
 ) -> None:
-    phone, _ = phones
-    phone.now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours)
-    batch: list[QueuedRecord] = [("session", phone.session()), ("symptom_report", phone.report())]
-    response = phone.call(
+    device, _ = devices
+    device.now = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=hours)
+    batch: list[QueuedRecord] = [("session", device.session()), ("symptom_report", device.report())]
+    response = device.call(
         "POST",
         "/v1/batches",
         {
-            "device_time": phone.now.isoformat(),
+            "device_time": device.now.isoformat(),
             "sessions": [batch[0][1]],
             "symptom_reports": [batch[1][1]],
         },
@@ -143,37 +143,37 @@ def test_a_clock_that_is_a_day_off_loses_nothing(
     assert {receipt["status"] for receipt in response.json()["receipts"]} == {"created"}
     # It is reported to the device, so that the app can warn its user.
     assert abs(response.json()["clock_skew_seconds"] - hours * 3600) < 120
-    phone.now = datetime.datetime.now(datetime.UTC)
-    batch.append(("session", phone.session()))
-    assert phone.post_batch(batch)[1]["status"] == "created"
-    assert_stored(database_url, phone, batch)
+    device.now = datetime.datetime.now(datetime.UTC)
+    batch.append(("session", device.session()))
+    assert device.post_batch(batch)[1]["status"] == "created"
+    assert_stored(database_url, device, batch)
 
 
 def test_a_journey_to_another_zone_and_language_changes_no_record(
-    phones: Phones, network: BadNetwork, database_url: str
+    devices: Devices, network: BadNetwork, database_url: str
 ) -> None:
-    phone, _ = phones
-    at_home = a_week(phone)
+    device, _ = devices
+    at_home = a_week(device)
     with network.losing_answers():
-        phone.post_batch(at_home, **{"Accept-Language": "en"})
-    phone.now = datetime.datetime(2026, 11, 10, 23, 30, tzinfo=datetime.UTC)
-    abroad = phone.session(time_zone="Pacific/Auckland", local_date="2026-11-11")
+        device.post_batch(at_home, **{"Accept-Language": "en"})
+    device.now = datetime.datetime(2026, 11, 10, 23, 30, tzinfo=datetime.UTC)
+    abroad = device.session(time_zone="Pacific/Auckland", local_date="2026-11-11")
     everything: list[QueuedRecord] = [*at_home, ("session", abroad)]
-    receipts = phone.post_batch(everything, **{"Accept-Language": "es"})
+    receipts = device.post_batch(everything, **{"Accept-Language": "es"})
     new = [receipt["id"] for receipt in receipts if receipt["status"] == "created"]
     assert new == [abroad["id"]]
-    assert_stored(database_url, phone, everything)
+    assert_stored(database_url, device, everything)
     # A decision stays in the language in which it was shown; the dates stay the person's own.
-    reports = phone.get("/v1/symptom-reports").json()["items"]
+    reports = device.get("/v1/symptom-reports").json()["items"]
     assert {report["decision"]["language"] for report in reports} == {"en"}
-    stored = phone.get(f"/v1/sessions/{abroad['id']}").json()
+    stored = device.get(f"/v1/sessions/{abroad['id']}").json()
     assert (stored["local_date"], stored["time_zone"]) == ("2026-11-11", "Pacific/Auckland")
 
 
 def test_a_token_revoked_between_two_uploads_stores_nothing_more(
-    phones: Phones, database_url: str
+    devices: Devices, database_url: str
 ) -> None:
-    lost, kept = phones
+    lost, kept = devices
     first, second = a_week(lost), a_week(lost)
     lost.post_batch(first)
     assert kept.call("DELETE", f"/v1/devices/{device_of(lost)}").status_code == 204
@@ -192,5 +192,5 @@ def test_a_token_revoked_between_two_uploads_stores_nothing_more(
     assert_stored(database_url, kept, first + second)
 
 
-def device_of(phone: OfflinePhone) -> uuid.UUID:
-    return uuid.UUID(phone.token.split("_")[2])
+def device_of(device: OfflineDevice) -> uuid.UUID:
+    return uuid.UUID(device.token.split("_")[2])

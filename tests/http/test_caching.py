@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.http.caching import LONGEST_KEY, cached_if_short
-from api.http.conditional import choose_coding, matches
+from api.http.conditional import choose_encoding, matches
 from api.http.languages import negotiate
 
 
@@ -27,7 +27,7 @@ def test_a_short_header_is_worked_out_once_and_a_long_one_every_time() -> None:
     assert worked_out == [short, long, long]
 
 
-@pytest.mark.parametrize("work_out", [choose_coding, matches, negotiate])
+@pytest.mark.parametrize("work_out", [choose_encoding, matches, negotiate])
 def test_a_flood_of_long_headers_leaves_nothing_behind(
     work_out: Callable[[str, Any], object],
 ) -> None:

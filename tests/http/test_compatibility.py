@@ -12,7 +12,7 @@ from api.core.config import Settings
 from api.core.errors import NotReady
 from api.main import create_app
 from tests.conftest import AppMaker
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 APPS: Json = {
     "ios": {
@@ -95,13 +95,13 @@ def test_only_responses_of_deprecated_endpoints_have_the_headers(
     refused = client.get("/v1/tips", params={"lang": "fr"})
     assert refused.status_code == 422
     assert "Deprecation" in refused.headers
-    phone = Phone(client)
-    phone.enrol()
-    missing = phone.get(f"/v1/sessions/{phone.session()['id']}")
+    device = Device(client)
+    device.enrol()
+    missing = device.get(f"/v1/sessions/{device.session()['id']}")
     assert missing.status_code == 404
     assert missing.headers["Deprecation"] == "@1780308000"
     assert not {"Sunset", "Link"} & {name.title() for name in missing.headers}
-    for other in (client.get("/v1/benefits"), phone.get("/v1/sessions"), client.post("/v1/tips")):
+    for other in (client.get("/v1/benefits"), device.get("/v1/sessions"), client.post("/v1/tips")):
         assert "Deprecation" not in other.headers
 
 
@@ -156,16 +156,16 @@ def test_uploads_and_triage_work_whatever_version_the_app_states(
     tomorrow: Json = {platform: {"minimum": "100.0.0"} for platform in ("ios", "android", "web")}
     client = make_client(database_url=database_url, app_versions=tomorrow)
     client.headers.update(headers)
-    phone = Phone(client)
-    phone.enrol()
-    assert phone.post_session(phone.session()).status_code == 201
-    flagged = phone.post_report(phone.report({"saddle_numbness": "yes"}))
+    device = Device(client)
+    device.enrol()
+    assert device.post_session(device.session()).status_code == 201
+    flagged = device.post_report(device.report({"saddle_numbness": "yes"}))
     assert (flagged.status_code, flagged.json()["decision"]["level"]) == (201, "emergency")
-    clearance = {"id": phone.session()["id"], "cleared_at": phone.now.isoformat()}
-    cleared = client.post("/v1/me/clearances", json=clearance, headers=phone.headers)
+    clearance = {"id": device.session()["id"], "cleared_at": device.now.isoformat()}
+    cleared = client.post("/v1/me/clearances", json=clearance, headers=device.headers)
     assert cleared.status_code == 201
     report = {"answers": {"saddle_numbness": "yes"}}
     assert client.post("/v1/triage/evaluations", json=report).json()["level"] == "emergency"
     assert client.get("/v1/triage/rule-set").status_code == 200
-    assert phone.get("/v1/me/export").status_code == 200
-    assert json.loads(client.delete("/v1/me", headers=phone.headers).text)["erased"]
+    assert device.get("/v1/me/export").status_code == 200
+    assert json.loads(client.delete("/v1/me", headers=device.headers).text)["erased"]

@@ -1,4 +1,4 @@
-"""Conditional requests and codings: a client downloads once, in the smallest coding it accepts."""
+"""Conditional requests: a client downloads once, in the smallest encoding it accepts."""
 
 import gzip
 
@@ -8,13 +8,13 @@ import zstandard
 from starlette.testclient import TestClient
 
 from api.core.errors import PreconditionFailed
-from api.http.conditional import choose_coding, compress, make_body, matches, require_current
+from api.http.conditional import choose_encoding, compress, make_body, matches, require_current
 
 ALL = ("identity", "br", "zstd", "gzip")
 
 
 @pytest.mark.parametrize(
-    ("accepted", "coding"),
+    ("accepted", "encoding"),
     [
         ("", "identity"),
         ("identity", "identity"),
@@ -32,13 +32,13 @@ ALL = ("identity", "br", "zstd", "gzip")
         (";;;,,,q=", "identity"),
     ],
 )
-def test_the_coding_is_the_one_the_client_likes_best(accepted: str, coding: str) -> None:
-    assert choose_coding(accepted, ALL) == coding
+def test_the_coding_is_the_one_the_client_likes_best(accepted: str, encoding: str) -> None:
+    assert choose_encoding(accepted, ALL) == encoding
 
 
 def test_a_coding_that_was_not_made_is_not_chosen() -> None:
-    assert choose_coding("br, gzip", ("identity", "gzip")) == "gzip"
-    assert choose_coding("br", ("identity",)) == "identity"
+    assert choose_encoding("br, gzip", ("identity", "gzip")) == "gzip"
+    assert choose_encoding("br", ("identity",)) == "identity"
 
 
 def test_a_body_that_grows_when_compressed_is_kept_as_it_is() -> None:
@@ -89,16 +89,16 @@ def test_every_coding_unpacks_to_the_same_bytes_and_has_its_own_tag(
 ) -> None:
     plain = content_client.get(path, headers={"Accept-Encoding": "identity"})
     tags = set()
-    for coding, unpack in UNPACK.items():
-        with content_client.stream("GET", path, headers={"Accept-Encoding": coding}) as response:
+    for encoding, unpack in UNPACK.items():
+        with content_client.stream("GET", path, headers={"Accept-Encoding": encoding}) as response:
             raw = b"".join(response.iter_raw())
-        if coding == "identity":
+        if encoding == "identity":
             assert "Content-Encoding" not in response.headers
         else:
-            assert response.headers["Content-Encoding"] == coding
+            assert response.headers["Content-Encoding"] == encoding
             assert len(raw) < len(plain.content)
         assert unpack(raw) == plain.content
-        assert response.headers["ETag"].endswith(f'.{coding}"')
+        assert response.headers["ETag"].endswith(f'.{encoding}"')
         assert "Accept-Encoding" in response.headers["Vary"]
         tags.add(response.headers["ETag"])
     assert len(tags) == len(UNPACK)
@@ -130,8 +130,8 @@ def test_the_same_content_in_another_language_is_another_body(content_client: Te
 
 
 def test_a_compressed_response_has_its_own_length(content_client: TestClient) -> None:
-    for coding in UNPACK:
-        headers = {"Accept-Encoding": coding}
+    for encoding in UNPACK:
+        headers = {"Accept-Encoding": encoding}
         with content_client.stream("GET", "/v1/warnings", headers=headers) as response:
             raw = b"".join(response.iter_raw())
         assert response.headers["Content-Length"] == str(len(raw))

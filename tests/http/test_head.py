@@ -7,8 +7,8 @@ from starlette.testclient import TestClient
 
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.device import Device
 from tests.support.document import RECORDED
-from tests.support.phone import Phone
 
 VOLATILE = {"x-request-id", "ratelimit", "date"}
 SAMPLES = {
@@ -26,13 +26,13 @@ def get_paths() -> Iterator[str]:
 
 
 def test_head_responds_like_get_without_a_body(
-    phone: Phone, client: TestClient, database_url: str, clock: FakeClock
+    device: Device, client: TestClient, database_url: str, clock: FakeClock
 ) -> None:
-    session, report = phone.session(), phone.report()
-    phone.post_session(session)
-    assert phone.put("/v1/me/schedule", phone.schedule()).status_code in {200, 201}
-    address = phone.post("/v1/me/schedule/feed").json()["path"].rpartition("/")[2]
-    decision = phone.post_report(report).json()["decision"]
+    session, report = device.session(), device.report()
+    device.post_session(session)
+    assert device.put("/v1/me/schedule", device.schedule()).status_code in {200, 201}
+    address = device.post("/v1/me/schedule/feed").json()["path"].rpartition("/")[2]
+    decision = device.post_report(report).json()["decision"]
     picture = client.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
     samples = SAMPLES | {
         "/v1/sessions/{session_id}": session["id"],
@@ -49,7 +49,7 @@ def test_head_responds_like_get_without_a_body(
         assert "{" not in path or path in samples, f"{path} needs a sample here"
         url = re.sub(r"\{.*\}", str(samples.get(path)), path) + QUERIES.get(path, "")
         needs_clinician = {"clinicianToken": []} in RECORDED["paths"][path]["get"]["security"]
-        headers = clinician if needs_clinician else phone.headers
+        headers = clinician if needs_clinician else device.headers
         got = client.get(url, headers=headers)
         head = client.head(url, headers=headers)
         assert got.status_code == 200, path

@@ -6,8 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.conftest import AppMaker
-from tests.http.calls import GOOD, PROBLEMS
-from tests.support.phone import Phone
+from tests.http.example_requests import GOOD, PROBLEMS
+from tests.support.device import Device
 
 PROTECTION = {
     "X-Content-Type-Options": "nosniff",
@@ -36,10 +36,10 @@ def test_a_request_without_an_id_gets_a_new_one(content_client: TestClient) -> N
     assert len(ids) == 5
 
 
-def test_every_response_has_an_id_and_the_security_headers(phone: Phone) -> None:
+def test_every_response_has_an_id_and_the_security_headers(device: Device) -> None:
     calls = [*GOOD.items(), *PROBLEMS.values()]
     for status, call in calls:
-        response = call(phone)
+        response = call(device)
         assert response.status_code == status
         assert response.headers["X-Request-ID"], status
         for name, value in PROTECTION.items():
@@ -48,13 +48,13 @@ def test_every_response_has_an_id_and_the_security_headers(phone: Phone) -> None
         assert "server" not in response.headers
 
 
-def test_personal_data_is_never_cached(phone: Phone) -> None:
+def test_personal_data_is_never_cached(device: Device) -> None:
     answers = [
-        phone.post_session(phone.session()),
-        phone.post_report(phone.report()),
-        phone.get("/v1/me"),
-        phone.get("/v1/sessions"),
-        phone.get("/v1/symptom-reports"),
+        device.post_session(device.session()),
+        device.post_report(device.report()),
+        device.get("/v1/me"),
+        device.get("/v1/sessions"),
+        device.get("/v1/symptom-reports"),
     ]
     for response in answers:
         assert response.is_success
@@ -102,11 +102,11 @@ def test_a_configured_origin_is_admitted_and_no_other(
         assert "access-control-allow-origin" not in stranger.headers
 
 
-def test_an_empty_response_has_no_content_type(phone: Phone) -> None:
-    body = phone.session()
-    phone.post_session(body)
-    phone.put("/v1/me/schedule", phone.schedule())
+def test_an_empty_response_has_no_content_type(device: Device) -> None:
+    body = device.session()
+    device.post_session(body)
+    device.put("/v1/me/schedule", device.schedule())
     for path in (f"/v1/sessions/{body['id']}", "/v1/me/schedule", "/v1/me/schedule/feed"):
-        response = phone.delete(path)
+        response = device.delete(path)
         assert (response.status_code, response.content) == (204, b"")
         assert "content-type" not in response.headers

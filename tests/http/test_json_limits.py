@@ -20,7 +20,7 @@ from api.http.json_limits import MAX_DEPTH, MAX_KEYS, MAX_VALUES, JsonMeter
 from api.journal.schemas import NewSession, SessionItem
 from api.sync.schemas import MAX_BATCH_VALUES, MAX_ITEMS, MAX_KNOWN, Reconciliation
 from tests.support.budget import budget
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 BATCH, EVALUATE = "/v1/batches", "/v1/triage/evaluations"
 VALUE = st.recursive(
@@ -50,7 +50,7 @@ def depth(value: Any) -> int:
     return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
-@settings(max_examples=budget(quick=150, full=5000), deadline=None)
+@settings(max_examples=budget(quick=150, full=5000))
 @given(value=VALUE, cuts=st.integers(1, 40), escaped=st.booleans())
 def test_whatever_is_json_is_measured_as_what_it_is_however_it_is_cut(
     value: Any, cuts: int, *, escaped: bool
@@ -107,27 +107,27 @@ def test_a_bracket_that_closes_nothing_is_malformed(body: bytes) -> None:
         measured(body)
 
 
-def test_the_inside_of_a_string_is_not_counted(phone: Phone) -> None:
+def test_the_inside_of_a_string_is_not_counted(device: Device) -> None:
     for note in (",[{" * 160, '"' * 400, "\\" * 400, '\\"[' * 120):
-        assert phone.post_session(phone.session(note=note)).status_code == 201
+        assert device.post_session(device.session(note=note)).status_code == 201
 
 
-def full_session(phone: Phone) -> Json:
+def full_session(device: Device) -> Json:
     item = dict.fromkeys(SessionItem.model_fields) | {
         "activity_id": "toe-curls",
         "kind": "exercise",
         "skipped": False,
     }
-    return dict.fromkeys(NewSession.model_fields) | phone.session(items=[item] * 100)
+    return dict.fromkeys(NewSession.model_fields) | device.session(items=[item] * 100)
 
 
-def test_the_largest_legitimate_bodies_are_accepted(phone: Phone) -> None:
-    batch = {"device_time": "2026-11-22T10:00:00Z", "sessions": [full_session(phone)] * MAX_ITEMS}
+def test_the_largest_legitimate_bodies_are_accepted(device: Device) -> None:
+    batch = {"device_time": "2026-11-22T10:00:00Z", "sessions": [full_session(device)] * MAX_ITEMS}
     known = {"kind": "session", "id": str(uuid.uuid4()), "content_hash": "0" * 64}
     reconciliation = {"items": [known] * MAX_KNOWN}
     assert measured(json.dumps(batch).encode(), MAX_BATCH_VALUES) > 0.9 * MAX_BATCH_VALUES
     assert measured(json.dumps(reconciliation).encode()) > 0.75 * MAX_VALUES
-    response = phone.client.post("/v1/reconcile", json=reconciliation, headers=phone.headers)
+    response = device.client.post("/v1/reconcile", json=reconciliation, headers=device.headers)
     assert response.status_code == 200
 
 
@@ -177,9 +177,9 @@ def test_validation_stops_once_enough_is_wrong() -> None:
     assert peak < 16_000_000
 
 
-def test_fifty_faults_are_listed_and_how_many_more_there_are(phone: Phone) -> None:
+def test_fifty_faults_are_listed_and_how_many_more_there_are(device: Device) -> None:
     items = {"items": [{"kind": "session", "id": "nonsense"}] * 70}
-    response = phone.client.post("/v1/reconcile", json=items, headers=phone.headers)
+    response = device.client.post("/v1/reconcile", json=items, headers=device.headers)
     problem = response.json()
     assert [fault["pointer"] for fault in problem["errors"]] == [
         f"/items/{index}/id" for index in range(50)
@@ -187,17 +187,17 @@ def test_fifty_faults_are_listed_and_how_many_more_there_are(phone: Phone) -> No
     assert problem["detail"].endswith("; and 67 more")
 
 
-def test_faults_are_counted_afresh_for_every_request(phone: Phone) -> None:
+def test_faults_are_counted_afresh_for_every_request(device: Device) -> None:
     for _ in range(3):
-        assert len(phone.post_session({"a": 1}).json()["errors"]) < 20
-    assert phone.post_session(phone.session()).status_code == 201
+        assert len(device.post_session({"a": 1}).json()["errors"]) < 20
+    assert device.post_session(device.session()).status_code == 201
 
 
-def test_many_faults_in_a_batch_block_no_valid_record(phone: Phone) -> None:
+def test_many_faults_in_a_batch_block_no_valid_record(device: Device) -> None:
     bad = [{f"unknown_{number}": 1 for number in range(900)}] * 30
-    good = [phone.session() for _ in range(3)]
-    sessions = [*bad, good[0], phone.session(items=[{"no": 1}] * 100), *good[1:]]
-    response = phone.client.post(BATCH, json={"sessions": sessions}, headers=phone.headers)
+    good = [device.session() for _ in range(3)]
+    sessions = [*bad, good[0], device.session(items=[{"no": 1}] * 100), *good[1:]]
+    response = device.client.post(BATCH, json={"sessions": sessions}, headers=device.headers)
     receipts = response.json()["receipts"]
     assert [receipt["status"] for receipt in receipts] == [
         *["rejected"] * 30,

@@ -1,4 +1,4 @@
-"""Rate limits: announced in headers, and one caller's never another's."""
+"""Rate limits: announced in headers, and separate for each client."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from api.participants.recovery import make_recovery_code
 from api.participants.tokens import make_token
 from tests.conftest import AppMaker
 from tests.journal.test_holds import WISHES
-from tests.support.phone import CONSENT_VERSION, Json, Phone
+from tests.support.device import CONSENT_VERSION, Device, Json
 from tests.support.postgres import free_port
 from tests.support.server import running_server
 from tests.support.waiting import wait_until_it_listens
@@ -65,7 +65,7 @@ def test_one_device_in_a_loop_does_not_limit_another(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_participant="3/hour")
-    one, other = Phone(client), Phone(client)
+    one, other = Device(client), Device(client)
     one.enrol()
     other.enrol()
     assert [one.get("/v1/me").status_code for _ in range(4)] == [200, 200, 200, 429]
@@ -79,7 +79,7 @@ def test_one_device_in_a_loop_does_not_limit_another(
 
 
 def from_address(client: TestClient, address: str) -> TestClient:
-    """Let what the client sends next come from this address."""
+    """Send the client's next requests from this address."""
     transport: Any = client._transport
     transport.client = (address, 50_000)
     return client
@@ -95,20 +95,20 @@ def test_composing_a_plan_does_not_count_towards_the_limit_of_uploads(
     database_url: str, make_client: AppMaker
 ) -> None:
     """It is computed and not stored: with or without a token, it counts by address."""
-    phone = Phone(make_client(database_url=database_url, rate_limit_participant="1/hour"))
-    phone.enrol()
+    device = Device(make_client(database_url=database_url, rate_limit_participant="1/hour"))
+    device.enrol()
     for _ in range(2):
-        composed = phone.client.post("/v1/plans", json=WISHES, headers=phone.headers)
+        composed = device.client.post("/v1/plans", json=WISHES, headers=device.headers)
         assert composed.status_code == 200
         assert composed.headers["RateLimit-Policy"].startswith('"public"')
-    assert phone.post_session(phone.session()).status_code == 201
+    assert device.post_session(device.session()).status_code == 201
 
 
 def test_forged_tokens_do_not_count_for_the_participant_they_name(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_participant="3/hour")
-    victim = Phone(client)
+    victim = Device(client)
     victim.enrol()
     headers = [forged(victim.participant_id) for _ in range(5)]
     assert [client.get("/v1/me", headers=each).status_code for each in headers] == [
@@ -153,7 +153,7 @@ def test_an_erased_participant_gets_410_and_is_slowed_down_like_any_other(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_participant="2/hour")
-    gone, other = Phone(client), Phone(client)
+    gone, other = Device(client), Device(client)
     gone.enrol()
     other.enrol()
     assert gone.delete("/v1/me").status_code == 200
@@ -200,7 +200,7 @@ def test_a_class_and_a_hospital_can_enrol_behind_one_address(client: TestClient)
 def test_a_rejected_request_stores_nothing_and_can_be_sent_again(
     database_url: str, make_client: AppMaker
 ) -> None:
-    tight = Phone(make_client(database_url=database_url, rate_limit_participant="1/hour"))
+    tight = Device(make_client(database_url=database_url, rate_limit_participant="1/hour"))
     tight.enrol()
     first, second = tight.session(), tight.session()
     assert tight.post_session(first).status_code == 201
@@ -225,18 +225,18 @@ def test_a_token_of_another_kind_counts_as_one_that_proves_wrong(
     client = make_client(
         database_url=database_url, rate_limit_participant="2/hour", rate_limit_clinician="2/hour"
     )
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     for path, token in (
         ("/v1/symptom-reports", "fc_whatever"),
-        ("/v1/aggregates", phone.token),
+        ("/v1/aggregates", device.token),
     ):
         headers = {"Authorization": f"Bearer {token}"}
         answers = [client.get(path, headers=headers) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [403, 403, 429]
         assert "RateLimit" not in answers[0].headers
     # Valid credentials are still accepted.
-    assert phone.get("/v1/symptom-reports").status_code == 200
+    assert device.get("/v1/symptom-reports").status_code == 200
 
 
 # In Redis, for several workers.
@@ -323,8 +323,8 @@ def test_an_unresponsive_redis_delays_requests_only_briefly(
 
 def test_without_redis_no_upload_is_rejected(database_url: str, make_client: AppMaker) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
-    phone = Phone(make_client(database_url=database_url, rate_limit_storage=url))
-    phone.enrol()
-    response = phone.post_report(phone.report({"saddle_numbness": "yes"}))
+    device = Device(make_client(database_url=database_url, rate_limit_storage=url))
+    device.enrol()
+    response = device.post_report(device.report({"saddle_numbness": "yes"}))
     assert response.status_code == 201
     assert response.headers["RateLimit"].startswith('"participant";r=')

@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.conftest import AppMaker
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 pytestmark = pytest.mark.chaos
 
@@ -96,67 +96,67 @@ def assert_unavailable(response: httpx.Response) -> None:
 def test_a_postgresql_that_stops_is_unavailable_until_it_is_back(
     database_url: str, make_client: AppMaker, proxy: DatabaseProxy
 ) -> None:
-    phone = Phone(make_client(database_url=through(proxy, database_url)))
-    phone.enrol()
-    body = phone.session()
+    device = Device(make_client(database_url=through(proxy, database_url)))
+    device.enrol()
+    body = device.session()
     proxy.cut()
     for _ in range(3):
-        assert_unavailable(phone.post_session(body))
-        assert_unavailable(phone.get("/v1/sessions"))
-        assert_unavailable(phone.client.get("/readyz"))
+        assert_unavailable(device.post_session(body))
+        assert_unavailable(device.get("/v1/sessions"))
+        assert_unavailable(device.client.get("/readyz"))
     # The process lives, and what the article teaches is served from memory.
-    assert phone.client.get("/healthz").status_code == 200
-    assert phone.client.get("/v1/routines/daily-15-minutes").status_code == 200
-    assert phone.client.post("/v1/triage/evaluations", json={}).status_code == 200
+    assert device.client.get("/healthz").status_code == 200
+    assert device.client.get("/v1/routines/daily-15-minutes").status_code == 200
+    assert device.client.post("/v1/triage/evaluations", json={}).status_code == 200
     proxy.restore()
-    assert phone.post_session(body).status_code == 201
-    assert phone.client.get("/readyz").status_code == 200
-    assert len(phone.get("/v1/sessions").json()["items"]) == 1
+    assert device.post_session(body).status_code == 201
+    assert device.client.get("/readyz").status_code == 200
+    assert len(device.get("/v1/sessions").json()["items"]) == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_postgresql_that_does_not_answer_is_unavailable_in_time(
     database_url: str, make_client: AppMaker, proxy: DatabaseProxy
 ) -> None:
-    phone = Phone(
+    device = Device(
         make_client(database_url=through(proxy, database_url), database_timeout_seconds=2)
     )
-    phone.enrol()
+    device.enrol()
     proxy.silent.set()
     started = time.monotonic()
-    assert_unavailable(phone.post_session(phone.session()))
+    assert_unavailable(device.post_session(device.session()))
     assert time.monotonic() - started < 20
-    assert phone.client.get("/v1/exercises").status_code == 200
+    assert device.client.get("/v1/exercises").status_code == 200
     proxy.silent.clear()
-    assert phone.post_session(phone.session()).status_code == 201
+    assert device.post_session(device.session()).status_code == 201
 
 
 def test_a_locked_sqlite_is_unavailable_until_it_is_unlocked(
     database_url: str, make_client: AppMaker
 ) -> None:
-    phone = Phone(make_client(database_url=database_url, database_timeout_seconds=0.2))
-    phone.enrol()
-    body = phone.session()
+    device = Device(make_client(database_url=database_url, database_timeout_seconds=0.2))
+    device.enrol()
+    body = device.session()
     holder = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    assert_unavailable(phone.post_session(body))
+    assert_unavailable(device.post_session(body))
     # Requests that only read do not wait.
-    assert phone.get("/v1/sessions").status_code == 200
-    assert phone.client.get("/readyz").status_code == 200
+    assert device.get("/v1/sessions").status_code == 200
+    assert device.client.get("/readyz").status_code == 200
     holder.execute("ROLLBACK")
     holder.close()
-    assert phone.post_session(body).status_code == 201
+    assert device.post_session(body).status_code == 201
 
 
 def test_a_sqlite_that_is_no_longer_there_is_a_fault_of_ours_and_no_outage(
     database_url: str, make_client: AppMaker
 ) -> None:
-    phone = Phone(make_client(database_url=database_url))
-    phone.enrol()
+    device = Device(make_client(database_url=database_url))
+    device.enrol()
     holder = sqlite3.connect(database_url.removeprefix("sqlite:///"))
     holder.execute("DROP TABLE exercise_session")
     holder.close()
-    response = phone.post_session(phone.session())
+    response = device.post_session(device.session())
     assert response.status_code == 500
     assert response.json()["code"] == "internal_error"
 

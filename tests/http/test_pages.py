@@ -11,10 +11,10 @@ from starlette.testclient import TestClient
 
 from api.core.errors import InvalidRequest
 from api.http.pages import decode_cursor, encode_cursor
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4))
 def test_a_cursor_is_read_back_as_it_was_written(position: list[str]) -> None:
     cursor = encode_cursor(*position)
@@ -23,7 +23,7 @@ def test_a_cursor_is_read_back_as_it_was_written(position: list[str]) -> None:
     assert decode_cursor(cursor, len(position)) == position
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(st.text(max_size=60))
 def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -103,9 +103,9 @@ UUID = "01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"
     ],
 )
 def test_a_cursor_into_nowhere_is_named_by_the_journal_too(
-    phone: Phone, position: list[str]
+    device: Device, position: list[str]
 ) -> None:
     for path in ("/v1/sessions", "/v1/symptom-reports"):
-        response = phone.get(path, cursor=written(position))
+        response = device.get(path, cursor=written(position))
         assert response.status_code == 422, position
         assert response.json()["errors"][0]["code"] == "invalid_cursor"

@@ -14,9 +14,9 @@ from api.core.config import Settings
 from api.http.problems import pointer
 from api.main import create_app
 from tests.conftest import AppMaker
-from tests.http.calls import PROBLEMS
+from tests.http.example_requests import PROBLEMS
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 FIELDS = {
     "type",
@@ -33,9 +33,9 @@ SECRET = "the patient's own words"  # noqa: S105  # a text that must not come ou
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_every_problem_has_all_its_fields(phone: Phone, name: str) -> None:
+def test_every_problem_has_all_its_fields(device: Device, name: str) -> None:
     status, call = PROBLEMS[name]
-    response = call(phone)
+    response = call(device)
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
     assert response.headers["Cache-Control"] == "no-store"
@@ -114,23 +114,25 @@ def test_a_body_is_json_or_is_refused(
     assert response.status_code == status
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x-any"])
-def test_a_compressed_body_is_refused_with_the_accepted_codings(phone: Phone, coding: str) -> None:
-    body = gzip.compress(json.dumps(phone.session()).encode())
-    headers = {**phone.headers, "Content-Type": "application/json", "Content-Encoding": coding}
-    refused = phone.client.post("/v1/sessions", content=body, headers=headers)
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "x-any"])
+def test_a_compressed_body_is_refused_with_the_accepted_codings(
+    device: Device, encoding: str
+) -> None:
+    body = gzip.compress(json.dumps(device.session()).encode())
+    headers = {**device.headers, "Content-Type": "application/json", "Content-Encoding": encoding}
+    refused = device.client.post("/v1/sessions", content=body, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")
     assert refused.headers["Accept-Encoding"] == "identity"
-    plain = json.dumps(phone.session()).encode()
+    plain = json.dumps(device.session()).encode()
     named = headers | {"Content-Encoding": "identity"}
-    assert phone.client.post("/v1/sessions", content=plain, headers=named).status_code == 201
+    assert device.client.post("/v1/sessions", content=plain, headers=named).status_code == 201
 
 
 def test_a_body_without_a_length_is_measured_as_it_comes(
     database_url: str, make_client: AppMaker
 ) -> None:
-    phone = Phone(make_client(database_url=database_url, max_body_bytes=1024))
-    phone.enrol()
+    device = Device(make_client(database_url=database_url, max_body_bytes=1024))
+    device.enrol()
 
     def endless() -> Iterator[bytes]:
         yield b'{"note": "'
@@ -138,14 +140,14 @@ def test_a_body_without_a_length_is_measured_as_it_comes(
             yield b"x" * 100
         yield b'"}'
 
-    response = phone.client.post(
+    response = device.client.post(
         "/v1/sessions",
         content=endless(),
-        headers={**phone.headers, "Content-Type": "application/json"},
+        headers={**device.headers, "Content-Type": "application/json"},
     )
     assert response.status_code == 413
     assert response.json()["code"] == "body_too_large"
-    assert phone.post_session(phone.session()).status_code == 201
+    assert device.post_session(device.session()).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -181,17 +183,17 @@ def test_an_invalid_json_number_is_rejected(content_client: TestClient, number: 
     assert response.json()["errors"][0]["pointer"] == "/minutes"
 
 
-def test_a_problem_never_repeats_the_value_it_refuses(phone: Phone) -> None:
-    response = phone.post_session(
-        phone.session(note=f"{SECRET} " * 40, status=SECRET, pain_after=SECRET)
+def test_a_problem_never_repeats_the_value_it_refuses(device: Device) -> None:
+    response = device.post_session(
+        device.session(note=f"{SECRET} " * 40, status=SECRET, pain_after=SECRET)
     )
     assert response.status_code == 422
     assert len(response.json()["errors"]) == 3
     assert SECRET not in response.text
 
 
-def test_a_flood_of_faults_is_cut_and_stays_readable(phone: Phone) -> None:
-    response = phone.post_session({f"field_{number}": 1 for number in range(500)})
+def test_a_flood_of_faults_is_cut_and_stays_readable(device: Device) -> None:
+    response = device.post_session({f"field_{number}": 1 for number in range(500)})
     assert response.status_code == 422
     assert len(response.json()["errors"]) == 50
     assert len(response.content) < 20_000

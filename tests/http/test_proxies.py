@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.postgres import free_port
 from tests.support.server import running_server
 from tests.support.waiting import PATIENCE_SECONDS, wait_until_it_listens
@@ -67,17 +67,17 @@ def test_a_schedule_read_through_a_proxy_that_compresses_can_be_changed(
         nginx_before(server.url, tmp_path) as url,
         httpx.Client(base_url=url) as client,
     ):
-        phone = Phone(client)
-        phone.enrol()
-        first = phone.put(SCHEDULE, phone.schedule(), **{"If-None-Match": "*"})
-        read = phone.get(SCHEDULE)
+        device = Device(client)
+        device.enrol()
+        first = device.put(SCHEDULE, device.schedule(), **{"If-None-Match": "*"})
+        read = device.get(SCHEDULE)
         assert read.headers["Content-Encoding"] == "gzip"
         assert read.headers["ETag"] == f"W/{first.headers['ETag'].removeprefix('W/')}"
         tag = {"If-Match": read.headers["ETag"]}
-        changed = phone.put(SCHEDULE, phone.schedule(times=["09:00"]), **tag)
+        changed = device.put(SCHEDULE, device.schedule(times=["09:00"]), **tag)
         assert changed.status_code == 200
         # A client that has not seen it is still rejected.
-        late = phone.put(SCHEDULE, phone.schedule(times=["10:00"]), **tag)
+        late = device.put(SCHEDULE, device.schedule(times=["10:00"]), **tag)
         assert late.status_code == 412
-        assert phone.delete(SCHEDULE, **tag).status_code == 412
-        assert phone.delete(SCHEDULE, **{"If-Match": late.headers["ETag"]}).status_code == 204
+        assert device.delete(SCHEDULE, **tag).status_code == 412
+        assert device.delete(SCHEDULE, **{"If-Match": late.headers["ETag"]}).status_code == 204

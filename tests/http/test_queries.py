@@ -13,10 +13,10 @@ from api.main import create_app
 from tests.support import databases
 from tests.support.clinician import give_key
 from tests.support.clock import FakeClock
+from tests.support.device import Device
 from tests.support.document import RECORDED
-from tests.support.phone import Phone
 
-# Kept and called by programs that know nothing of this service.
+# Requested by generic programs.
 ADDRESSES = ("/healthz", "/readyz", "/v1/media/{name}", "/v1/calendars/{address}.ics")
 CALLS = [
     (method, path)
@@ -27,30 +27,30 @@ CALLS = [
 
 
 @pytest.fixture(scope="module")
-def phone(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+def device(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
     """Every request here is rejected, so that one client is enough for all."""
     folder = tmp_path_factory.mktemp("queries")
     with databases.fresh_database("sqlite", templates, folder) as url:
         app = create_app(Settings(database_url=url), FakeClock())
         with TestClient(app, raise_server_exceptions=False) as client:
-            phone = Phone(client)
-            phone.enrol()
-            yield phone
+            device = Device(client)
+            device.enrol()
+            yield device
 
 
 @pytest.fixture(scope="module")
-def key(phone: Phone) -> str:
-    url: str = phone.client.app.state.context.settings.database_url  # type: ignore[attr-defined]
+def key(device: Device) -> str:
+    url: str = device.client.app.state.context.settings.database_url  # type: ignore[attr-defined]
     return give_key(url, FakeClock())
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_an_unknown_parameter_is_named(phone: Phone, key: str, method: str, path: str) -> None:
+def test_an_unknown_parameter_is_named(device: Device, key: str, method: str, path: str) -> None:
     closed = {"clinicianToken": []} in RECORDED["paths"][path][method]["security"]
-    token = key if closed else phone.token
+    token = key if closed else device.token
     address = re.sub(r"{\w+}", "00000000-0000-4000-8000-000000000000", path)
     call = partial(
-        phone.client.request,
+        device.client.request,
         method,
         address,
         params={"equipement": "towel", "a/b~": ""},
@@ -66,12 +66,12 @@ def test_an_unknown_parameter_is_named(phone: Phone, key: str, method: str, path
     assert call().status_code == (401 if needs_token else 422)
 
 
-def test_shared_urls_accept_any_query_parameters(phone: Phone) -> None:
-    drawing = phone.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
-    assert phone.put("/v1/me/schedule", phone.schedule()).is_success
-    feed = phone.post("/v1/me/schedule/feed").json()["path"]
+def test_shared_urls_accept_any_query_parameters(device: Device) -> None:
+    drawing = device.get("/v1/exercises/toe-curls").json()["media"][0]["url"]
+    assert device.put("/v1/me/schedule", device.schedule()).is_success
+    feed = device.post("/v1/me/schedule/feed").json()["path"]
     for address in ("/healthz", "/readyz", drawing, feed):
-        plain, added = (phone.client.get(address + query) for query in ("", "?v=1&lang=xx"))
+        plain, added = (device.client.get(address + query) for query in ("", "?v=1&lang=xx"))
         assert (plain.status_code, added.status_code) == (200, 200), address
         assert added.headers.get("ETag") == plain.headers.get("ETag")
 

@@ -14,14 +14,14 @@ import pytest
 from api.core import writable
 from tests.conftest import AppMaker
 from tests.support import databases, postgres
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import running_server
 from tests.support.waiting import wait_until
 
 
 @contextlib.contextmanager
 def full_disk(pid: int, file: Path) -> Iterator[None]:
-    """Let no file of the process grow beyond a file's size, as on a disk without room."""
+    """Limit files of the process to the size of a file, as on a full disk."""
     unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (file.stat().st_size, unlimited[1]))
     try:
@@ -53,25 +53,25 @@ def test_a_server_whose_disk_is_full_is_not_ready_until_there_is_room(
         running_server(own_database, tmp_path) as server,
         httpx.Client(base_url=server.url) as client,
     ):
-        phone = Phone(client)
-        phone.enrol()
+        device = Device(client)
+        device.enrol()
         for _ in range(3):
-            phone.post_session(phone.session())
-        body = phone.session()
+            device.post_session(device.session())
+        body = device.session()
         wal = Path(own_database.removeprefix("sqlite:///") + "-wal")
         assert wal.stat().st_size > 2 * server.log_file.stat().st_size
         assert client.get("/readyz").status_code == 200
         with full_disk(server.process.pid, wal):
-            refused = phone.post_session(body)
+            refused = device.post_session(body)
             assert_not_ready(refused)
             for _ in range(5):
                 assert_not_ready(client.get("/readyz"))
             # Everything that only reads goes on.
-            assert len(phone.get("/v1/sessions").json()["items"]) == 3
+            assert len(device.get("/v1/sessions").json()["items"]) == 3
             assert client.get("/healthz").status_code == 200
             assert client.post("/v1/triage/evaluations", json={}).status_code == 200
         assert client.get("/readyz").status_code == 200
-        assert phone.post_session(body).status_code == 201
+        assert device.post_session(body).status_code == 201
         # Said once, however often it was asked.
         assert changes_in(server.log) == [
             "cannot write to the database",
@@ -84,22 +84,22 @@ def test_a_read_only_postgresql_is_not_ready_and_refuses_writes_for_the_time_bei
     own_database: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=own_database)
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     assert client.get("/readyz").status_code == 200
     name = own_database.rpartition("/")[2]
     # As after a failover to a server that follows another: every session starts read-only.
     turn = f"ALTER DATABASE {name} SET default_transaction_read_only"
     hang_up = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
     asyncio.run(postgres.execute(databases.postgres_url(), f"{turn} = on", hang_up))
-    body = phone.session()
+    body = device.session()
     assert_not_ready(client.get("/readyz"))
-    assert_not_ready(phone.post_session(body))
-    assert phone.get("/v1/sessions").json()["items"] == []
+    assert_not_ready(device.post_session(body))
+    assert device.get("/v1/sessions").json()["items"] == []
     asyncio.run(postgres.execute(databases.postgres_url(), f"{turn} = off", hang_up))
     # A request may still be given a connection whose end the driver has not heard of.
     wait_until(lambda: client.get("/readyz").status_code == 200)
-    assert phone.post_session(body).status_code == 201
+    assert device.post_session(body).status_code == 201
 
 
 @pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)
@@ -132,5 +132,5 @@ def test_a_database_with_another_writer_is_ready(own_database: str, make_client:
         assert client.get("/readyz").status_code == 200
         holder.execute("ROLLBACK")
     # The check left the connection as patient as it was.
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()

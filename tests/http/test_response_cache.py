@@ -70,8 +70,8 @@ def test_other_languages_codings_and_versions_are_other_responses(
         seen = [content_client.get("/v1/content", headers=headers) for headers in asked]
         languages = [response.headers["Content-Language"] for response in seen]
         assert languages == ["en", "es", "en", "en"]
-        codings = [response.headers.get("Content-Encoding") for response in seen]
-        assert codings == [None, None, "br", None]
+        encodings = [response.headers.get("Content-Encoding") for response in seen]
+        assert encodings == [None, None, "br", None]
         assert [response.status_code for response in seen] == [200, 200, 200, 304]
     assert cached(context) == len(asked)
 

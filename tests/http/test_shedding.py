@@ -18,7 +18,7 @@ from api.core.config import Settings
 from api.core.db import Queue, QueueFull
 from tests.conftest import AppMaker
 from tests.support import databases
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 DATABASE_TIMEOUT_SECONDS = 20.0
@@ -65,16 +65,16 @@ def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
         database_timeout_seconds=DATABASE_TIMEOUT_SECONDS,
     )
     app: Any = client.app
-    phone = Phone(client)
-    phone.enrol()
-    refused, *waiting = (phone.session() for _ in range(4))
+    device = Device(client)
+    device.enrol()
+    refused, *waiting = (device.session() for _ in range(4))
     with ThreadPoolExecutor(3) as pool:
         with sessions_held(database_url):
-            answers = [pool.submit(phone.post_session, body) for body in waiting]
+            answers = [pool.submit(device.post_session, body) for body in waiting]
             wait_until(lambda: app.state.context.database.writes.taken == 3)
             capsys.readouterr()
             started = time.monotonic()
-            response = phone.post_session(refused)
+            response = device.post_session(refused)
             assert time.monotonic() - started < DATABASE_TIMEOUT_SECONDS / 2
             assert response.status_code == 503
             assert response.json()["code"] == "unavailable"
@@ -84,7 +84,7 @@ def test_a_write_beyond_the_queue_is_refused_at_once_and_those_in_it_are_stored(
             # What needs no database is answered as ever.
             assert client.post("/v1/triage/evaluations", json={}).status_code == 200
         assert [answer.result().status_code for answer in answers] == [201, 201, 201]
-    assert phone.post_session(refused).status_code == 201
+    assert device.post_session(refused).status_code == 201
     assert app.state.context.database.writes.taken == 0
 
 
@@ -92,15 +92,15 @@ def test_on_sqlite_readers_do_not_queue_behind_writers(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, database_max_waiting=1)
-    phone = Phone(client)
-    phone.enrol()
+    device = Device(client)
+    device.enrol()
     database = client.app.state.context.database  # type: ignore[attr-defined]
     database.writes.taken = database.writes.places
-    assert phone.post_session(phone.session()).status_code == 503
-    assert phone.get("/v1/sessions").status_code == 200
+    assert device.post_session(device.session()).status_code == 503
+    assert device.get("/v1/sessions").status_code == 200
     assert client.get("/readyz").status_code == 200
     database.writes.taken = 0
-    assert phone.post_session(phone.session()).status_code == 201
+    assert device.post_session(device.session()).status_code == 201
 
 
 def queue_of_one(**settings: Any) -> Queue:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tests.support.device import Device
 from tests.support.document import Document, Json
-from tests.support.phone import Phone
 
 FHIR = "application/fhir+json"
 PLAN = {"minutes": 15, "equipment": ["chair", "towel"], "positions": ["seated"]}
@@ -13,18 +13,18 @@ SINGLY = 5
 
 
 class Everything:
-    """A phone that reads all it can, and holds each answer to the document."""
+    """A device that reads all it can, and holds each answer to the document."""
 
-    def __init__(self, phone: Phone, document: Document) -> None:
-        self.phone, self.document = phone, document
+    def __init__(self, device: Device, document: Document) -> None:
+        self.device, self.document = device, document
 
     def get(self, path: str, template: str | None = None, **params: Any) -> Json:
-        response = self.phone.get(path, **params)
+        response = self.device.get(path, **params)
         answer: Json = self.document.judge(("GET", template or path), response)
         return answer
 
     def post(self, path: str, body: Json, template: str | None = None) -> Json:
-        response = self.phone.client.post(path, json=body, headers=self.phone.headers)
+        response = self.device.client.post(path, json=body, headers=self.device.headers)
         answer: Json = self.document.judge(("POST", template or path), response)
         return answer
 
@@ -59,8 +59,8 @@ class Everything:
         self._agree(sessions, reports, changes)
         self.post("/v1/plans", PLAN)
         self.get("/v1/me/export")
-        bundle = self.phone.client.get(
-            "/v1/me/export", headers=self.phone.headers | {"Accept": FHIR}
+        bundle = self.device.client.get(
+            "/v1/me/export", headers=self.device.headers | {"Accept": FHIR}
         )
         self.document.judge(("GET", "/v1/me/export"), bundle)
         return {"sessions": sessions, "symptom_reports": reports}

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.journal.models import ExerciseSession
 from tests.core.stored import in_database
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 Json = dict[str, Any]
 ADJUSTED = [{"pointer": "/local_date", "code": "date_mismatch"}]
@@ -34,31 +34,31 @@ LATE = "2026-11-21T23:30:00Z"
     ],
 )
 def test_a_date_that_can_not_have_been_is_taken_from_instant_and_zone_and_the_answer_says_so(
-    phone: Phone, time_zone: str, sent: str, stored: str
+    device: Device, time_zone: str, sent: str, stored: str
 ) -> None:
     changes: Json = {"local_date": sent, "time_zone": time_zone}
-    session = phone.session(started_at=LATE, ended_at=LATE, **changes)
-    report = phone.report(reported_at=LATE, **changes)
+    session = device.session(started_at=LATE, ended_at=LATE, **changes)
+    report = device.report(reported_at=LATE, **changes)
     expected = [] if sent == stored else ADJUSTED
     for post, body, path in (
-        (phone.post_session, session, "/v1/sessions"),
-        (phone.post_report, report, "/v1/symptom-reports"),
+        (device.post_session, session, "/v1/sessions"),
+        (device.post_report, report, "/v1/symptom-reports"),
     ):
         first, again = post(body), post(body)
         assert (first.status_code, again.status_code) == (201, 200)
         assert (first.json()["local_date"], first.json()["adjusted"]) == (stored, expected)
-        assert again.json() == first.json() == phone.get(f"{path}/{body['id']}").json()
-        assert phone.get(path).json()["items"] == [first.json()]
+        assert again.json() == first.json() == device.get(f"{path}/{body['id']}").json()
+        assert device.get(path).json()["items"] == [first.json()]
 
 
-def test_a_receipt_points_at_what_was_adjusted(phone: Phone) -> None:
+def test_a_receipt_points_at_what_was_adjusted(device: Device) -> None:
     wrong: Json = {"local_date": "2026-11-25"}
     batch = {
-        "sessions": [phone.session(), phone.session(**wrong)],
-        "symptom_reports": [phone.report(**wrong)],
+        "sessions": [device.session(), device.session(**wrong)],
+        "symptom_reports": [device.report(**wrong)],
     }
     for status in ("created", "duplicate"):
-        answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+        answer = device.client.post("/v1/batches", json=batch, headers=device.headers).json()
         assert [(receipt["status"], receipt["adjusted"]) for receipt in answer["receipts"]] == [
             (status, []),
             (status, [{"pointer": "/sessions/1/local_date", "code": "date_mismatch"}]),
@@ -66,30 +66,30 @@ def test_a_receipt_points_at_what_was_adjusted(phone: Phone) -> None:
         ]
 
 
-def test_the_content_hash_is_that_of_what_was_sent(phone: Phone) -> None:
-    right = phone.session()
-    stored = phone.post_session(right).json()
+def test_the_content_hash_is_that_of_what_was_sent(device: Device) -> None:
+    right = device.session()
+    stored = device.post_session(right).json()
     other_day = right | {"local_date": "2026-11-25"}
-    assert phone.post_session(other_day).status_code == 409
-    wrong = phone.post_session(other_day | {"id": phone.session()["id"]}).json()
+    assert device.post_session(other_day).status_code == 409
+    wrong = device.post_session(other_day | {"id": device.session()["id"]}).json()
     assert wrong["local_date"] == stored["local_date"]
     assert wrong["content_hash"] != stored["content_hash"]
 
 
-def test_an_adjusted_date_counts_and_the_one_that_was_sent_is_in_the_export(phone: Phone) -> None:
-    phone.post_session(phone.session(local_date="2026-11-02"))
-    progress = phone.get("/v1/me/progress").json()
+def test_an_adjusted_date_counts_and_the_one_that_was_sent_is_in_the_export(device: Device) -> None:
+    device.post_session(device.session(local_date="2026-11-02"))
+    progress = device.get("/v1/me/progress").json()
     assert progress["streak"] == {"days": 1, "last_active_on": "2026-11-22"}
-    (exported,) = phone.get("/v1/me/export").json()["sessions"]
+    (exported,) = device.get("/v1/me/export").json()["sessions"]
     assert (exported["local_date"], exported["sent_local_date"]) == ("2026-11-22", "2026-11-02")
 
 
 def test_what_was_stored_with_another_date_before_is_the_same_when_it_is_sent_again(
-    phone: Phone, database_url: str
+    device: Device, database_url: str
 ) -> None:
     """Versions before this one took a date as it was sent if it was a day away at most."""
-    body = phone.session(local_date="2026-11-21")
-    first = phone.post_session(body).json()
+    body = device.session(local_date="2026-11-21")
+    first = device.post_session(body).json()
 
     async def as_it_was(db: AsyncSession) -> str:
         sent = datetime.date(2026, 11, 21)
@@ -97,8 +97,8 @@ def test_what_was_stored_with_another_date_before_is_the_same_when_it_is_sent_ag
         return str((await db.execute(select(col(ExerciseSession.content_hash)))).scalar_one())
 
     assert in_database(database_url, as_it_was) == first["content_hash"]
-    again = phone.post_session(body)
+    again = device.post_session(body)
     assert (again.status_code, again.json()["local_date"]) == (200, "2026-11-21")
     batch = {"sessions": [body]}
-    answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+    answer = device.client.post("/v1/batches", json=batch, headers=device.headers).json()
     assert answer["receipts"][0]["status"] == "duplicate"

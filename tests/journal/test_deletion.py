@@ -8,113 +8,113 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 Json = dict[str, Any]
 
 
-def delete(phone: Phone, path: str) -> httpx.Response:
-    return phone.client.delete(path, headers=phone.headers)
+def delete(device: Device, path: str) -> httpx.Response:
+    return device.client.delete(path, headers=device.headers)
 
 
-def live(phone: Phone) -> set[str]:
-    return {item["id"] for item in phone.get("/v1/sessions").json()["items"]}
+def live(device: Device) -> set[str]:
+    return {item["id"] for item in device.get("/v1/sessions").json()["items"]}
 
 
-def test_a_deleted_session_is_gone_and_leaves_a_tombstone(phone: Phone) -> None:
-    body = phone.session(note="Something private.")
-    phone.post_session(body)
-    assert delete(phone, f"/v1/sessions/{body['id']}").status_code == 204
-    assert phone.get(f"/v1/sessions/{body['id']}").status_code == 404
-    assert phone.get("/v1/sessions").json()["items"] == []
-    items = phone.get("/v1/changes").json()["items"]
+def test_a_deleted_session_is_gone_and_leaves_a_tombstone(device: Device) -> None:
+    body = device.session(note="Something private.")
+    device.post_session(body)
+    assert delete(device, f"/v1/sessions/{body['id']}").status_code == 204
+    assert device.get(f"/v1/sessions/{body['id']}").status_code == 404
+    assert device.get("/v1/sessions").json()["items"] == []
+    items = device.get("/v1/changes").json()["items"]
     # Also the change that brought it has no content any more.
     assert [(item["id"], item["deleted"], item["session"]) for item in items] == [
         (body["id"], True, None),
         (body["id"], True, None),
     ]
-    assert "private" not in phone.get("/v1/me/export").text
+    assert "private" not in device.get("/v1/me/export").text
 
 
 def test_deleting_again_changes_nothing_and_an_id_that_never_was_is_not_found(
-    phone: Phone,
+    device: Device,
 ) -> None:
-    body = phone.session()
-    phone.post_session(body)
+    body = device.session()
+    device.post_session(body)
     path = f"/v1/sessions/{body['id']}"
-    assert [delete(phone, path).status_code for _ in range(3)] == [204, 204, 204]
-    assert len(phone.get("/v1/changes").json()["items"]) == 2
-    assert delete(phone, f"/v1/sessions/{phone.session()['id']}").status_code == 404
-    assert delete(phone, f"/v1/symptom-reports/{body['id']}").status_code == 404
+    assert [delete(device, path).status_code for _ in range(3)] == [204, 204, 204]
+    assert len(device.get("/v1/changes").json()["items"]) == 2
+    assert delete(device, f"/v1/sessions/{device.session()['id']}").status_code == 404
+    assert delete(device, f"/v1/symptom-reports/{body['id']}").status_code == 404
 
 
-def test_another_persons_record_is_not_found_and_stays(phone: Phone, client: TestClient) -> None:
-    other = Phone(client)
+def test_another_persons_record_is_not_found_and_stays(device: Device, client: TestClient) -> None:
+    other = Device(client)
     other.enrol()
     session, report = other.session(), other.report()
     other.post_session(session)
     other.post_report(report)
-    assert delete(phone, f"/v1/sessions/{session['id']}").status_code == 404
-    assert delete(phone, f"/v1/symptom-reports/{report['id']}").status_code == 404
+    assert delete(device, f"/v1/sessions/{session['id']}").status_code == 404
+    assert delete(device, f"/v1/symptom-reports/{report['id']}").status_code == 404
     assert other.get(f"/v1/sessions/{session['id']}").status_code == 200
 
 
-def test_a_deleted_session_posted_again_is_not_stored_again(phone: Phone) -> None:
-    body = phone.session()
-    phone.post_session(body)
-    delete(phone, f"/v1/sessions/{body['id']}")
+def test_a_deleted_session_posted_again_is_not_stored_again(device: Device) -> None:
+    body = device.session()
+    device.post_session(body)
+    delete(device, f"/v1/sessions/{body['id']}")
     for again in (body, body | {"pain_after": 9}):
-        response = phone.post_session(again)
+        response = device.post_session(again)
         assert (response.status_code, response.json()["deleted"]) == (200, True)
     batch = {"sessions": [body]}
-    answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+    answer = device.client.post("/v1/batches", json=batch, headers=device.headers).json()
     (receipt,) = answer["receipts"]
     assert (receipt["status"], receipt["code"], receipt["action"]) == (
         "duplicate",
         "deleted",
         "drop",
     )
-    assert live(phone) == set()
+    assert live(device) == set()
 
 
-def test_a_deleted_report_posted_again_is_answered_and_not_stored_again(phone: Phone) -> None:
-    body = phone.report({"bladder_change": "yes"})
-    first = phone.post_report(body).json()
-    assert delete(phone, f"/v1/symptom-reports/{body['id']}").status_code == 204
-    assert phone.get(f"/v1/decisions/{first['decision']['id']}").status_code == 404
-    again = phone.post_report(body)
+def test_a_deleted_report_posted_again_is_answered_and_not_stored_again(device: Device) -> None:
+    body = device.report({"bladder_change": "yes"})
+    first = device.post_report(body).json()
+    assert delete(device, f"/v1/symptom-reports/{body['id']}").status_code == 204
+    assert device.get(f"/v1/decisions/{first['decision']['id']}").status_code == 404
+    again = device.post_report(body)
     assert (again.status_code, again.json()["deleted"]) == (200, True)
-    # A red flag is always answered, whatever became of the record.
+    # A red flag always gets a decision, also for a deleted record.
     assert again.json()["decision"]["level"] == first["decision"]["level"] == "emergency"
     assert again.json()["decision"]["id"] is None
     batch = {"symptom_reports": [body]}
-    answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+    answer = device.client.post("/v1/batches", json=batch, headers=device.headers).json()
     assert answer["receipts"][0]["decision_level"] == "emergency"
-    assert phone.get("/v1/symptom-reports").json()["items"] == []
+    assert device.get("/v1/symptom-reports").json()["items"] == []
 
 
-def test_deleting_a_report_never_lifts_what_it_put_on_hold(phone: Phone) -> None:
-    body = phone.report({"bladder_change": "yes"})
-    phone.post_report(body)
-    before = phone.get("/v1/me/progress").json()
+def test_deleting_a_report_never_lifts_what_it_put_on_hold(device: Device) -> None:
+    body = device.report({"bladder_change": "yes"})
+    device.post_report(body)
+    before = device.get("/v1/me/progress").json()
     assert before["activities"]["status"] == "stop"
-    delete(phone, f"/v1/symptom-reports/{body['id']}")
-    after = phone.get("/v1/me/progress").json()
+    delete(device, f"/v1/symptom-reports/{body['id']}")
+    after = device.get("/v1/me/progress").json()
     assert after["activities"] == before["activities"]
     assert after["last_decision"] is None
 
 
-def test_deleting_a_report_makes_later_decisions_again(phone: Phone) -> None:
-    old = phone.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
-    new = phone.report(pain_score=6)
-    phone.post_report(old)
-    before = phone.post_report(new).json()["decision"]
+def test_deleting_a_report_makes_later_decisions_again(device: Device) -> None:
+    old = device.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
+    new = device.report(pain_score=6)
+    device.post_report(old)
+    before = device.post_report(new).json()["decision"]
     assert before["history_facts"] == ["persistent_in_history", "pain_risen_in_history"]
-    cursor = phone.get("/v1/changes").json()["next_cursor"]
-    delete(phone, f"/v1/symptom-reports/{old['id']}")
-    after = phone.get(f"/v1/symptom-reports/{new['id']}").json()["decision"]
+    cursor = device.get("/v1/changes").json()["next_cursor"]
+    delete(device, f"/v1/symptom-reports/{old['id']}")
+    after = device.get(f"/v1/symptom-reports/{new['id']}").json()["decision"]
     assert after["history_facts"] == []
-    items = phone.get("/v1/changes", cursor=cursor).json()["items"]
+    items = device.get("/v1/changes", cursor=cursor).json()["items"]
     assert [(item["id"], item["deleted"]) for item in items] == [
         (old["id"], True),
         (new["id"], False),
@@ -122,39 +122,39 @@ def test_deleting_a_report_makes_later_decisions_again(phone: Phone) -> None:
     assert items[1]["symptom_report"]["decision"] == after
 
 
-def test_deleting_the_pain_free_report_between_joins_two_episodes(phone: Phone) -> None:
+def test_deleting_the_pain_free_report_between_joins_two_episodes(device: Device) -> None:
     days = (("2026-08-01", 3), ("2026-09-01", 0), ("2026-11-01", 3))
     reports = [
-        phone.report(pain_score=pain, reported_at=f"{day}T10:00:00Z", local_date=day)
+        device.report(pain_score=pain, reported_at=f"{day}T10:00:00Z", local_date=day)
         for day, pain in days
     ]
     for report in reports:
-        phone.post_report(report)
+        device.post_report(report)
     last = f"/v1/symptom-reports/{reports[2]['id']}"
-    assert phone.get(last).json()["decision"]["history_facts"] == []
-    delete(phone, f"/v1/symptom-reports/{reports[1]['id']}")
-    assert phone.get(last).json()["decision"]["history_facts"] == ["persistent_in_history"]
+    assert device.get(last).json()["decision"]["history_facts"] == []
+    delete(device, f"/v1/symptom-reports/{reports[1]['id']}")
+    assert device.get(last).json()["decision"]["history_facts"] == ["persistent_in_history"]
 
 
-def test_deleting_a_correction_takes_what_it_corrects_along(phone: Phone) -> None:
-    first = phone.session()
-    second = phone.session(replaces=first["id"])
-    third = phone.session(replaces=second["id"])
-    unrelated = phone.session()
+def test_deleting_a_correction_takes_what_it_corrects_along(device: Device) -> None:
+    first = device.session()
+    second = device.session(replaces=first["id"])
+    third = device.session(replaces=second["id"])
+    unrelated = device.session()
     for body in (first, second, third, unrelated):
-        phone.post_session(body)
-    delete(phone, f"/v1/sessions/{third['id']}")
-    assert live(phone) == {unrelated["id"]}
-    assert phone.get("/v1/me/progress").json()["sessions_total"] == 1
+        device.post_session(body)
+    delete(device, f"/v1/sessions/{third['id']}")
+    assert live(device) == {unrelated["id"]}
+    assert device.get("/v1/me/progress").json()["sessions_total"] == 1
 
 
-def test_deleting_an_old_version_keeps_its_correction(phone: Phone) -> None:
-    first = phone.session()
-    second = phone.session(replaces=first["id"])
-    phone.post_session(first)
-    phone.post_session(second)
-    delete(phone, f"/v1/sessions/{first['id']}")
-    assert live(phone) == {second["id"]}
+def test_deleting_an_old_version_keeps_its_correction(device: Device) -> None:
+    first = device.session()
+    second = device.session(replaces=first["id"])
+    device.post_session(first)
+    device.post_session(second)
+    delete(device, f"/v1/sessions/{first['id']}")
+    assert live(device) == {second["id"]}
 
 
 def test_whatever_arrives_first_a_deleted_chain_stays_gone(
@@ -162,7 +162,7 @@ def test_whatever_arrives_first_a_deleted_chain_stays_gone(
 ) -> None:
     """The deletion comes right after the newest version, wherever that is in the order."""
     for order in itertools.permutations(range(3)):
-        person = Phone(client)
+        person = Device(client)
         person.enrol()
         first = person.session()
         second = person.session(replaces=first["id"])
@@ -175,44 +175,44 @@ def test_whatever_arrives_first_a_deleted_chain_stays_gone(
         assert live(person) == set(), order
 
 
-def test_sessions_that_replace_each_other_in_a_circle_can_be_deleted(phone: Phone) -> None:
-    one, other = phone.session(), phone.session()
-    phone.post_session(one | {"replaces": other["id"]})
-    phone.post_session(other | {"replaces": one["id"]})
-    assert delete(phone, f"/v1/sessions/{one['id']}").status_code == 204
-    assert live(phone) == set()
+def test_sessions_that_replace_each_other_in_a_circle_can_be_deleted(device: Device) -> None:
+    one, other = device.session(), device.session()
+    device.post_session(one | {"replaces": other["id"]})
+    device.post_session(other | {"replaces": one["id"]})
+    assert delete(device, f"/v1/sessions/{one['id']}").status_code == 204
+    assert live(device) == set()
 
 
-def not_a_uuid(phone: Phone) -> httpx.Response:
-    return delete(phone, "/v1/sessions/not-a-uuid")
+def not_a_uuid(device: Device) -> httpx.Response:
+    return delete(device, "/v1/sessions/not-a-uuid")
 
 
-def without_a_token(phone: Phone) -> httpx.Response:
-    return phone.client.delete(f"/v1/sessions/{phone.session()['id']}")
+def without_a_token(device: Device) -> httpx.Response:
+    return device.client.delete(f"/v1/sessions/{device.session()['id']}")
 
 
 @pytest.mark.parametrize(("call", "status"), [(not_a_uuid, 422), (without_a_token, 401)])
 def test_a_deletion_that_is_not_one_is_refused(
-    phone: Phone, call: Callable[[Phone], httpx.Response], status: int
+    device: Device, call: Callable[[Device], httpx.Response], status: int
 ) -> None:
-    assert call(phone).status_code == status
+    assert call(device).status_code == status
 
 
-def test_sending_a_deleted_correction_again_and_again_changes_nothing_more(phone: Phone) -> None:
-    first = phone.session()
-    second = phone.session(replaces=first["id"])
-    phone.post_session(second)
-    delete(phone, f"/v1/sessions/{second['id']}")
-    before = phone.get("/v1/changes").json()["items"]
+def test_sending_a_deleted_correction_again_and_again_changes_nothing_more(device: Device) -> None:
+    first = device.session()
+    second = device.session(replaces=first["id"])
+    device.post_session(second)
+    delete(device, f"/v1/sessions/{second['id']}")
+    before = device.get("/v1/changes").json()["items"]
     for _ in range(3):
-        assert phone.post_session(second).json()["deleted"] is True
-    assert phone.get("/v1/changes").json()["items"] == before
+        assert device.post_session(second).json()["deleted"] is True
+    assert device.get("/v1/changes").json()["items"] == before
 
 
-def test_a_deleted_id_that_is_reused_takes_nothing_else_along(phone: Phone) -> None:
-    gone, kept = phone.session(), phone.session()
-    phone.post_session(gone)
-    phone.post_session(kept)
-    delete(phone, f"/v1/sessions/{gone['id']}")
-    phone.post_session(gone | {"replaces": kept["id"]})
-    assert live(phone) == {kept["id"]}
+def test_a_deleted_id_that_is_reused_takes_nothing_else_along(device: Device) -> None:
+    gone, kept = device.session(), device.session()
+    device.post_session(gone)
+    device.post_session(kept)
+    delete(device, f"/v1/sessions/{gone['id']}")
+    device.post_session(gone | {"replaces": kept["id"]})
+    assert live(device) == {kept["id"]}

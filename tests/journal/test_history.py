@@ -1,4 +1,4 @@
-"""What earlier reports say about a report: the same in whatever order they arrive."""
+"""History facts do not depend on the order in which reports arrive."""
 
 import datetime
 import itertools

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 PATHS = {
     "session": "/v1/sessions",
@@ -19,14 +19,14 @@ PATHS = {
 OWN = {"x-request-id", "ratelimit"}
 
 
-def batch(phone: Phone) -> Json:
-    invalid = phone.session(status="done")
-    return {"sessions": [phone.session(), invalid], "symptom_reports": [phone.report()]}
+def batch(device: Device) -> Json:
+    invalid = device.session(status="done")
+    return {"sessions": [device.session(), invalid], "symptom_reports": [device.report()]}
 
 
-MAKE: Mapping[str, Callable[[Phone], Json]] = {
-    "session": Phone.session,
-    "report": lambda phone: phone.report({"fever": "no"}, pain_score=4, age_years=44),
+MAKE: Mapping[str, Callable[[Device], Json]] = {
+    "session": Device.session,
+    "report": lambda device: device.report({"fever": "no"}, pain_score=4, age_years=44),
     "batch": batch,
 }
 
@@ -41,13 +41,13 @@ def said(response: httpx.Response) -> tuple[int, dict[str, str], str]:
     return response.status_code, headers, json.dumps(document)
 
 
-def post(phone: Phone, kind: str, body: Any, **params: str) -> httpx.Response:
-    return phone.client.post(PATHS[kind], json=body, params=params, headers=phone.headers)
+def post(device: Device, kind: str, body: Any, **params: str) -> httpx.Response:
+    return device.client.post(PATHS[kind], json=body, params=params, headers=device.headers)
 
 
 @pytest.mark.parametrize("kind", MAKE)
 def test_an_upload_is_answered_as_by_fastapi(client: TestClient, kind: str) -> None:
-    ordinary, asking = Phone(client), Phone(client)
+    ordinary, asking = Device(client), Device(client)
     ordinary.enrol()
     asking.enrol()
     body = MAKE[kind](ordinary)
@@ -56,8 +56,8 @@ def test_an_upload_is_answered_as_by_fastapi(client: TestClient, kind: str) -> N
         # A query is something that FastAPI may have to refuse.
         answers = post(ordinary, kind, sent), post(asking, kind, sent, lang="en")
         assert said(answers[0]) == said(answers[1])
-    for phone in (ordinary, asking):
-        phone.token = phone.token[:-1] + ("0" if phone.token[-1] != "0" else "1")
+    for device in (ordinary, asking):
+        device.token = device.token[:-1] + ("0" if device.token[-1] != "0" else "1")
     answers = post(ordinary, kind, body), post(asking, kind, body, lang="en")
     assert said(answers[0]) == said(answers[1])
     assert answers[0].status_code == 401

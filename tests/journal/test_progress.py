@@ -1,4 +1,4 @@
-"""Progress: counted by the person's own dates, whatever the order of the uploads."""
+"""Progress: counted by the person's own dates, regardless of the order of uploads."""
 
 import datetime
 import itertools
@@ -21,7 +21,7 @@ from api.journal.progress import (
     weeks,
 )
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 Json = dict[str, Any]
 TODAY = datetime.date(2026, 11, 22)
@@ -179,16 +179,16 @@ def test_a_trend_needs_scores_of_both_times() -> None:
     assert pain_trend([], [], TODAY).status == "not_enough_data"
 
 
-def log_days(phone: Phone, ago: list[int], **changes: Any) -> list[Json]:
+def log_days(device: Device, ago: list[int], **changes: Any) -> list[Json]:
     made = []
     for number in ago:
-        phone.now = datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC) - number * DAY
-        made.append(phone.session(**changes))
+        device.now = datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC) - number * DAY
+        made.append(device.session(**changes))
     return made
 
 
 def test_late_and_unordered_uploads_end_in_the_same_figures(client: TestClient) -> None:
-    in_order, shuffled = Phone(client), Phone(client)
+    in_order, shuffled = Device(client), Device(client)
     in_order.enrol()
     shuffled.enrol()
     made = log_days(in_order, [40, 39, 12, 4, 3, 2, 1, 0])
@@ -208,34 +208,34 @@ def test_late_and_unordered_uploads_end_in_the_same_figures(client: TestClient) 
 
 def test_the_persons_own_date_counts_and_not_the_servers(client: TestClient) -> None:
     """At noon UTC it is already tomorrow in Kiritimati."""
-    phone = Phone(client)
-    phone.enrol(time_zone="Pacific/Kiritimati")
-    phone.post_session(phone.session(local_date="2026-11-23", time_zone="Pacific/Kiritimati"))
-    progress = phone.get("/v1/me/progress").json()
+    device = Device(client)
+    device.enrol(time_zone="Pacific/Kiritimati")
+    device.post_session(device.session(local_date="2026-11-23", time_zone="Pacific/Kiritimati"))
+    progress = device.get("/v1/me/progress").json()
     assert progress["today"] == "2026-11-23"
     assert progress["streak"]["days"] == 1
 
 
 def test_an_unknown_zone_counts_as_utc(client: TestClient) -> None:
-    phone = Phone(client)
-    phone.enrol(time_zone="Mars/Olympus_Mons")
-    assert phone.get("/v1/me/progress").json()["today"] == "2026-11-22"
+    device = Device(client)
+    device.enrol(time_zone="Mars/Olympus_Mons")
+    assert device.get("/v1/me/progress").json()["today"] == "2026-11-22"
 
 
-def test_abandoned_and_replaced_sessions_do_not_count(phone: Phone) -> None:
-    first = phone.session(pain_before=9)
-    phone.post_session(first)
-    phone.post_session(phone.session(replaces=first["id"]))
-    phone.post_session(phone.session(status="abandoned"))
-    progress = phone.get("/v1/me/progress").json()
+def test_abandoned_and_replaced_sessions_do_not_count(device: Device) -> None:
+    first = device.session(pain_before=9)
+    device.post_session(first)
+    device.post_session(device.session(replaces=first["id"]))
+    device.post_session(device.session(status="abandoned"))
+    progress = device.get("/v1/me/progress").json()
     assert progress["sessions_total"] == 1
     assert progress["pain"]["baseline_tenths"] == 50
 
 
-def test_pain_is_explained_in_the_requested_language(phone: Phone) -> None:
-    for body in log_days(phone, [30, 29], pain_before=6) + log_days(phone, [1, 0], pain_before=3):
-        phone.post_session(body)
-    progress = phone.get("/v1/me/progress", lang="es").json()
+def test_pain_is_explained_in_the_requested_language(device: Device) -> None:
+    for body in log_days(device, [30, 29], pain_before=6) + log_days(device, [1, 0], pain_before=3):
+        device.post_session(body)
+    progress = device.get("/v1/me/progress", lang="es").json()
     assert progress["pain"] | {"explanation": ""} == {
         "status": "improved",
         "baseline_tenths": 60,
@@ -247,10 +247,10 @@ def test_pain_is_explained_in_the_requested_language(phone: Phone) -> None:
     assert "2 puntos de 10" in progress["pain"]["explanation"]
 
 
-def test_a_hold_and_the_last_decision_are_shown(phone: Phone) -> None:
-    assert phone.get("/v1/me/progress").json()["last_decision"] is None
-    decision = phone.post_report(phone.report({"radiating_pain": "left"})).json()["decision"]
-    progress = phone.get("/v1/me/progress").json()
+def test_a_hold_and_the_last_decision_are_shown(device: Device) -> None:
+    assert device.get("/v1/me/progress").json()["last_decision"] is None
+    decision = device.post_report(device.report({"radiating_pain": "left"})).json()["decision"]
+    progress = device.get("/v1/me/progress").json()
     assert progress["last_decision"]["decision_id"] == decision["id"]
     assert progress["activities"]["status"] == "pause"
     assert progress["activities"]["rule_ids"] == ["P01"]
@@ -258,48 +258,48 @@ def test_a_hold_and_the_last_decision_are_shown(phone: Phone) -> None:
 
 
 def test_a_long_streak_is_counted_whole(client: TestClient, clock: FakeClock) -> None:
-    phone = Phone(client)
-    phone.enrol()
-    for body in log_days(phone, list(range(130))):
-        assert phone.post_session(body).status_code == 201
-    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 130
+    device = Device(client)
+    device.enrol()
+    for body in log_days(device, list(range(130))):
+        assert device.post_session(body).status_code == 201
+    assert device.get("/v1/me/progress").json()["streak"]["days"] == 130
     clock.advance(days=1)
-    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 130
+    assert device.get("/v1/me/progress").json()["streak"]["days"] == 130
     clock.advance(days=1)
-    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 0
+    assert device.get("/v1/me/progress").json()["streak"]["days"] == 0
 
 
-def test_a_session_that_two_devices_corrected_counts_once(phone: Phone) -> None:
-    first = phone.session()
-    corrections = [phone.session(replaces=first["id"]) for _ in range(2)]
+def test_a_session_that_two_devices_corrected_counts_once(device: Device) -> None:
+    first = device.session()
+    corrections = [device.session(replaces=first["id"]) for _ in range(2)]
     for body in (corrections[0], first, corrections[1]):
-        phone.post_session(body)
-    assert phone.get("/v1/me/progress").json()["sessions_total"] == 1
+        device.post_session(body)
+    assert device.get("/v1/me/progress").json()["sessions_total"] == 1
 
 
 # A session and all that corrects it are one session.
 
 
-def counted(phone: Phone) -> tuple[int, int]:
+def counted(device: Device) -> tuple[int, int]:
     """Count the sessions in progress, and those that a FHIR export says to count."""
-    headers = phone.headers | {"Accept": "application/fhir+json"}
-    bundle = phone.client.get("/v1/me/export", headers=headers).json()
+    headers = device.headers | {"Accept": "application/fhir+json"}
+    bundle = device.client.get("/v1/me/export", headers=headers).json()
     procedures = [
         entry["resource"]
         for entry in bundle["entry"]
         if entry["resource"]["resourceType"] == "Procedure"
     ]
     standing = [found for found in procedures if found["status"] != "entered-in-error"]
-    return phone.get("/v1/me/progress").json()["sessions_total"], len(standing)
+    return device.get("/v1/me/progress").json()["sessions_total"], len(standing)
 
 
 def test_a_session_corrected_twice_counts_once_in_whatever_order_it_all_arrives(
-    phone: Phone,
+    device: Device,
 ) -> None:
     """B and C correct A, D corrects B: one session was practised."""
     lives = list(itertools.product(itertools.permutations(range(4)), (False, True)))
     for order, descending in lives:
-        made = [phone.session() for _ in range(4)]
+        made = [device.session() for _ in range(4)]
         ids = sorted((body["id"] for body in made), reverse=descending)
         for body, record_id in zip(made, ids, strict=True):
             body["id"] = record_id
@@ -307,53 +307,53 @@ def test_a_session_corrected_twice_counts_once_in_whatever_order_it_all_arrives(
         b["replaces"] = c["replaces"] = a["id"]
         d["replaces"] = b["id"]
         batch = {"sessions": [made[place] for place in order]}
-        answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+        answer = device.client.post("/v1/batches", json=batch, headers=device.headers).json()
         assert {receipt["status"] for receipt in answer["receipts"]} == {"created"}
-    assert counted(phone) == (len(lives), len(lives))
+    assert counted(device) == (len(lives), len(lives))
 
 
-def test_after_a_deletion_progress_is_as_if_only_the_rest_had_been_uploaded(phone: Phone) -> None:
-    a = phone.session()
-    b, c = phone.session(replaces=a["id"]), phone.session(replaces=a["id"])
-    d = phone.session(replaces=b["id"])
+def test_after_a_deletion_progress_is_as_if_only_the_rest_had_been_uploaded(device: Device) -> None:
+    a = device.session()
+    b, c = device.session(replaces=a["id"]), device.session(replaces=a["id"])
+    d = device.session(replaces=b["id"])
     for body in (a, b, c, d):
-        phone.post_session(body)
-    phone.delete(f"/v1/sessions/{a['id']}")
-    assert counted(phone) == (1, 1)
+        device.post_session(body)
+    device.delete(f"/v1/sessions/{a['id']}")
+    assert counted(device) == (1, 1)
     # What connected the two corrections that are left is gone.
-    phone.delete(f"/v1/sessions/{b['id']}")
-    assert counted(phone) == (2, 2)
-    phone.delete(f"/v1/sessions/{c['id']}")
-    assert counted(phone) == (1, 1)
-    phone.delete(f"/v1/sessions/{d['id']}")
-    assert counted(phone) == (0, 0)
+    device.delete(f"/v1/sessions/{b['id']}")
+    assert counted(device) == (2, 2)
+    device.delete(f"/v1/sessions/{c['id']}")
+    assert counted(device) == (1, 1)
+    device.delete(f"/v1/sessions/{d['id']}")
+    assert counted(device) == (0, 0)
 
 
 # The person's own time.
 
 
-def test_sessions_of_watch_and_phone_count_their_time_once(phone: Phone) -> None:
+def test_sessions_of_watch_and_phone_count_their_time_once(device: Device) -> None:
     for ended_at in ("2026-11-22T10:20:00Z", "2026-11-22T10:15:00Z"):
-        assert phone.post_session(phone.session(ended_at=ended_at)).status_code == 201
-    week = phone.get("/v1/me/progress").json()["weeks"][0]
+        assert device.post_session(device.session(ended_at=ended_at)).status_code == 201
+    week = device.get("/v1/me/progress").json()["weeks"][0]
     assert (week["sessions"], week["minutes"]) == (2, 20)
 
 
-def test_a_forgotten_stop_button_does_not_count_as_hours_of_exercise(phone: Phone) -> None:
-    items = phone.session()["items"] + [
+def test_a_forgotten_stop_button_does_not_count_as_hours_of_exercise(device: Device) -> None:
+    items = device.session()["items"] + [
         {"activity_id": "heel-raises", "kind": "exercise", "side": "both", "sets": 3},
         {"activity_id": "arch-rolls", "kind": "exercise", "side": "both", "seconds": 900}
         | {"skipped": True},
     ]
-    phone.post_session(phone.session(ended_at="2026-11-22T19:00:00Z", items=items))
-    assert phone.get("/v1/me/progress").json()["weeks"][0]["minutes"] == 5
+    device.post_session(device.session(ended_at="2026-11-22T19:00:00Z", items=items))
+    assert device.get("/v1/me/progress").json()["weeks"][0]["minutes"] == 5
 
 
-def practise(phone: Phone, instant: str, time_zone: str, local_date: str) -> None:
-    body = phone.session(
+def practise(device: Device, instant: str, time_zone: str, local_date: str) -> None:
+    body = device.session(
         started_at=instant, ended_at=instant, time_zone=time_zone, local_date=local_date
     )
-    response = phone.post_session(body)
+    response = device.post_session(body)
     assert (response.status_code, response.json()["adjusted"]) == (201, [])
 
 
@@ -361,38 +361,38 @@ def test_a_date_skipped_by_flying_west_breaks_no_streak(
     client: TestClient, clock: FakeClock
 ) -> None:
     """From Honolulu to Auckland there is no 15 November: she practised every day she had."""
-    phone = Phone(client)
-    phone.enrol(time_zone="Pacific/Honolulu")
-    practise(phone, "2026-11-14T04:00:00Z", "Pacific/Honolulu", "2026-11-13")
-    practise(phone, "2026-11-15T04:00:00Z", "Pacific/Honolulu", "2026-11-14")
-    practise(phone, "2026-11-15T20:00:00Z", "Pacific/Auckland", "2026-11-16")
-    practise(phone, "2026-11-16T20:00:00Z", "Pacific/Auckland", "2026-11-17")
+    device = Device(client)
+    device.enrol(time_zone="Pacific/Honolulu")
+    practise(device, "2026-11-14T04:00:00Z", "Pacific/Honolulu", "2026-11-13")
+    practise(device, "2026-11-15T04:00:00Z", "Pacific/Honolulu", "2026-11-14")
+    practise(device, "2026-11-15T20:00:00Z", "Pacific/Auckland", "2026-11-16")
+    practise(device, "2026-11-16T20:00:00Z", "Pacific/Auckland", "2026-11-17")
     clock.instant = datetime.datetime(2026, 11, 16, 21, tzinfo=datetime.UTC)
     for time_zone in ("Pacific/Honolulu", "Pacific/Auckland"):
-        phone.patch("/v1/me", {"time_zone": time_zone})
-        progress = phone.get("/v1/me/progress").json()
+        device.patch("/v1/me", {"time_zone": time_zone})
+        progress = device.get("/v1/me/progress").json()
         assert progress["streak"] == {"days": 4, "last_active_on": "2026-11-17"}
 
 
 def test_a_date_that_was_not_skipped_but_missed_breaks_a_streak(
     client: TestClient, clock: FakeClock
 ) -> None:
-    phone = Phone(client)
-    phone.enrol(time_zone="Pacific/Auckland")
-    practise(phone, "2026-11-13T20:00:00Z", "Pacific/Auckland", "2026-11-14")
-    practise(phone, "2026-11-15T20:00:00Z", "Pacific/Auckland", "2026-11-16")
+    device = Device(client)
+    device.enrol(time_zone="Pacific/Auckland")
+    practise(device, "2026-11-13T20:00:00Z", "Pacific/Auckland", "2026-11-14")
+    practise(device, "2026-11-15T20:00:00Z", "Pacific/Auckland", "2026-11-16")
     clock.instant = datetime.datetime(2026, 11, 15, 21, tzinfo=datetime.UTC)
-    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 1
+    assert device.get("/v1/me/progress").json()["streak"]["days"] == 1
 
 
 def test_a_day_is_not_over_before_it_is_over_where_the_person_is(
     client: TestClient, clock: FakeClock
 ) -> None:
     """It is Saturday in Madrid, where she enrolled, and Friday evening in Los Angeles."""
-    phone = Phone(client)
-    phone.enrol(time_zone="Europe/Madrid")
-    practise(phone, "2026-11-20T04:00:00Z", "America/Los_Angeles", "2026-11-19")
+    device = Device(client)
+    device.enrol(time_zone="Europe/Madrid")
+    practise(device, "2026-11-20T04:00:00Z", "America/Los_Angeles", "2026-11-19")
     clock.instant = datetime.datetime(2026, 11, 21, 7, 30, tzinfo=datetime.UTC)
-    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 1
+    assert device.get("/v1/me/progress").json()["streak"]["days"] == 1
     clock.advance(hours=1)
-    assert phone.get("/v1/me/progress").json()["streak"]["days"] == 0
+    assert device.get("/v1/me/progress").json()["streak"]["days"] == 0

@@ -11,18 +11,18 @@ from starlette.testclient import TestClient
 
 from api.core.db import Database
 from tests.core.stored import in_database
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.statements import listening
 
 TABLES = ("exercise_session", "symptom_report")
 
 
-def plans(client: TestClient, phone: Phone, path: str, **params: Any) -> dict[str, str]:
+def plans(client: TestClient, device: Device, path: str, **params: Any) -> dict[str, str]:
     """Read something, and have the database explain each of the statements it was asked."""
     database: Database = client.app.state.context.database  # type: ignore[attr-defined]
     explain = "EXPLAIN QUERY PLAN" if database.dialect == "sqlite" else "EXPLAIN"
     with listening(database.reader) as sent:
-        assert phone.get(path, **params).status_code == 200
+        assert device.get(path, **params).status_code == 200
     asked = [each for each in sent if any(table in each[0] for table in TABLES)]
     assert asked
 
@@ -41,24 +41,24 @@ def plans(client: TestClient, phone: Phone, path: str, **params: Any) -> dict[st
     return in_database(str(database.writer.url.render_as_string(hide_password=False)), explained)
 
 
-def live(phone: Phone) -> None:
+def live(device: Device) -> None:
     """Log some weeks, with a correction, and report on them."""
     for days in range(12):
-        phone.now = datetime.datetime(2026, 11, 22, 7, tzinfo=datetime.UTC)
-        phone.now -= datetime.timedelta(days=days)
-        first = phone.session()
-        phone.post_session(first)
-        phone.post_session(phone.session(replaces=first["id"]))
-        phone.post_report(phone.report(pain_score=3))
+        device.now = datetime.datetime(2026, 11, 22, 7, tzinfo=datetime.UTC)
+        device.now -= datetime.timedelta(days=days)
+        first = device.session()
+        device.post_session(first)
+        device.post_session(device.session(replaces=first["id"]))
+        device.post_report(device.report(pain_score=3))
 
 
 @pytest.mark.parametrize("path", ["/v1/sessions", "/v1/symptom-reports"])
 def test_a_page_deep_in_a_list_starts_at_its_place_in_the_index(
-    phone: Phone, client: TestClient, path: str
+    device: Device, client: TestClient, path: str
 ) -> None:
-    live(phone)
-    cursor = phone.get(path, limit=5).json()["next_cursor"]
-    found = plans(client, phone, path, limit=5, cursor=cursor)
+    live(device)
+    cursor = device.get(path, limit=5).json()["next_cursor"]
+    found = plans(client, device, path, limit=5, cursor=cursor)
     (plan,) = (plan for statement, plan in found.items() if "LIMIT" in statement)
     place = r"\(?(started_at|reported_at),\s*id\)?\s*<|ROW\((\w+\.)?(started_at|reported_at), "
     assert re.search(place, plan), plan
@@ -68,11 +68,11 @@ def test_a_page_deep_in_a_list_starts_at_its_place_in_the_index(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_progress_looks_each_correction_up_and_never_reads_all_sessions_for_one(
-    phone: Phone, client: TestClient
+    device: Device, client: TestClient
 ) -> None:
     """With an OR in it, this took 60 seconds at 5,000 sessions: as many reads as their square."""
-    live(phone)
-    found = plans(client, phone, "/v1/me/progress")
+    live(device)
+    found = plans(client, device, "/v1/me/progress")
     assert sum("correction" in statement for statement in found) >= 4
     for statement, plan in found.items():
         assert "SCAN exercise_session" not in plan, (statement, plan)
@@ -83,12 +83,12 @@ def test_progress_looks_each_correction_up_and_never_reads_all_sessions_for_one(
                 assert "participant_id=? AND original=? AND id>?" in line, (statement, plan)
 
 
-def test_a_late_report_finds_its_place_by_the_index(phone: Phone, client: TestClient) -> None:
-    live(phone)
+def test_a_late_report_finds_its_place_by_the_index(device: Device, client: TestClient) -> None:
+    live(device)
     database: Database = client.app.state.context.database  # type: ignore[attr-defined]
     with listening(database.writer) as asked:
-        phone.now = datetime.datetime(2026, 11, 15, 9, tzinfo=datetime.UTC)
-        assert phone.post_report(phone.report(pain_score=2)).status_code == 201
+        device.now = datetime.datetime(2026, 11, 15, 9, tzinfo=datetime.UTC)
+        assert device.post_report(device.report(pain_score=2)).status_code == 201
     places = [statement for statement, _ in asked if "reported_at, symptom_report.id)" in statement]
     assert len(places) >= 3
     assert not any(re.search(r"reported_at [<>] .* OR ", statement) for statement, _ in asked)

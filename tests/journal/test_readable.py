@@ -22,8 +22,8 @@ from tests.core.stored import in_database
 from tests.journal.reading_everything import Everything
 from tests.support.budget import FULL, budget
 from tests.support.clock import START
+from tests.support.device import Device
 from tests.support.document import RECORDED, Document
-from tests.support.phone import Phone
 
 Json = dict[str, Any]
 Draw = Callable[..., Any]
@@ -218,9 +218,9 @@ PATHS = {
 
 def store(everything: Everything, life: Json) -> int:
     """Upload a life, assert that all of it is taken, and return how many records there are."""
-    phone = everything.phone
-    phone.enrol(time_zone=life["time_zone"], conditions=life["conditions"])
-    plan = phone.put("/v1/me/schedule", life["schedule"])
+    device = everything.device
+    device.enrol(time_zone=life["time_zone"], conditions=life["conditions"])
+    plan = device.put("/v1/me/schedule", life["schedule"])
     everything.document.judge(("PUT", "/v1/me/schedule"), plan)
     stored = 0
     for kind, path in PATHS.items():
@@ -247,14 +247,13 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
 
     @settings(
         max_examples=budget(quick=6, full=150),
-        deadline=None,
         database=None,
         derandomize=not FULL,
         suppress_health_check=list(HealthCheck),
     )
     @given(lives(rule_set))
     def check(life: Json) -> None:
-        everything = Everything(Phone(client), document)
+        everything = Everything(Device(client), document)
         stored.append(store(everything, life))
         read = everything.read()
         sent = [*life["sessions"], *life["batch"]["sessions"]]
@@ -272,16 +271,16 @@ def test_whatever_is_accepted_is_read_by_every_operation_as_documented(
 def test_hundreds_of_sessions_on_one_day_are_read_by_every_operation(
     client: TestClient, document: Document
 ) -> None:
-    """834 sessions of two hours once made progress an error for ever."""
-    everything = Everything(Phone(client), document)
-    everything.phone.enrol()
-    everything.phone.put("/v1/me/schedule", everything.phone.schedule())
+    """834 sessions of two hours once made progress fail permanently."""
+    everything = Everything(Device(client), document)
+    everything.device.enrol()
+    everything.device.put("/v1/me/schedule", everything.device.schedule())
     times = {"started_at": "2026-11-22T08:00:00Z", "ended_at": "2026-11-22T10:00:00Z"}
     for _ in range(budget(quick=1, full=3)):
-        batch = {"sessions": [everything.phone.session(**times) for _ in range(150)]}
+        batch = {"sessions": [everything.device.session(**times) for _ in range(150)]}
         everything.post("/v1/batches", batch)
     for _ in range(budget(quick=0, full=2)):
-        batch = {"sessions": [everything.phone.session(**times) for _ in range(500)]}
+        batch = {"sessions": [everything.device.session(**times) for _ in range(500)]}
         everything.post("/v1/batches", batch)
     everything.read()
     assert everything.get("/v1/me/progress")["weeks"][0]["minutes"] == 120
@@ -307,7 +306,6 @@ def histories(draw: Draw) -> tuple[list[Json], list[Json]]:
 def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
     @settings(
         max_examples=budget(quick=8, full=150),
-        deadline=None,
         database=None,
         derandomize=not FULL,
         suppress_health_check=list(HealthCheck),
@@ -316,15 +314,15 @@ def test_late_or_in_order_the_figures_are_the_same(client: TestClient) -> None:
     def check(orders: tuple[list[Json], list[Json]]) -> None:
         found = []
         for order in orders:
-            phone = Phone(client)
-            phone.enrol()
+            device = Device(client)
+            device.enrol()
             for part in (order[:2], order[2:]):
-                answer = phone.client.post(
-                    "/v1/batches", json={"sessions": part}, headers=phone.headers
+                answer = device.client.post(
+                    "/v1/batches", json={"sessions": part}, headers=device.headers
                 )
                 statuses = {receipt["status"] for receipt in answer.json()["receipts"]}
                 assert statuses <= {"created"}
-            found.append(phone.get("/v1/me/progress").json())
+            found.append(device.get("/v1/me/progress").json())
         assert found[0] == found[1]
 
     check()
@@ -366,13 +364,13 @@ def rows_of_earlier_versions(participant_id: uuid.UUID) -> list[Json]:
 def test_what_was_stored_before_is_read_by_every_operation(
     client: TestClient, document: Document, database_url: str
 ) -> None:
-    everything = Everything(Phone(client), document)
-    phone = everything.phone
-    phone.enrol()
-    phone.put("/v1/me/schedule", phone.schedule())
+    everything = Everything(Device(client), document)
+    device = everything.device
+    device.enrol()
+    device.put("/v1/me/schedule", device.schedule())
     new_year = {"reported_at": "2000-01-01T00:30:00+01:00", "local_date": "2000-01-01"}
-    phone.post_report(phone.report({"radiating_pain": "left"}, pain_score=10, **new_year))
-    owner = uuid.UUID(phone.participant_id)
+    device.post_report(device.report({"radiating_pain": "left"}, pain_score=10, **new_year))
+    owner = uuid.UUID(device.participant_id)
     before = rows_of_earlier_versions(owner)
 
     async def as_it_was(db: AsyncSession) -> None:
@@ -402,17 +400,17 @@ def test_what_was_stored_before_is_read_by_every_operation(
     assert document.unread() == set()
 
 
-def test_an_instant_is_in_the_same_range_in_a_batch_and_by_itself(phone: Phone) -> None:
+def test_an_instant_is_in_the_same_range_in_a_batch_and_by_itself(device: Device) -> None:
     early = {"started_at": "2000-01-01T00:30:00+01:00", "ended_at": "2000-01-01T01:00:00+01:00"}
     tooearly = {"started_at": "1999-12-31T00:30:00+01:00", "ended_at": "2000-01-01T01:00:00+01:00"}
     for changes, status in ((early, "created"), (tooearly, "rejected")):
-        body = phone.session(**changes)
+        body = device.session(**changes)
         batch = {"sessions": [body]}
-        answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers).json()
+        answer = device.client.post("/v1/batches", json=batch, headers=device.headers).json()
         assert [receipt["status"] for receipt in answer["receipts"]] == [status]
-        assert phone.post_session(body).status_code == (200 if status == "created" else 422)
+        assert device.post_session(body).status_code == (200 if status == "created" else 422)
     for instant in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
-        response = phone.post_session(phone.session(started_at=instant))
+        response = device.post_session(device.session(started_at=instant))
         assert response.status_code == 422
         assert response.json()["errors"][0]["pointer"] == "/started_at"
 
@@ -427,18 +425,18 @@ def test_an_instant_is_in_the_same_range_in_a_batch_and_by_itself(phone: Phone) 
     ],
 )
 def test_a_clock_that_is_far_off_is_reported_in_32_bits(
-    phone: Phone, device_time: str, skew: int
+    device: Device, device_time: str, skew: int
 ) -> None:
     batch = {"device_time": device_time}
-    answer = phone.client.post("/v1/batches", json=batch, headers=phone.headers)
+    answer = device.client.post("/v1/batches", json=batch, headers=device.headers)
     assert answer.json()["clock_skew_seconds"] == skew
 
 
-def test_a_cursor_beyond_every_number_is_ahead(phone: Phone) -> None:
+def test_a_cursor_beyond_every_number_is_ahead(device: Device) -> None:
     """A number that no column holds once was an error on PostgreSQL."""
-    phone.post_session(phone.session())
-    owner, _, record_id = decode_cursor(phone.get("/v1/changes").json()["next_cursor"], 3)
+    device.post_session(device.session())
+    owner, _, record_id = decode_cursor(device.get("/v1/changes").json()["next_cursor"], 3)
     for number in ("2147483647", "2147483648", "9999999999"):
-        response = phone.get("/v1/changes", cursor=encode_cursor(owner, number, record_id))
+        response = device.get("/v1/changes", cursor=encode_cursor(owner, number, record_id))
         assert response.status_code == 422
         assert response.json()["errors"][0]["code"] == "cursor_ahead"

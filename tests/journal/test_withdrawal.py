@@ -24,7 +24,7 @@ from api.participants.models import Participant
 from api.triage.rules import RuleSet, compile_rule_set
 from tests.core.stored import rows
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 PEOPLE = 5
 Result = TypeVar("Result")
@@ -46,17 +46,17 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
 
 @pytest.fixture
 def withdrawn(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let people report twice each, and one not at all; return the rule set's hash.
+    """Upload two reports for most people and none for one; return the rule set's hash.
 
     A few people fill several pages and transactions.
     """
     monkeypatch.setattr(withdrawal, "PAGE", 2)
     monkeypatch.setattr(withdrawal, "TOGETHER", 1)
     for number in range(PEOPLE):
-        phone = Phone(client)
-        phone.enrol()
+        device = Device(client)
+        device.enrol()
         for answers in ({"radiating_pain": "left"}, {}) if number else ():
-            answered = phone.post_report(phone.report(answers))
+            answered = device.post_report(device.report(answers))
             assert answered.status_code == 201
     decision: dict[str, Any] = answered.json()["decision"]
     return str(decision["rule_set_hash"])
@@ -193,7 +193,7 @@ def test_only_participants_of_the_current_page_are_processed(
 def test_uploads_that_began_before_the_withdrawal_are_waited_for(
     database_url: str, withdrawn: str, corrected: RuleSet
 ) -> None:
-    """They decided by the rule set when it was not withdrawn yet, and nobody sees them so far."""
+    """Decisions by the rule set from before its withdrawal that no one has read yet."""
 
     async def work(database: Database) -> None:
         redoing = Redoing(database, withdrawn, corrected, FakeClock().now())

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.core.db import table_of
 from api.tables import PERSONAL_TABLES
 from tests.core.stored import everything, in_database
-from tests.support.offline import OfflinePhone
+from tests.support.offline import OfflineDevice
 from tests.support.server import running_server
 
 NOTE = "wolpertinger-0815"
@@ -33,7 +33,7 @@ def rows_of(database_url: str, participant_id: str) -> dict[str, int]:
     return in_database(database_url, count)
 
 
-def live_a_little(phone: OfflinePhone) -> list[str]:
+def live_a_little(phone: OfflineDevice) -> list[str]:
     """Leave something in every table; return every id that was given or made."""
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     ids = []
@@ -64,7 +64,7 @@ def test_leaving_and_being_forgotten(database_url: str, tmp_path: Path) -> None:
         httpx.Client(base_url=server.url, timeout=60) as client,
     ):
         # Ben uses two phones for a while; Cleo uses the same server.
-        one, other, cleo = (OfflinePhone(client) for _ in range(3))
+        one, other, cleo = (OfflineDevice(client) for _ in range(3))
         enrolled = one.enrol(age_band="age_40_49", conditions=["gout"])
         linked = other.link(enrolled["recovery_code"])
         cleo.enrol()
@@ -104,13 +104,13 @@ def test_leaving_and_being_forgotten(database_url: str, tmp_path: Path) -> None:
         assert cleo.get("/v1/me/export").json() | {"exported_at": None} == of_cleo
 
         # He may come back: as a new participant, with an empty journal.
-        anew = OfflinePhone(client)
-        anew.enrol()
-        assert anew.participant_id != one.participant_id
-        assert anew.get("/v1/changes").json()["items"] == []
-        assert anew.get("/v1/me/progress").json()["sessions_total"] == 0
-        assert anew.post_batch(waiting)[0]["status"] == "created"
-        anew.call("DELETE", "/v1/me")
+        fresh = OfflineDevice(client)
+        fresh.enrol()
+        assert fresh.participant_id != one.participant_id
+        assert fresh.get("/v1/changes").json()["items"] == []
+        assert fresh.get("/v1/me/progress").json()["sessions_total"] == 0
+        assert fresh.post_batch(waiting)[0]["status"] == "created"
+        fresh.call("DELETE", "/v1/me")
         cleo.call("DELETE", "/v1/me")
 
     # Nor does the log know anything, nor the file once the server has closed it: SQLite overwrites

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from tests.conftest import AppMaker
 from tests.support.clock import FakeClock
+from tests.support.device import Device, Json
 from tests.support.full_history import upload_full_history
-from tests.support.phone import Json, Phone
 
 RECIPE = Path(__file__).parents[2] / "docs" / "app-teams.md"
 # The recipe: what is not posted is the server's own.
@@ -30,10 +30,10 @@ CALLS = (
 )
 
 
-def take_over(export: Json, phone: Phone) -> None:
+def take_over(export: Json, device: Device) -> None:
     """Enrol a participant with the profile of an export, and post its records in their order."""
     (profile,) = export["participants"]
-    phone.enrol(**{name: profile[name] for name in PROFILE})
+    device.enrol(**{name: profile[name] for name in PROFILE})
     records: list[tuple[str, str, Json]] = []
     for name, path, fields in CALLS:
         for record in export[name]:
@@ -46,7 +46,7 @@ def take_over(export: Json, phone: Phone) -> None:
             records.append((record["received_at"], path, body))
     # What the server heard first comes first: a hold outlives the decision that asked for it.
     for _, path, body in sorted(records, key=lambda record: record[0]):
-        response = phone.client.post(path, json=body, headers=phone.headers)
+        response = device.client.post(path, json=body, headers=device.headers)
         assert response.status_code == 201, response.text
 
 
@@ -70,24 +70,24 @@ def without_server_fields(records: list[Json]) -> list[Json]:
 
 
 @pytest.fixture
-def export(phone: Phone, clock: FakeClock) -> Json:
-    phone.enrol(time_zone="Pacific/Auckland", conditions=["gout"], age_band="age_60_69")
-    upload_full_history(phone, clock)
-    found: Json = phone.get("/v1/me/export").json()
+def export(device: Device, clock: FakeClock) -> Json:
+    device.enrol(time_zone="Pacific/Auckland", conditions=["gout"], age_band="age_60_69")
+    upload_full_history(device, clock)
+    found: Json = device.get("/v1/me/export").json()
     return found
 
 
 def test_the_records_of_an_export_posted_again_give_the_same_progress(
-    client: TestClient, phone: Phone, export: Json
+    client: TestClient, device: Device, export: Json
 ) -> None:
-    newcomer = Phone(client)
+    newcomer = Device(client)
     take_over(export, newcomer)
-    assert newcomer.participant_id != phone.participant_id
+    assert newcomer.participant_id != device.participant_id
     for language in ("en", "es"):
         headers = {"Accept-Language": language}
         before, after = (
             client.get("/v1/me/progress", headers=one.headers | headers).json()
-            for one in (phone, newcomer)
+            for one in (device, newcomer)
         )
         assert after == before
     assert before["sessions_total"] > 5
@@ -96,7 +96,7 @@ def test_the_records_of_an_export_posted_again_give_the_same_progress(
 
 
 def test_its_records_and_decisions_are_the_same_ones(client: TestClient, export: Json) -> None:
-    newcomer = Phone(client)
+    newcomer = Device(client)
     take_over(export, newcomer)
     again = newcomer.get("/v1/me/export").json()
     for name in ("sessions", "symptom_reports", "clearances"):
@@ -116,6 +116,6 @@ def test_another_server_accepts_them_too(
     other = tmp_path / "other.db"
     other.write_bytes((templates / "template.db").read_bytes())
     client = make_client(database_url=f"sqlite:///{other}")
-    here = Phone(client)
+    here = Device(client)
     take_over(export, here)
     assert len(here.get("/v1/me/export").json()["sessions"]) == len(export["sessions"])

@@ -13,7 +13,7 @@ from api.journal.models import ExerciseSession
 from api.participants.models import ConsentRecord, RecordedChange
 from tests.core.stored import rows
 from tests.support import databases
-from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.device import CONSENT_VERSION, Device
 from tests.support.server import running_server
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -55,17 +55,17 @@ def at_once(work: Callable[[int], httpx.Response]) -> list[httpx.Response]:
         return list(pool.map(run, range(THREADS)))
 
 
-def enrolled(client: httpx.Client) -> Phone:
-    phone = Phone(client)
-    phone.enrol()
-    return phone
+def enrolled(client: httpx.Client) -> Device:
+    device = Device(client)
+    device.enrol()
+    return device
 
 
-def numbers(database_url: str, phone: Phone) -> list[int]:
+def numbers(database_url: str, device: Device) -> list[int]:
     mine = [
         row
         for row in rows(database_url, RecordedChange)
-        if str(row["participant_id"]) == phone.participant_id
+        if str(row["participant_id"]) == device.participant_id
     ]
     return sorted(row["number"] for row in mine)
 
@@ -73,31 +73,31 @@ def numbers(database_url: str, phone: Phone) -> list[int]:
 def test_changes_of_the_profile_are_numbered_without_gaps(
     client: httpx.Client, database_url: str
 ) -> None:
-    phone = enrolled(client)
-    answers = at_once(lambda number: phone.patch("/v1/me", {"language": f"es-{number:03}"}))
+    device = enrolled(client)
+    answers = at_once(lambda number: device.patch("/v1/me", {"language": f"es-{number:03}"}))
     assert {answer.status_code for answer in answers} == {200}
     assert [answer.json()["language"] for answer in answers] == [
         f"es-{number:03}" for number in range(THREADS)
     ]
-    assert numbers(database_url, phone) == list(range(1, THREADS + 1))
+    assert numbers(database_url, device) == list(range(1, THREADS + 1))
 
 
 def test_of_many_that_replace_the_same_schedule_one_gets_through(client: httpx.Client) -> None:
-    phone = enrolled(client)
-    tag = phone.put("/v1/me/schedule", phone.schedule()).headers["ETag"]
+    device = enrolled(client)
+    tag = device.put("/v1/me/schedule", device.schedule()).headers["ETag"]
     answers = at_once(
-        lambda number: phone.put(
-            "/v1/me/schedule", phone.schedule(times=[f"09:{number:02}"]), **{"If-Match": tag}
+        lambda number: device.put(
+            "/v1/me/schedule", device.schedule(times=[f"09:{number:02}"]), **{"If-Match": tag}
         )
     )
     assert Counter(answer.status_code for answer in answers) == {200: 1, 412: THREADS - 1}
     (won,) = (answer for answer in answers if answer.status_code == 200)
-    assert phone.get("/v1/me/schedule").json() == won.json()
+    assert device.get("/v1/me/schedule").json() == won.json()
 
 
 def test_of_many_calendar_urls_created_at_once_one_is_valid(client: httpx.Client) -> None:
-    phone = enrolled(client)
-    answers = at_once(lambda _: phone.post("/v1/me/schedule/feed"))
+    device = enrolled(client)
+    answers = at_once(lambda _: device.post("/v1/me/schedule/feed"))
     assert {answer.status_code for answer in answers} == {201}
     found = Counter(client.get(answer.json()["path"]).status_code for answer in answers)
     assert found == {200: 1, 404: THREADS - 1}
@@ -106,13 +106,13 @@ def test_of_many_calendar_urls_created_at_once_one_is_valid(client: httpx.Client
 def test_uploads_beside_a_withdrawal_are_stored_or_refused_and_answered_so(
     client: httpx.Client, database_url: str
 ) -> None:
-    phone = enrolled(client)
+    device = enrolled(client)
     no = {"version": CONSENT_VERSION, "storage": False, "research": False}
 
     def work(number: int) -> httpx.Response:
         if number == THREADS // 2:
-            return phone.put("/v1/me/consent", no)
-        return phone.post_session(phone.session())
+            return device.put("/v1/me/consent", no)
+        return device.post_session(device.session())
 
     answers = at_once(work)
     withdrawn = answers.pop(THREADS // 2)
@@ -122,30 +122,30 @@ def test_uploads_beside_a_withdrawal_are_stored_or_refused_and_answered_so(
     mine = [
         row
         for row in rows(database_url, ExerciseSession)
-        if str(row["participant_id"]) == phone.participant_id
+        if str(row["participant_id"]) == device.participant_id
     ]
     assert len(mine) == statuses[201]
-    assert len(phone.get("/v1/me/consent").json()["history"]) == 2
+    assert len(device.get("/v1/me/consent").json()["history"]) == 2
 
 
 def test_the_same_choice_from_many_devices_is_stored_once(
     client: httpx.Client, database_url: str
 ) -> None:
-    phone = enrolled(client)
+    device = enrolled(client)
     yes = {"version": CONSENT_VERSION, "storage": True, "research": True}
-    answers = at_once(lambda _: phone.put("/v1/me/consent", yes))
+    answers = at_once(lambda _: device.put("/v1/me/consent", yes))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.text for answer in answers}) == 1
     mine = [
         row["number"]
         for row in rows(database_url, ConsentRecord)
-        if str(row["participant_id"]) == phone.participant_id
+        if str(row["participant_id"]) == device.participant_id
     ]
     assert sorted(mine) == [1, 2]
-    assert numbers(database_url, phone) == [1]
+    assert numbers(database_url, device) == [1]
 
 
 def test_concurrent_first_requests_of_many_participants_all_succeed(client: httpx.Client) -> None:
-    phones = [enrolled(client) for _ in range(THREADS)]
-    answers = at_once(lambda number: phones[number].get("/v1/me"))
+    devices = [enrolled(client) for _ in range(THREADS)]
+    answers = at_once(lambda number: devices[number].get("/v1/me"))
     assert {answer.status_code for answer in answers} == {200}

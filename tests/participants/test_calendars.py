@@ -16,7 +16,7 @@ from api.participants.schedules import ScheduleInForce
 from api.participants.schemas import NewSchedule
 from tests.core.stored import everything, rows
 from tests.support.clock import FakeClock
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 DAY = datetime.timedelta(days=1)
 ID = uuid.UUID(int=7)
@@ -256,8 +256,8 @@ def test_every_line_fits_and_no_two_events_share_an_id() -> None:
 # The address.
 
 
-def address(phone: Phone) -> str:
-    response = phone.post("/v1/me/schedule/feed")
+def address(device: Device) -> str:
+    response = device.post("/v1/me/schedule/feed")
     assert response.status_code == 201
     assert response.headers["Cache-Control"] == "no-store"
     path: str = response.json()["path"]
@@ -270,51 +270,51 @@ def events(client: TestClient, path: str) -> list[str]:
 
 
 def test_the_calendar_needs_no_token_and_contains_nothing_personal(
-    client: TestClient, phone: Phone
+    client: TestClient, device: Device
 ) -> None:
-    phone.put("/v1/me/schedule", phone.schedule())
-    response = client.get(address(phone))
+    device.put("/v1/me/schedule", device.schedule())
+    response = client.get(address(device))
     assert response.status_code == 200
     assert response.headers["Content-Type"].partition(";")[0] == "text/calendar"
     assert response.headers["Cache-Control"] == "private, max-age=0"
     text = response.text.lower()
     for word in ("back", "pain", "health", "patient", "therap", "massage", "daily-15", "foot-"):
         assert word not in text
-    assert phone.participant_id not in text
-    assert phone.participant_id.replace("-", "") not in text
+    assert device.participant_id not in text
+    assert device.participant_id.replace("-", "") not in text
     assert events(client, response.request.url.path) == ["Exercise time"] * 2
 
 
-def test_it_follows_the_schedule_and_the_language(client: TestClient, phone: Phone) -> None:
-    path = address(phone)
+def test_it_follows_the_schedule_and_the_language(client: TestClient, device: Device) -> None:
+    path = address(device)
     assert events(client, path) == []
-    phone.put("/v1/me/schedule", phone.schedule(times=["08:00"]))
-    phone.patch("/v1/me", {"language": "es"})
+    device.put("/v1/me/schedule", device.schedule(times=["08:00"]))
+    device.patch("/v1/me", {"language": "es"})
     assert events(client, path) == ["Hora de ejercicio"]
-    phone.put("/v1/me/schedule", phone.schedule(paused=True))
+    device.put("/v1/me/schedule", device.schedule(paused=True))
     assert events(client, path) == []
-    phone.put("/v1/me/schedule", phone.schedule())
-    phone.delete("/v1/me/schedule")
+    device.put("/v1/me/schedule", device.schedule())
+    device.delete("/v1/me/schedule")
     assert events(client, path) == []
 
 
 def test_a_program_that_has_it_gets_304_until_it_changes(
-    client: TestClient, phone: Phone, clock: FakeClock
+    client: TestClient, device: Device, clock: FakeClock
 ) -> None:
-    phone.put("/v1/me/schedule", phone.schedule())
-    path = address(phone)
+    device.put("/v1/me/schedule", device.schedule())
+    path = address(device)
     tag = client.get(path).headers["ETag"]
     clock.advance(days=3)
     again = client.get(path, headers={"If-None-Match": tag})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["Cache-Control"] == "private, max-age=0"
     assert client.head(path).headers["ETag"] == tag
-    phone.put("/v1/me/schedule", phone.schedule(times=["09:00"]))
+    device.put("/v1/me/schedule", device.schedule(times=["09:00"]))
     assert client.get(path, headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_the_url_is_long_random_and_stored_as_a_hash(phone: Phone, database_url: str) -> None:
-    secrets = [address(phone).rpartition("/")[2].removesuffix(".ics") for _ in range(3)]
+def test_the_url_is_long_random_and_stored_as_a_hash(device: Device, database_url: str) -> None:
+    secrets = [address(device).rpartition("/")[2].removesuffix(".ics") for _ in range(3)]
     assert {len(bytes.fromhex(secret)) for secret in secrets} == {32}
     assert len(set(secrets)) == 3
     assert len(rows(database_url, CalendarFeed)) == 1
@@ -323,27 +323,27 @@ def test_the_url_is_long_random_and_stored_as_a_hash(phone: Phone, database_url:
 
 
 def test_renewing_and_revoking_invalidate_the_old_url_immediately(
-    client: TestClient, phone: Phone
+    client: TestClient, device: Device
 ) -> None:
-    first = address(phone)
-    second = address(phone)
+    first = address(device)
+    second = address(device)
     assert client.get(first).status_code == 404
     assert client.get(second).status_code == 200
     for _ in range(2):
-        assert phone.delete("/v1/me/schedule/feed").status_code == 204
+        assert device.delete("/v1/me/schedule/feed").status_code == 204
     assert client.get(second).status_code == 404
-    assert client.get(address(phone)).status_code == 200
+    assert client.get(address(device)).status_code == 200
 
 
-def test_erasing_ends_the_address(client: TestClient, phone: Phone) -> None:
-    path = address(phone)
-    phone.delete("/v1/me")
+def test_erasing_ends_the_address(client: TestClient, device: Device) -> None:
+    path = address(device)
+    device.delete("/v1/me")
     assert client.get(path).status_code == 404
 
 
-def test_all_invalid_urls_get_the_same_response(client: TestClient, phone: Phone) -> None:
-    revoked = address(phone)
-    phone.delete("/v1/me/schedule/feed")
+def test_all_invalid_urls_get_the_same_response(client: TestClient, device: Device) -> None:
+    revoked = address(device)
+    device.delete("/v1/me/schedule/feed")
     paths = [revoked, f"/v1/calendars/{'0' * 64}.ics", "/v1/calendars/x.ics"]
     answers = []
     for path in (*paths, f"/v1/calendars/{'a' * 500}.ics", "/v1/calendars/%00.ics"):
@@ -355,10 +355,12 @@ def test_all_invalid_urls_get_the_same_response(client: TestClient, phone: Phone
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_calendar_urls_are_separate_for_each_participant(client: TestClient, phone: Phone) -> None:
-    other = Phone(client)
+def test_calendar_urls_are_separate_for_each_participant(
+    client: TestClient, device: Device
+) -> None:
+    other = Device(client)
     other.enrol()
-    path = address(phone)
+    path = address(device)
     address(other)
     other.delete("/v1/me/schedule/feed")
     assert client.get(path).status_code == 200

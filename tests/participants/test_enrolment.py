@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.participants.models import ConsentRecord, Device, Participant
+from api.participants import models
+from api.participants.models import ConsentRecord, Participant
 from api.participants.recovery import read_recovery_code
 from api.participants.tokens import read_token
 from tests.conftest import AppMaker
 from tests.core.stored import everything, rows
-from tests.support.phone import CONSENT_VERSION, Json, Phone
+from tests.support.device import CONSENT_VERSION, Device, Json
 
 BODY: Json = {
     "time_zone": "Europe/Madrid",
@@ -42,7 +43,7 @@ def test_the_secrets_are_kept_only_as_hashes(client: TestClient, database_url: s
     )
     assert token is not None
     assert code is not None
-    (device,) = rows(database_url, Device)
+    (device,) = rows(database_url, models.Device)
     assert device["secret_hash"] == hashlib.sha256(token.secret.encode()).hexdigest()
     assert device["revoked_at"] is None
     stored = everything(database_url)
@@ -50,10 +51,10 @@ def test_the_secrets_are_kept_only_as_hashes(client: TestClient, database_url: s
         assert secret not in stored
 
 
-def test_the_secrets_are_shown_only_once(phone: Phone) -> None:
-    secret = phone.token.rpartition("_")[2]
+def test_the_secrets_are_shown_only_once(device: Device) -> None:
+    secret = device.token.rpartition("_")[2]
     for path in ("/v1/me", "/v1/devices", "/v1/sessions"):
-        assert secret not in phone.get(path).text
+        assert secret not in device.get(path).text
 
 
 def test_every_enrolment_is_another_participant_with_another_secret(client: TestClient) -> None:
@@ -78,11 +79,11 @@ def test_the_consent_is_recorded_with_its_version_and_moment(
 
 
 def test_ones_own_profile_is_what_one_enrolled_with(client: TestClient) -> None:
-    phone = Phone(client)
-    enrolled = phone.enrol(
+    device = Device(client)
+    enrolled = device.enrol(
         language="es-MX", age_band="age_40_49", conditions=["pregnant", "diabetes"]
     )
-    response = phone.get("/v1/me")
+    response = device.get("/v1/me")
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
     assert response.json() == {
@@ -102,8 +103,8 @@ def test_ones_own_profile_is_what_one_enrolled_with(client: TestClient) -> None:
     }
 
 
-def test_omitted_fields_are_unknown(phone: Phone) -> None:
-    profile = phone.get("/v1/me").json()
+def test_omitted_fields_are_unknown(device: Device) -> None:
+    profile = device.get("/v1/me").json()
     assert (profile["age_band"], profile["region"], profile["conditions"]) == (
         "unknown",
         "unknown",
@@ -174,15 +175,15 @@ def test_an_operator_can_admit_minors_and_name_regions(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, adults_only=False, regions=("north", "south"))
-    phone = Phone(client)
-    phone.enrol(age_band="age_under_18", region="north")
-    assert phone.get("/v1/me").json()["region"] == "north"
+    device = Device(client)
+    device.enrol(age_band="age_under_18", region="north")
+    assert device.get("/v1/me").json()["region"] == "north"
     problem = client.post("/v1/participants", json=BODY | {"region": "west"}).json()
     assert "north, south, unknown" in problem["errors"][0]["message"]
 
 
 def test_every_seeded_consent_version_can_be_agreed_to(client: TestClient) -> None:
     for text in client.get("/v1/consents").json()["items"]:
-        Phone(client).enrol(
+        Device(client).enrol(
             consent={"version": text["version"], "storage": True, "research": False}
         )

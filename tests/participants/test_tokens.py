@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from api.core.tokens import hash_secret
 from api.participants.tokens import DeviceToken, make_token, read_token
 from tests.core.stored import execute
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 Problem = dict[str, Any]
 SOME_ID = "01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"
@@ -54,18 +54,18 @@ def test_an_invalid_token_is_rejected(client: TestClient, authorization: str) ->
     assert challenge.startswith("Bearer")
 
 
-def test_a_token_in_the_query_string_is_ignored(phone: Phone) -> None:
+def test_a_token_in_the_query_string_is_ignored(device: Device) -> None:
     for name in ("token", "access_token", "device_token"):
-        response = phone.client.get("/v1/me", params={name: phone.token})
+        response = device.client.get("/v1/me", params={name: device.token})
         assert response.status_code == 401
 
 
 def test_whatever_fails_in_a_token_gets_the_same_answer(
-    phone: Phone, client: TestClient, database_url: str
+    device: Device, client: TestClient, database_url: str
 ) -> None:
-    other = Phone(client)
+    other = Device(client)
     other.enrol()
-    mine, theirs = read_token(phone.token), read_token(other.token)
+    mine, theirs = read_token(device.token), read_token(other.token)
     assert mine is not None
     assert theirs is not None
     wrong = [
@@ -84,33 +84,33 @@ def test_whatever_fails_in_a_token_gets_the_same_answer(
     answers = [get_me(client, f"Bearer {token}") for token in (*wrong, theirs, "fp_1_2_3")]
     assert answers[0][0] == 401
     assert [answer for answer in answers if answer != answers[0]] == []
-    assert phone.get("/v1/me").status_code == 200
+    assert device.get("/v1/me").status_code == 200
 
 
-def test_a_revoked_device_is_rejected_immediately(phone: Phone, database_url: str) -> None:
-    assert phone.get("/v1/me").status_code == 200
+def test_a_revoked_device_is_rejected_immediately(device: Device, database_url: str) -> None:
+    assert device.get("/v1/me").status_code == 200
     execute(database_url, "UPDATE device SET revoked_at = '2026-11-22 11:00:00'")
-    assert phone.get("/v1/me").status_code == 401
-    assert phone.post_session(phone.session()).status_code == 401
+    assert device.get("/v1/me").status_code == 401
+    assert device.post_session(device.session()).status_code == 401
 
 
-def test_a_clinicians_key_cannot_be_used_for_participant_endpoints(phone: Phone) -> None:
+def test_a_clinicians_key_cannot_be_used_for_participant_endpoints(device: Device) -> None:
     for path in ("/v1/me", "/v1/sessions", "/v1/symptom-reports"):
-        response = phone.client.get(path, headers={"Authorization": f"Bearer fc_{'0' * 64}"})
+        response = device.client.get(path, headers={"Authorization": f"Bearer fc_{'0' * 64}"})
         assert response.status_code == 403
         assert response.json()["code"] == "wrong_token_kind"
-    response = phone.client.post(
+    response = device.client.post(
         "/v1/sessions",
-        json=phone.session(),
+        json=device.session(),
         headers={"Authorization": f"Bearer fc_{'0' * 64}"},
     )
     assert response.status_code == 403
 
 
-def test_the_scheme_may_be_written_in_any_case(phone: Phone) -> None:
-    status, profile, _ = get_me(phone.client, f"bearer {phone.token}")  # type: ignore[arg-type]
+def test_the_scheme_may_be_written_in_any_case(device: Device) -> None:
+    status, profile, _ = get_me(device.client, f"bearer {device.token}")  # type: ignore[arg-type]
     assert status == 200
-    assert profile["participant_id"] == phone.participant_id
+    assert profile["participant_id"] == device.participant_id
 
 
 @pytest.mark.parametrize(

@@ -12,26 +12,26 @@ from api.core.db import Database, table_of
 from api.privacy.registry import REGISTRY
 from api.tables import ALL_TABLES, PERSONAL_TABLES, REFERENCE_TABLES
 from tests.conftest import AppMaker
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 Json = dict[str, Any]
 MARK = "a-note-nobody-else-may-see"
 
 
-def rich(client: TestClient) -> tuple[Phone, Phone]:
+def rich(client: TestClient) -> tuple[Device, Device]:
     """A participant with two devices and a record in every table."""
-    phone = Phone(client)
-    code = phone.enrol(conditions=["gout"])["recovery_code"]
-    phone.post_session(phone.session(note=MARK))
-    phone.post_report(phone.report({"radiating_pain": "left"}, note=MARK))
-    clearance = {"id": phone.session()["id"], "cleared_at": phone.now.isoformat()}
-    client.post("/v1/me/clearances", json=clearance, headers=phone.headers)
-    client.put("/v1/me/schedule", json=phone.schedule(), headers=phone.headers)
-    client.post("/v1/me/schedule/feed", headers=phone.headers)
-    second = Phone(client)
+    device = Device(client)
+    code = device.enrol(conditions=["gout"])["recovery_code"]
+    device.post_session(device.session(note=MARK))
+    device.post_report(device.report({"radiating_pain": "left"}, note=MARK))
+    clearance = {"id": device.session()["id"], "cleared_at": device.now.isoformat()}
+    client.post("/v1/me/clearances", json=clearance, headers=device.headers)
+    client.put("/v1/me/schedule", json=device.schedule(), headers=device.headers)
+    client.post("/v1/me/schedule/feed", headers=device.headers)
+    second = Device(client)
     linked = client.post("/v1/devices", json={"recovery_code": code}).json()
     second.token, second.participant_id = linked["device_token"], linked["participant_id"]
-    return phone, second
+    return device, second
 
 
 def rows_of(database_url: str, participant_id: str) -> dict[str, int]:
@@ -94,47 +94,47 @@ def test_no_other_table_names_a_participant() -> None:
 def test_erasing_deletes_everything_and_lists_what_remains(
     client: TestClient, database_url: str
 ) -> None:
-    phone, _ = rich(client)
-    before = rows_of(database_url, phone.participant_id)
+    device, _ = rich(client)
+    before = rows_of(database_url, device.participant_id)
     assert all(before.values()), before
-    response = client.delete("/v1/me", headers=phone.headers)
+    response = client.delete("/v1/me", headers=device.headers)
     assert response.status_code == 200
     receipt = response.json()
     assert {entry["name"]: entry["records"] for entry in receipt["erased"]} == before
     assert "30 days" in receipt["what_stays"]
-    assert not any(rows_of(database_url, phone.participant_id).values())
+    assert not any(rows_of(database_url, device.participant_id).values())
     everything = everything_in(database_url)
     assert MARK not in everything
-    assert phone.participant_id not in everything
-    assert phone.participant_id.replace("-", "") not in everything
+    assert device.participant_id not in everything
+    assert device.participant_id.replace("-", "") not in everything
 
 
 def test_later_requests_of_any_device_get_410(client: TestClient) -> None:
-    phone, second = rich(client)
-    client.delete("/v1/me", headers=phone.headers)
-    again = client.delete("/v1/me", headers=phone.headers)
+    device, second = rich(client)
+    client.delete("/v1/me", headers=device.headers)
+    again = client.delete("/v1/me", headers=device.headers)
     assert (again.status_code, again.json()["code"]) == (410, "erased")
-    for other in (phone, second):
+    for other in (device, second):
         assert other.get("/v1/me").status_code == 410
         assert other.post_session(other.session()).status_code == 410
 
 
 def test_other_participants_are_not_affected(client: TestClient) -> None:
-    phone, _ = rich(client)
+    device, _ = rich(client)
     other, _ = rich(client)
     before = client.get("/v1/me/export", headers=other.headers).json()
-    client.delete("/v1/me", headers=phone.headers)
+    client.delete("/v1/me", headers=device.headers)
     after = client.get("/v1/me/export", headers=other.headers).json()
     assert after == before
 
 
 def test_the_export_holds_every_record_and_no_secret(client: TestClient) -> None:
-    phone, _ = rich(client)
-    response = client.get("/v1/me/export", headers=phone.headers)
+    device, _ = rich(client)
+    response = client.get("/v1/me/export", headers=device.headers)
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
     export = response.json()
-    assert export["participant_id"] == phone.participant_id
+    assert export["participant_id"] == device.participant_id
     assert len(export["devices"]) == 2
     (session,), (report,) = export["sessions"], export["symptom_reports"]
     assert session["note"] == report["note"] == MARK
@@ -142,16 +142,16 @@ def test_the_export_holds_every_record_and_no_secret(client: TestClient) -> None
     (decision,) = export["decisions"]
     assert decision["document"]["level"] == "see_professional"
     assert "secret" not in response.text
-    assert phone.token.rpartition("_")[2] not in response.text
+    assert device.token.rpartition("_")[2] not in response.text
 
 
 def test_an_exported_session_can_be_uploaded_by_a_new_participant(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url)
-    phone, _ = rich(client)
-    export = client.get("/v1/me/export", headers=phone.headers).json()
-    newcomer = Phone(client)
+    device, _ = rich(client)
+    export = client.get("/v1/me/export", headers=device.headers).json()
+    newcomer = Device(client)
     newcomer.enrol()
     for session in export["sessions"]:
         servers = {"content_hash", "received_at", "sent_local_date"}
@@ -161,9 +161,9 @@ def test_an_exported_session_can_be_uploaded_by_a_new_participant(
         assert stored.json()["content_hash"] == session["content_hash"]
 
 
-def test_a_long_history_is_exported_whole(phone: Phone) -> None:
+def test_a_long_history_is_exported_whole(device: Device) -> None:
     for _ in range(3):
-        phone.post_session(phone.session())
-    export = phone.get("/v1/me/export").json()
+        device.post_session(device.session())
+    export = device.get("/v1/me/export").json()
     assert len(export["sessions"]) == 3
     assert len({session["id"] for session in export["sessions"]}) == 3

@@ -20,46 +20,46 @@ from api.http.deps import open_db, open_read_db
 from api.privacy.exports import Exports
 from tests.core.stored import in_database
 from tests.privacy.test_fhir import FHIR, sessions
+from tests.support.device import Device
 from tests.support.full_history import NOTE
-from tests.support.phone import Phone
 from tests.support.server import Server, running_server
 from tests.support.waiting import wait_until
 
 JSON = "application/json"
 
 
-def test_an_export_has_a_length_and_the_name_of_a_file(phone: Phone) -> None:
+def test_an_export_has_a_length_and_the_name_of_a_file(device: Device) -> None:
     for accept, suffix in ((JSON, "json"), (FHIR, "fhir.json")):
-        headers = phone.headers | {"Accept": accept}
-        response = phone.client.get("/v1/me/export", headers=headers)
+        headers = device.headers | {"Accept": accept}
+        response = device.client.get("/v1/me/export", headers=headers)
         assert int(response.headers["Content-Length"]) == len(response.content) > 100
         name = f'attachment; filename="footing-export-2026-11-22.{suffix}"'
         assert response.headers["Content-Disposition"] == name
-        head = phone.client.head("/v1/me/export", headers=headers)
+        head = device.client.head("/v1/me/export", headers=headers)
         assert head.status_code == 200
         assert head.content == b""
 
 
 @pytest.mark.parametrize("accept", [JSON, FHIR])
 def test_an_export_that_fails_is_a_problem_and_never_part_of_a_document(
-    phone: Phone, database_url: str, accept: str
+    device: Device, database_url: str, accept: str
 ) -> None:
-    in_database(database_url, lambda db: db.execute(sessions(phone.participant_id, 210)))
+    in_database(database_url, lambda db: db.execute(sessions(device.participant_id, 210)))
     # What no code of ours stores: a hand has damaged the last row.
     last = "SELECT id FROM exercise_session ORDER BY id DESC LIMIT 1"
     damage = f"UPDATE exercise_session SET ended_at = '10000-01-01 00:00:00', note = '{NOTE}'"
     in_database(database_url, lambda db: db.execute(text(f"{damage} WHERE id = ({last})")))
     # Again and again: what failed is not still being sent.
     for _ in range(2):
-        response = phone.client.get("/v1/me/export", headers=phone.headers | {"Accept": accept})
+        response = device.client.get("/v1/me/export", headers=device.headers | {"Accept": accept})
         assert response.status_code == 500
         assert response.json()["code"] == "internal_error"
         assert NOTE not in response.text
-    assert phone.get("/v1/me").status_code == 200
+    assert device.get("/v1/me").status_code == 200
 
 
 def test_an_export_without_room_on_the_disk_is_put_off(
-    phone: Phone, monkeypatch: pytest.MonkeyPatch
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class FullDisk:
         def write(self, _: bytes) -> int:
@@ -70,17 +70,17 @@ def test_an_export_without_room_on_the_disk_is_put_off(
 
     with monkeypatch.context() as patched:
         patched.setattr(spooled, "SpooledTemporaryFile", lambda _: FullDisk())
-        response = phone.get("/v1/me/export")
+        response = device.get("/v1/me/export")
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) >= 1
-    assert phone.get("/v1/me/export").status_code == 200
+    assert device.get("/v1/me/export").status_code == 200
 
 
 # Pace
 
 
 @contextmanager
-def unread(server: Server, phone: Phone) -> Iterator[socket.socket]:
+def unread(server: Server, device: Device) -> Iterator[socket.socket]:
     """Ask for an export and read nothing of it but that it has begun."""
     address = urlsplit(server.url)
     with socket.socket() as line:
@@ -89,21 +89,21 @@ def unread(server: Server, phone: Phone) -> Iterator[socket.socket]:
         line.connect((address.hostname, address.port))
         line.sendall(
             b"GET /v1/me/export HTTP/1.1\r\nHost: footing\r\n"
-            b"Authorization: Bearer %s\r\n\r\n" % phone.token.encode()
+            b"Authorization: Bearer %s\r\n\r\n" % device.token.encode()
         )
         line.recv(1)
         yield line
 
 
-def enrolled(client: httpx.Client, database_url: str, how_many: int) -> list[Phone]:
+def enrolled(client: httpx.Client, database_url: str, how_many: int) -> list[Device]:
     """Enrol people whose exports are too long for any buffer between server and client."""
-    phones = [Phone(client) for _ in range(how_many)]
+    devices = [Device(client) for _ in range(how_many)]
     item = {"activity_id": "x" * 2_000_000, "kind": "exercise", "side": "left", "seconds": 1}
-    for phone in phones:
-        phone.enrol()
-        long = sessions(phone.participant_id, 2, items=[item])
+    for device in devices:
+        device.enrol()
+        long = sessions(device.participant_id, 2, items=[item])
         in_database(database_url, lambda db, long=long: db.execute(long))  # type: ignore[misc]
-    return phones
+    return devices
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -114,8 +114,8 @@ def test_twelve_unread_exports_block_no_other_request(database_url: str, tmp_pat
         ExitStack() as lines,
     ):
         *unreading, other = enrolled(client, database_url, 13)
-        for phone in unreading:
-            lines.enter_context(unread(server, phone))
+        for device in unreading:
+            lines.enter_context(unread(server, device))
         # The pool has ten connections, and all of them are free.
         assert other.post_session(other.session()).status_code == 201
         assert len(other.get("/v1/sessions", limit=1).json()["items"]) == 1
@@ -137,10 +137,10 @@ def test_an_unread_export_ends_and_another_one_can_be_requested(
         running_server(database_url, tmp_path, send_timeout_seconds="0.3") as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
-        (phone,) = enrolled(client, database_url, 1)
-        with unread(server, phone):
-            wait_until(lambda: phone.get("/v1/me/export").status_code == 200)
-        assert len(phone.get("/v1/me/export").json()["sessions"]) == 2
+        (device,) = enrolled(client, database_url, 1)
+        with unread(server, device):
+            wait_until(lambda: device.get("/v1/me/export").status_code == 200)
+        assert len(device.get("/v1/me/export").json()["sessions"]) == 2
 
 
 def test_few_exports_are_prepared_at_a_time_and_one_for_each_participant() -> None:

@@ -22,15 +22,15 @@ from api.journal.models import ExerciseSession
 from api.privacy import service
 from api.privacy.schemas import FHIR_EXAMPLE
 from tests.support.clock import FakeClock
+from tests.support.device import CONSENT_VERSION, Device, Json
 from tests.support.full_history import NOTE, upload_full_history
-from tests.support.phone import CONSENT_VERSION, Json, Phone
 
 FHIR = "application/fhir+json"
 LOINC_PAIN = ("http://loinc.org", "72514-3")
 
 
-def bundle_of(phone: Phone) -> Json:
-    response = phone.client.get("/v1/me/export", headers=phone.headers | {"Accept": FHIR})
+def bundle_of(device: Device) -> Json:
+    response = device.client.get("/v1/me/export", headers=device.headers | {"Accept": FHIR})
     assert response.status_code == 200
     assert response.headers["Content-Type"] == FHIR
     found: Json = response.json()
@@ -92,43 +92,45 @@ def in_database(database_url: str, *statements: Any) -> None:
 
 
 @pytest.fixture
-def phone_with_history(phone: Phone, clock: FakeClock) -> Phone:
-    """A phone with everything on the server that can be there."""
-    phone.enrol(conditions=["diabetes", "gout"], age_band="age_40_49", language="es-MX")
-    upload_full_history(phone, clock)
+def device_with_history(device: Device, clock: FakeClock) -> Device:
+    """A device with everything on the server that can be there."""
+    device.enrol(conditions=["diabetes", "gout"], age_band="age_40_49", language="es-MX")
+    upload_full_history(device, clock)
     for research in (True, False):
         clock.advance(minutes=1)
         consent = {"version": CONSENT_VERSION, "storage": True, "research": research}
-        assert phone.put("/v1/me/consent", consent).status_code == 200
-    return phone
+        assert device.put("/v1/me/consent", consent).status_code == 200
+    return device
 
 
 def test_a_full_history_is_valid_fhir_in_which_every_reference_leads_somewhere(
-    phone_with_history: Phone,
+    device_with_history: Device,
 ) -> None:
-    bundle = bundle_of(phone_with_history)
+    bundle = bundle_of(device_with_history)
     Bundle.model_validate(bundle)
     there = [entry["fullUrl"] for entry in bundle["entry"]]
     assert len(set(there)) == len(there)
     assert [f"urn:uuid:{entry['resource']['id']}" for entry in bundle["entry"]] == there
     assert set(references(bundle)) <= set(there)
     assert len(set(references(bundle))) > 10
-    assert (bundle["type"], bundle["timestamp"]) == ("collection", lived_at(phone_with_history))
+    assert (bundle["type"], bundle["timestamp"]) == ("collection", lived_at(device_with_history))
 
 
-def lived_at(phone: Phone) -> str:
-    exported_at: str = phone.get("/v1/me/export").json()["exported_at"]
+def lived_at(device: Device) -> str:
+    exported_at: str = device.get("/v1/me/export").json()["exported_at"]
     return exported_at
 
 
-def test_it_is_the_same_document_every_time(phone_with_history: Phone) -> None:
-    assert bundle_of(phone_with_history) == bundle_of(phone_with_history)
+def test_it_is_the_same_document_every_time(device_with_history: Device) -> None:
+    assert bundle_of(device_with_history) == bundle_of(device_with_history)
 
 
-def test_the_person_is_a_pseudonym_with_the_conditions_they_gave(phone_with_history: Phone) -> None:
-    bundle = bundle_of(phone_with_history)
+def test_the_person_is_a_pseudonym_with_the_conditions_they_gave(
+    device_with_history: Device,
+) -> None:
+    bundle = bundle_of(device_with_history)
     (patient,) = resources(bundle, "Patient")
-    assert by_record([patient]).keys() == {phone_with_history.participant_id}
+    assert by_record([patient]).keys() == {device_with_history.participant_id}
     assert not {"name", "telecom", "birthDate", "gender", "address"} & patient.keys()
     assert extension(patient, "age-band") == "age_40_49"
     assert extension(patient, "region") is None
@@ -139,9 +141,9 @@ def test_the_person_is_a_pseudonym_with_the_conditions_they_gave(phone_with_hist
 
 
 def test_every_session_is_there_with_the_figures_of_the_json_export(
-    phone_with_history: Phone,
+    device_with_history: Device,
 ) -> None:
-    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
+    bundle, export = bundle_of(device_with_history), device_with_history.get("/v1/me/export").json()
     procedures = by_record(resources(bundle, "Procedure"))
     assert procedures.keys() == {session["id"] for session in export["sessions"]}
     assert len(procedures) == 9
@@ -213,13 +215,13 @@ def activities(parts: list[Json]) -> list[Json]:
     return items
 
 
-def test_every_report_is_there_with_every_answer(phone_with_history: Phone) -> None:
-    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
+def test_every_report_is_there_with_every_answer(device_with_history: Device) -> None:
+    bundle, export = bundle_of(device_with_history), device_with_history.get("/v1/me/export").json()
     responses = by_record(resources(bundle, "QuestionnaireResponse"))
     assert responses.keys() == {report["id"] for report in export["symptom_reports"]}
     assert max(len(report["answers"]) for report in export["symptom_reports"]) > 40
     rule_set_of = {each["id"]: each["rule_set_hash"] for each in export["decisions"]}
-    rule_set = phone_with_history.client.get("/v1/triage/rule-set").json()
+    rule_set = device_with_history.client.get("/v1/triage/rule-set").json()
     # In the person's own language: the practice they take it to speaks it too.
     asked = {question["id"]: question["text"]["es"] for question in rule_set["questions"]}
     for report in export["symptom_reports"]:
@@ -241,8 +243,8 @@ def test_every_report_is_there_with_every_answer(phone_with_history: Phone) -> N
         assert given == expected | report["answers"]
 
 
-def test_every_decision_is_there_and_says_which_one_counts(phone_with_history: Phone) -> None:
-    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
+def test_every_decision_is_there_and_says_which_one_counts(device_with_history: Device) -> None:
+    bundle, export = bundle_of(device_with_history), device_with_history.get("/v1/me/export").json()
     found = by_record(observations(bundle, "triage-decision"))
     assert found.keys() == {decision["id"] for decision in export["decisions"]}
     current = {report["decision_id"] for report in export["symptom_reports"]}
@@ -273,12 +275,12 @@ def test_every_decision_is_there_and_says_which_one_counts(phone_with_history: P
     assert superseded >= 2
 
 
-def test_holds_and_clearances_say_what_is_in_force(phone_with_history: Phone) -> None:
-    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
+def test_holds_and_clearances_say_what_is_in_force(device_with_history: Device) -> None:
+    bundle, export = bundle_of(device_with_history), device_with_history.get("/v1/me/export").json()
     flags = resources(bundle, "Flag")
     asked = sum(len(hold["rules"]) for hold in export["activity_holds"])
     assert len(flags) == asked > 2
-    in_force = phone_with_history.get("/v1/me/progress").json()["activities"]["rule_ids"]
+    in_force = device_with_history.get("/v1/me/progress").json()["activities"]["rule_ids"]
     active = {
         extension(flag, "rule")["code"]: codes(flag["code"])[0]
         for flag in flags
@@ -290,15 +292,17 @@ def test_holds_and_clearances_say_what_is_in_force(phone_with_history: Phone) ->
     assert clearance["effectiveDateTime"] == export["clearances"][0]["cleared_at"]
 
 
-def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(phone_with_history: Phone) -> None:
-    export = phone_with_history.get("/v1/me/export").json()
+def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(
+    device_with_history: Device,
+) -> None:
+    export = device_with_history.get("/v1/me/export").json()
     for name, path in (("sessions", "sessions"), ("symptom_reports", "symptom-reports")):
         for record in export[name]:
             url = f"/v1/{path}/{record['id']}"
-            assert phone_with_history.client.delete(
-                url, headers=phone_with_history.headers
+            assert device_with_history.client.delete(
+                url, headers=device_with_history.headers
             ).is_success
-    bundle = bundle_of(phone_with_history)
+    bundle = bundle_of(device_with_history)
     Bundle.model_validate(bundle)
     there = {entry["fullUrl"] for entry in bundle["entry"]}
     assert set(references(bundle)) <= there
@@ -306,15 +310,15 @@ def test_what_was_deleted_is_gone_and_its_hold_stays_without_it(phone_with_histo
     kinds = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
     assert not {"Procedure", "QuestionnaireResponse"} & kinds
     flags = resources(bundle, "Flag")
-    held = phone_with_history.get("/v1/me/export").json()["activity_holds"]
+    held = device_with_history.get("/v1/me/export").json()["activity_holds"]
     assert len(flags) == sum(len(hold["rules"]) for hold in held) > 0
     assert "flag-detail" not in json.dumps(flags)
 
 
 def test_storage_and_research_are_consents_of_their_own_with_their_history(
-    phone_with_history: Phone,
+    device_with_history: Device,
 ) -> None:
-    bundle, export = bundle_of(phone_with_history), phone_with_history.get("/v1/me/export").json()
+    bundle, export = bundle_of(device_with_history), device_with_history.get("/v1/me/export").json()
     consents = resources(bundle, "Consent")
     assert len(consents) == 2 * len(export["consents"]) == 6
     seen = {
@@ -332,21 +336,21 @@ def test_storage_and_research_are_consents_of_their_own_with_their_history(
             assert seen[consent["version"], consent["given_at"], scope] == expected
 
 
-def test_nothing_secret_is_in_it(phone_with_history: Phone, client: httpx.Client) -> None:
-    other = Phone(client)
+def test_nothing_secret_is_in_it(device_with_history: Device, client: httpx.Client) -> None:
+    other = Device(client)
     code = other.enrol()["recovery_code"]
-    text = json.dumps(bundle_of(phone_with_history)) + json.dumps(bundle_of(other))
+    text = json.dumps(bundle_of(device_with_history)) + json.dumps(bundle_of(other))
     assert NOTE in text
-    for phone in (phone_with_history, other):
-        device, secret = phone.token.split("_")[-2:]
-        assert device not in text.replace("-", "")
+    for device in (device_with_history, other):
+        device_id, secret = device.token.split("_")[-2:]
+        assert device_id not in text.replace("-", "")
         assert secret not in text
     assert code not in text
     assert "hash" not in text
 
 
-def test_a_participant_without_records_gets_a_valid_bundle(phone: Phone) -> None:
-    bundle = bundle_of(phone)
+def test_a_participant_without_records_gets_a_valid_bundle(device: Device) -> None:
+    bundle = bundle_of(device)
     Bundle.model_validate(bundle)
     assert [entry["resource"]["resourceType"] for entry in bundle["entry"]] == [
         "Patient",
@@ -373,8 +377,8 @@ def test_the_example_in_the_openapi_document_is_fhir() -> None:
         ("text/csv, */*;q=0.1", "application/json"),
     ],
 )
-def test_accept_chooses_between_json_and_fhir(phone: Phone, accept: str, media_type: str) -> None:
-    response = phone.client.get("/v1/me/export", headers=phone.headers | {"Accept": accept})
+def test_accept_chooses_between_json_and_fhir(device: Device, accept: str, media_type: str) -> None:
+    response = device.client.get("/v1/me/export", headers=device.headers | {"Accept": accept})
     assert response.status_code == 200
     assert response.headers["Content-Type"] == media_type
     assert response.headers["Vary"] == "Accept"
@@ -385,9 +389,9 @@ def test_accept_chooses_between_json_and_fhir(phone: Phone, accept: str, media_t
     "accept", ["application/fhir+xml", "text/csv", "application/json;q=0", "nonsense"]
 )
 def test_an_unavailable_media_type_is_rejected_with_the_available_ones(
-    phone: Phone, accept: str
+    device: Device, accept: str
 ) -> None:
-    response = phone.client.get("/v1/me/export", headers=phone.headers | {"Accept": accept})
+    response = device.client.get("/v1/me/export", headers=device.headers | {"Accept": accept})
     assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
     assert "application/json, application/fhir+json" in response.json()["detail"]
 
@@ -458,18 +462,18 @@ async def peak_of(settings: Settings, participant_id: str) -> tuple[int, int]:
 
 def test_a_longer_life_takes_no_more_memory(client: httpx.Client, database_url: str) -> None:
     settings = Settings(database_url=database_url)
-    short, long = Phone(client), Phone(client)
-    for phone, count in ((short, 200), (long, 800)):
-        phone.enrol()
+    short, long = Device(client), Device(client)
+    for device, count in ((short, 200), (long, 800)):
+        device.enrol()
         blank: Json = {"items": [], "pain_before": None, "pain_after": None, "note": "Easier." * 60}
         for _ in range(max(1, count // 100)):
-            statement = sessions(phone.participant_id, min(100, count), **blank)
+            statement = sessions(device.participant_id, min(100, count), **blank)
             in_database(database_url, statement)
     with untraced():
         # The lower of two: what is compiled or collected by chance meanwhile is no part of it.
         (short_size, short_peak), (long_size, long_peak) = (
-            min(asyncio.run(peak_of(settings, phone.participant_id)) for _ in range(2))
-            for phone in (short, long)
+            min(asyncio.run(peak_of(settings, device.participant_id)) for _ in range(2))
+            for device in (short, long)
         )
     assert long_size > 3.5 * short_size
     assert long_peak < 1.5 * short_peak
@@ -477,10 +481,10 @@ def test_a_longer_life_takes_no_more_memory(client: httpx.Client, database_url: 
 
 @pytest.mark.parametrize("write", [service.export, service.export_fhir])
 def test_what_arrives_during_an_export_is_in_the_next_one(
-    phone: Phone, database_url: str, write: Any
+    device: Device, database_url: str, write: Any
 ) -> None:
-    phone.post_session(phone.session(note="before"))
-    owner = uuid.UUID(phone.participant_id)
+    device.post_session(device.session(note="before"))
+    owner = uuid.UUID(device.participant_id)
 
     async def interrupted() -> str:
         database = Database(Settings(database_url=database_url))

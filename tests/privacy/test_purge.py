@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 
 from api.core.config import Settings
 from api.core.db import Database
+from api.participants import models
 from api.participants.models import (
     ConsentRecord,
-    Device,
     ErasedToken,
     Participant,
     RecoveryCodeHash,
@@ -24,7 +24,7 @@ from api.privacy.purge import Purged, purge
 from tests.conftest import AppMaker
 from tests.core.stored import in_database, rows
 from tests.support.clock import FakeClock
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 from tests.support.server import footing
 
 Erase = Callable[..., Purged]
@@ -49,9 +49,9 @@ def erase(database_url: str, clock: FakeClock) -> Erase:
     return run
 
 
-def enrolled(client: TestClient) -> tuple[Phone, Json]:
-    phone = Phone(client)
-    return phone, phone.enrol()
+def enrolled(client: TestClient) -> tuple[Device, Json]:
+    device = Device(client)
+    return device, device.enrol()
 
 
 def people(database_url: str) -> set[str]:
@@ -61,31 +61,31 @@ def people(database_url: str) -> set[str]:
 def test_an_enrolment_that_was_never_used_is_erased_whole_after_its_time(
     client: TestClient, clock: FakeClock, erase: Erase, database_url: str
 ) -> None:
-    phone, _ = enrolled(client)
+    device, _ = enrolled(client)
     clock.advance(days=DAYS)
     assert erase() == Purged(0, 0)
     clock.advance(seconds=1)
     assert erase() == Purged(1, 0)
-    for table in (Participant, Device, ConsentRecord, RecoveryCodeHash, ErasedToken):
+    for table in (Participant, models.Device, ConsentRecord, RecoveryCodeHash, ErasedToken):
         assert rows(database_url, table) == [], table.__tablename__
     # Not 410, which would make the device delete its queue.
-    assert phone.post_session(phone.session()).status_code == 401
+    assert device.post_session(device.session()).status_code == 401
 
 
-CALLS: dict[str, Callable[[Phone, Json], object]] = {
-    "reads the profile": lambda phone, _: phone.get("/v1/me"),
-    "reads the progress": lambda phone, _: phone.get("/v1/me/progress"),
-    "asks for a plan": lambda phone, _: phone.client.post(
+CALLS: dict[str, Callable[[Device, Json], object]] = {
+    "reads the profile": lambda device, _: device.get("/v1/me"),
+    "reads the progress": lambda device, _: device.get("/v1/me/progress"),
+    "asks for a plan": lambda device, _: device.client.post(
         "/v1/plans",
         json={"minutes": 15, "equipment": [], "positions": ["seated"]},
-        headers=phone.headers,
+        headers=device.headers,
     ),
-    "logs a session": lambda phone, _: phone.post_session(phone.session()),
-    "changes the profile": lambda phone, _: phone.patch("/v1/me", {"language": "es"}),
-    "changes nothing": lambda phone, _: phone.patch("/v1/me", {}),
-    "makes a schedule": lambda phone, _: phone.put("/v1/me/schedule", phone.schedule()),
-    "rotates the token": lambda phone, _: phone.post("/v1/devices/current/rotate"),
-    "links a second phone": lambda phone, answer: phone.client.post(
+    "logs a session": lambda device, _: device.post_session(device.session()),
+    "changes the profile": lambda device, _: device.patch("/v1/me", {"language": "es"}),
+    "changes nothing": lambda device, _: device.patch("/v1/me", {}),
+    "makes a schedule": lambda device, _: device.put("/v1/me/schedule", device.schedule()),
+    "rotates the token": lambda device, _: device.post("/v1/devices/current/rotate"),
+    "links a second device": lambda device, answer: device.client.post(
         "/v1/devices", json={"recovery_code": answer["recovery_code"]}
     ),
 }
@@ -95,19 +95,19 @@ CALLS: dict[str, Callable[[Phone, Json], object]] = {
 def test_participants_with_any_activity_are_kept(
     client: TestClient, clock: FakeClock, erase: Erase, database_url: str, call: str
 ) -> None:
-    phone, answer = enrolled(client)
-    response = CALLS[call](phone, answer)
+    device, answer = enrolled(client)
+    response = CALLS[call](device, answer)
     assert response.is_success  # type: ignore[attr-defined]
     clock.advance(days=1000)
     assert erase() == Purged(0, 0)
-    assert people(database_url) == {phone.participant_id}
+    assert people(database_url) == {device.participant_id}
 
 
 def test_a_request_rejected_for_its_content_does_not_count_as_use(
     client: TestClient, clock: FakeClock, erase: Erase
 ) -> None:
-    phone, _ = enrolled(client)
-    assert phone.patch("/v1/me", {"language": 7}).status_code == 422
+    device, _ = enrolled(client)
+    assert device.patch("/v1/me", {"language": 7}).status_code == 422
     clock.advance(days=1000)
     assert erase() == Purged(1, 0)
 
@@ -115,8 +115,8 @@ def test_a_request_rejected_for_its_content_does_not_count_as_use(
 def test_who_has_records_stays_even_if_the_use_was_never_noted(
     client: TestClient, clock: FakeClock, erase: Erase, database_url: str
 ) -> None:
-    phone, _ = enrolled(client)
-    phone.patch("/v1/me", {"language": "es"})
+    device, _ = enrolled(client)
+    device.patch("/v1/me", {"language": "es"})
 
     async def forget(db: AsyncSession) -> None:
         await db.execute(update(Participant).values(used=False))
@@ -124,7 +124,7 @@ def test_who_has_records_stays_even_if_the_use_was_never_noted(
     in_database(database_url, forget)
     clock.advance(days=1000)
     assert erase() == Purged(0, 0)
-    assert phone.get("/v1/me").status_code == 200
+    assert device.get("/v1/me").status_code == 200
 
 
 def test_it_goes_on_batch_by_batch_and_leaves_the_young(
@@ -150,16 +150,16 @@ def test_it_goes_on_batch_by_batch_and_leaves_the_young(
 def test_hashes_of_erased_tokens_go_after_their_time(
     client: TestClient, clock: FakeClock, erase: Erase, database_url: str
 ) -> None:
-    phone, _ = enrolled(client)
-    phone.delete("/v1/me")
+    device, _ = enrolled(client)
+    device.delete("/v1/me")
     clock.advance(days=30)
     assert erase() == Purged(0, 0)
-    assert phone.get("/v1/me").status_code == 410
+    assert device.get("/v1/me").status_code == 410
     clock.advance(seconds=1)
     assert erase(dry_run=True) == Purged(0, 1)
     assert erase() == Purged(0, 1)
     assert rows(database_url, ErasedToken) == []
-    assert phone.get("/v1/me").status_code == 401
+    assert device.get("/v1/me").status_code == 401
 
 
 def test_the_command_says_what_it_did_and_the_setting_says_when(

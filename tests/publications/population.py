@@ -190,7 +190,7 @@ class Person:
         }
 
 
-def anybody(chance: random.Random) -> Person:
+def random_person(chance: random.Random) -> Person:
     """Make a person out of everything that can be the case, rare things often."""
     person = Person(chance.choice(BANDS), chance.choice(REGIONS))
     person.consents = [

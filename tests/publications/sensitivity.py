@@ -12,7 +12,7 @@ from api.publications import cube
 from api.publications.cube import Exact
 from api.publications.measures import STATISTICS
 from api.publications.policy import PublicationPolicy
-from tests.publications.population import KEYS, PILOT, STANDARD, anybody, extremes, period_of
+from tests.publications.population import KEYS, PILOT, STANDARD, extremes, period_of, random_person
 
 # Period, table and measure.
 Place = tuple[str, str, str]
@@ -44,10 +44,10 @@ async def _worst(
     chance = random.Random(1)
     policies = list(policies)
     for _ in range(8):
-        await anybody(chance).store(db)
+        await random_person(chance).store(db)
     before = await cubes(db, policies)
     worst = {place: (0, bound) for place, (_, bound) in before.items()}
-    for victim in (*extremes(), *(anybody(chance) for _ in range(trials))):
+    for victim in (*extremes(), *(random_person(chance) for _ in range(trials))):
         added = await db.begin_nested()
         await victim.store(db)
         after = await cubes(db, policies)

@@ -22,10 +22,10 @@ from tests.publications.population import (
     PILOT,
     STANDARD,
     Person,
-    anybody,
     at,
     extremes,
     period_of,
+    random_person,
 )
 from tests.publications.privacy_tests import mutants
 from tests.publications.sensitivity import broken, worst_distances
@@ -72,7 +72,7 @@ def test_the_statement_agrees_with_plain_python(
     database_url: str, policy: PublicationPolicy, kind: str
 ) -> None:
     chance = random.Random(f"{policy.profile} {kind}")
-    people = [*(anybody(chance) for _ in range(150)), *extremes()]
+    people = [*(random_person(chance) for _ in range(150)), *extremes()]
     found = computed(database_url, people, policy, kind)
     for table in tables_of(policy, kind):
         expected = reference.cube(people, period_of(policy, kind), policy, table, KEYS)
@@ -82,7 +82,7 @@ def test_the_statement_agrees_with_plain_python(
 
 def test_both_databases_return_identical_numbers(templates: Path, tmp_path: Path) -> None:
     chance = random.Random(11)
-    people = [anybody(chance) for _ in range(200)]
+    people = [random_person(chance) for _ in range(200)]
     found = []
     for kind in databases.KINDS:
         with databases.fresh_database(kind, templates, tmp_path) as url:

@@ -1,4 +1,4 @@
-"""The publication log: a line is there as a whole or not at all, whatever becomes of the disk."""
+"""The publication log: a line is complete or missing, whatever happens to the disk."""
 
 import asyncio
 import datetime

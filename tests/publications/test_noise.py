@@ -89,7 +89,7 @@ def test_processes_that_fork_draw_each_its_own_noise() -> None:
 
 
 def faults(source: str) -> Iterator[str]:
-    """Find whatever could make noise predictable, or a fraction of a whole number."""
+    """Find code that could make noise predictable, or involve fractions."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names if each.name in PREDICTABLE)

@@ -20,7 +20,7 @@ from tests.conftest import AppMaker
 from tests.core.stored import in_database, rows
 from tests.publications.population import MONDAY, Person, install
 from tests.publications.test_publishing import NoNoise, practising, publish, settle
-from tests.support.phone import Phone
+from tests.support.device import Device
 from tests.support.server import environment, footing, running_server
 
 WITHOUT_OPENDP = """
@@ -37,7 +37,7 @@ def run(database_url: str, folder: Path, **settings: str) -> tuple[int, str, str
 
 
 def installed_long_ago(database_url: str, folder: Path) -> uuid.UUID:
-    """Let an installation be old, and have the log that it has had since then."""
+    """Make an installation old, with a log as old."""
     in_database(database_url, install)
     installation = in_database(database_url, installation_id)
     PublicationLog(folder / "footing-publications.log").begin(installation, MONDAY)
@@ -120,21 +120,21 @@ def test_an_erasure_over_http_is_in_the_log_before_the_response(
     database_url: str, make_client: AppMaker, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    phone = Phone(make_client(database_url=database_url, publication_log=log))
-    phone.enrol()
+    device = Device(make_client(database_url=database_url, publication_log=log))
+    device.enrol()
     assert not log.exists()
-    assert phone.client.delete("/v1/me", headers=phone.headers).status_code == 200
-    assert hash_of(uuid.UUID(phone.participant_id)) in log.read_text("utf-8")
+    assert device.client.delete("/v1/me", headers=device.headers).status_code == 200
+    assert hash_of(uuid.UUID(device.participant_id)) in log.read_text("utf-8")
 
 
 def test_where_the_log_cannot_be_written_nothing_is_erased_and_no_server_starts(
     database_url: str, make_client: AppMaker, tmp_path: Path
 ) -> None:
     nowhere = tmp_path / "no-such-folder" / "log"
-    phone = Phone(make_client(database_url=database_url, publication_log=nowhere))
-    phone.enrol()
-    assert phone.client.delete("/v1/me", headers=phone.headers).status_code == 503
-    assert phone.get("/v1/me").status_code == 200
+    device = Device(make_client(database_url=database_url, publication_log=nowhere))
+    device.enrol()
+    assert device.client.delete("/v1/me", headers=device.headers).status_code == 503
+    assert device.get("/v1/me").status_code == 200
     done = footing(
         "serve", database_url=database_url, folder=tmp_path, publication_log=str(nowhere)
     )
@@ -176,12 +176,12 @@ def test_without_its_log_an_old_installation_publishes_only_with_an_explicit_opt
 def test_on_a_full_disk_nothing_is_erased_and_it_is_to_be_tried_again(
     database_url: str, make_client: AppMaker
 ) -> None:
-    phone = Phone(make_client(database_url=database_url, publication_log=Path("/dev/full")))
-    phone.enrol()
-    refused = phone.client.delete("/v1/me", headers=phone.headers)
+    device = Device(make_client(database_url=database_url, publication_log=Path("/dev/full")))
+    device.enrol()
+    refused = device.client.delete("/v1/me", headers=device.headers)
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) > 0
-    assert phone.get("/v1/me").status_code == 200
+    assert device.get("/v1/me").status_code == 200
 
 
 def test_what_is_read_is_what_was_published(database_url: str, tmp_path: Path) -> None:

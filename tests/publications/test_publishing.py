@@ -1,4 +1,4 @@
-"""Publishing: each period once and for good, whatever crashes, repeats, or is erased after."""
+"""Publishing: each period once and permanently, despite crashes, repeats and erasures."""
 
 import asyncio
 import datetime
@@ -423,7 +423,7 @@ def test_who_was_erased_after_a_backup_is_erased_again(database_url: str, tmp_pa
 
 
 def test_a_log_that_is_behind_the_database_is_brought_in_line(url: str, tmp_path: Path) -> None:
-    """As after a crash between the commit and the line."""
+    """The state after a crash between the commit and the line."""
     log = tmp_path / "publications.log"
     assert restored(url, log) == ((), 0)
     before = log.read_text("utf-8")
@@ -493,7 +493,7 @@ def test_a_closed_period_is_recorded_with_the_instant_at_which_it_was_due(
 
 
 def test_a_change_of_profile_that_costs_too_much_waits(database_url: str, tmp_path: Path) -> None:
-    """A policy is below the ceiling by itself; two of them within a year need not be."""
+    """One policy is below the ceiling; two of them within a year need not be."""
     settle(database_url)
     year = MONDAY + 54 * WEEK
     publish(database_url, tmp_path, year)

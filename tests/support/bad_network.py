@@ -29,14 +29,14 @@ class BadNetwork:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                phone, _ = self.listener.accept()
+                device, _ = self.listener.accept()
                 server = socket.create_connection(self.server)
                 for pump in (self._up, self._down):
-                    threading.Thread(target=pump, args=(phone, server), daemon=True).start()
+                    threading.Thread(target=pump, args=(device, server), daemon=True).start()
 
-    def _up(self, phone: socket.socket, server: socket.socket) -> None:
+    def _up(self, device: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while data := phone.recv(CHUNK):
+            while data := device.recv(CHUNK):
                 if self.passes is not None:
                     data = data[: self.passes]
                     self.passes -= len(data)
@@ -44,21 +44,21 @@ class BadNetwork:
                     server.sendall(data)
                 if self.passes == 0:
                     break
-        hang_up(phone, server)
+        hang_up(device, server)
 
-    def _down(self, phone: socket.socket, server: socket.socket) -> None:
+    def _down(self, device: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(CHUNK):
                 if self.lose_answers:
-                    # The server has answered: whatever it did is committed.
+                    # The server has responded: its changes are committed.
                     self.answers_lost += 1
                     break
-                phone.sendall(data)
-        hang_up(phone, server)
+                device.sendall(data)
+        hang_up(device, server)
 
     @contextlib.contextmanager
     def losing_answers(self) -> Iterator[None]:
-        """Let every request inside reach the server, and lose the response."""
+        """Deliver every request inside this block to the server, and lose the response."""
         self.lose_answers = True
         with pytest.raises(httpx.TransportError):
             yield

@@ -22,7 +22,7 @@ from api.journal.models import ActivityHold, StoredDecision, SymptomReport
 from api.participants.changes import Change, ChangedKind, record_changes
 from api.triage.rules import RuleSet, compile_rule_set
 from api.triage.service import path_of
-from tests.support.phone import Json
+from tests.support.device import Json
 
 FOLDER = Path(__file__).parents[1] / "triage" / "engine_1"
 RULE_SET_BYTES = (FOLDER / "rule-set.json").read_bytes().removesuffix(b"\n")

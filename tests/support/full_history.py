@@ -4,30 +4,30 @@ import datetime
 import uuid
 
 from tests.support.clock import FakeClock
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 NOTE = "a-note-nobody-else-may-see"
 
 
-def _post(phone: Phone, clock: FakeClock, path: str, body: dict[str, object]) -> str:
+def _post(device: Device, clock: FakeClock, path: str, body: dict[str, object]) -> str:
     """Upload a record, a minute after the one before."""
     clock.advance(minutes=1)
-    response = phone.client.post(path, json=body, headers=phone.headers)
+    response = device.client.post(path, json=body, headers=device.headers)
     assert response.status_code == 201, response.text
     return str(body["id"])
 
 
-def upload_full_history(phone: Phone, clock: FakeClock) -> None:
+def upload_full_history(device: Device, clock: FakeClock) -> None:
     """Upload some weeks of records, partly late and out of order."""
     today = datetime.datetime(2026, 11, 22, 7, 30, tzinfo=datetime.UTC)
 
     def session(days_ago: int, **changes: object) -> str:
-        phone.now = today - datetime.timedelta(days=days_ago)
-        return _post(phone, clock, "/v1/sessions", phone.session(**changes))
+        device.now = today - datetime.timedelta(days=days_ago)
+        return _post(device, clock, "/v1/sessions", device.session(**changes))
 
     def report(days_ago: int, answers: dict[str, str], **changes: object) -> str:
-        phone.now = today - datetime.timedelta(days=days_ago)
-        return _post(phone, clock, "/v1/symptom-reports", phone.report(answers, **changes))
+        device.now = today - datetime.timedelta(days=days_ago)
+        return _post(device, clock, "/v1/symptom-reports", device.report(answers, **changes))
 
     wrong = session(3, pain_before=3, pain_after=9)
     session(3, replaces=wrong, pain_before=3, pain_after=2, note=NOTE, effort=0)
@@ -36,7 +36,7 @@ def upload_full_history(phone: Phone, clock: FakeClock) -> None:
     session(0, status="abandoned", pain_after=None, effort=10, items=ITEMS)
     for days in range(8, 20, 3):
         session(days, pain_before=8, pain_after=7)
-    rule_set = phone.client.get("/v1/triage/rule-set").json()
+    rule_set = device.client.get("/v1/triage/rule-set").json()
     choices = {
         question["id"]: question["choices"][len(question["id"]) % len(question["choices"])]["id"]
         for question in rule_set["questions"]
@@ -59,10 +59,10 @@ def upload_full_history(phone: Phone, clock: FakeClock) -> None:
     report(11, {}, pain_score=0, note="")
     cleared = {"id": str(uuid.uuid4()), "cleared_at": today - datetime.timedelta(days=30)}
     cleared["cleared_at"] = str(cleared["cleared_at"]).replace(" ", "T")
-    _post(phone, clock, "/v1/me/clearances", dict(cleared))
+    _post(device, clock, "/v1/me/clearances", dict(cleared))
     # A device that generates the same id for records of two kinds does no harm.
-    phone.now = today
-    _post(phone, clock, "/v1/symptom-reports", phone.report({}, id=wrong))
+    device.now = today
+    _post(device, clock, "/v1/symptom-reports", device.report({}, id=wrong))
 
 
 ITEMS = [

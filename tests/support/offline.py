@@ -1,11 +1,11 @@
-"""A phone that keeps what its person did until the line is back, and a copy of what is stored."""
+"""A device that queues records while offline, and keeps a copy of what is stored."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 # A kind of record: its list in a batch, its place in a change, and where it is posted alone.
 LISTS = {"session": "sessions", "symptom_report": "symptom_reports", "clearance": "clearances"}
@@ -31,8 +31,8 @@ def batch_of(entries: Sequence[QueuedRecord]) -> Json:
     }
 
 
-class OfflinePhone(Phone):
-    """Does what api.md asks of an app: nothing leaves the queue without a receipt."""
+class OfflineDevice(Device):
+    """Works as docs/app-teams.md asks: nothing leaves the queue without a receipt."""
 
     def __init__(self, client: httpx.Client) -> None:
         super().__init__(client)
@@ -72,7 +72,7 @@ class OfflinePhone(Phone):
         return receipts
 
     def read_page(self, limit: int = 50) -> Json:
-        """Ask for what changed, without keeping it: as if the answer were lost."""
+        """Read a page of changes without applying it, as if the response were lost."""
         query: Json = {"limit": limit} | ({"cursor": self.cursor} if self.cursor else {})
         response = self.get("/v1/changes", **query)
         assert response.status_code == 200, response.text
@@ -80,7 +80,7 @@ class OfflinePhone(Phone):
         return page
 
     def fetch(self, limit: int = 50) -> bool:
-        """Take up one page of what changed; tell whether there is more."""
+        """Apply one page of changes; return whether there are more."""
         page = self.read_page(limit)
         for change in page["items"]:
             self.last_number += 1
@@ -101,7 +101,7 @@ class OfflinePhone(Phone):
             pass
 
     def reconcile(self) -> dict[RecordKey, str]:
-        """Ask what became of the records held and of those that still wait."""
+        """Reconcile the records held and the queued ones."""
         items = [
             {"kind": kind, "id": record_id, "content_hash": record["content_hash"]}
             for (kind, record_id), record in self.held.items()

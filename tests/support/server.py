@@ -144,7 +144,7 @@ class _Launch(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Run it to its end, and answer with its exit code."""
         pid, arguments, env, folder = json.loads(self.rfile.readline())
-        # Today, whatever time the tests are run at: in two years each review of a text is overdue.
+        # Today, even if the tests run at another time: in two years every review is overdue.
         env.pop(time_travel.OFFSET, None)
         stdout, stderr = (Path(f"/proc/{pid}/fd/{number}") for number in (1, 2))
         process = Forked(arguments, env, Path(folder), stdout, stderr)
@@ -219,7 +219,7 @@ def running_server(
 ) -> Iterator[Server]:
     """Start `footing serve`, and stop it as a container engine does.
 
-    On a free port, or on the one that an earlier server had: phones know no other address.
+    On a free port, or on the one that an earlier server had: devices know no other address.
     """
     port = port or free_port()
     log_file = folder / f"server-{port}.log"

@@ -14,7 +14,7 @@ OFFSET = "TEST_TIME_OFFSET"
 
 
 def set_time() -> None:
-    """Let this process live at the time that was asked for; those it starts find how far away."""
+    """Shift the time of this process as requested; its child processes get the difference."""
     if OFFSET not in os.environ:
         asked = datetime.datetime.fromisoformat(os.environ[NOW])
         os.environ[OFFSET] = str(asked.timestamp() - time.time())
@@ -22,6 +22,6 @@ def set_time() -> None:
 
 
 def inherit_time() -> None:
-    """Let this process live at the time of the one that started it."""
+    """Shift the time of this process to that of its parent."""
     if OFFSET in os.environ:
         time_machine.travel(time.time() + float(os.environ[OFFSET]), tick=True).start()

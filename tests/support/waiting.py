@@ -1,4 +1,4 @@
-"""Waiting for what another process, thread or connection does, and never for ever."""
+"""Waits for another process, thread or connection, with a limit."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""The change feed: whatever one device sends, the other receives, once and in order."""
+"""The change feed: what one device uploads, the other one receives, once and in order."""
 
 import uuid
 from typing import Any
@@ -11,17 +11,17 @@ from starlette.testclient import TestClient
 
 from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
-from tests.support.phone import Phone
+from tests.support.device import Device
 
 Json = dict[str, Any]
 
 
-def changes(phone: Phone, cursor: str | None = None, limit: int = 50) -> tuple[list[Json], str]:
+def changes(device: Device, cursor: str | None = None, limit: int = 50) -> tuple[list[Json], str]:
     """Read all pages behind a cursor."""
     items: list[Json] = []
     while True:
         query: Json = {"limit": limit} | ({"cursor": cursor} if cursor else {})
-        page = phone.get("/v1/changes", **query).json()
+        page = device.get("/v1/changes", **query).json()
         items += page["items"]
         cursor = page["next_cursor"]
         if not page["has_more"]:
@@ -29,17 +29,17 @@ def changes(phone: Phone, cursor: str | None = None, limit: int = 50) -> tuple[l
             return items, cursor
 
 
-def clear(phone: Phone, cleared_at: str = "2026-11-22T09:00:00Z") -> Json:
-    body = {"id": phone.session()["id"], "cleared_at": cleared_at}
-    stored: Json = phone.client.post("/v1/me/clearances", json=body, headers=phone.headers).json()
+def clear(device: Device, cleared_at: str = "2026-11-22T09:00:00Z") -> Json:
+    body = {"id": device.session()["id"], "cleared_at": cleared_at}
+    stored: Json = device.client.post("/v1/me/clearances", json=body, headers=device.headers).json()
     return stored
 
 
-def test_a_new_device_gets_everything_in_the_order_it_was_stored(phone: Phone) -> None:
-    session = phone.post_session(phone.session()).json()
-    report = phone.post_report(phone.report({"radiating_pain": "left"})).json()
-    clearance = clear(phone)
-    items, _ = changes(phone)
+def test_a_new_device_gets_everything_in_the_order_it_was_stored(device: Device) -> None:
+    session = device.post_session(device.session()).json()
+    report = device.post_report(device.report({"radiating_pain": "left"})).json()
+    clearance = clear(device)
+    items, _ = changes(device)
     assert [(item["number"], item["kind"]) for item in items] == [
         (1, "session"),
         (2, "symptom_report"),
@@ -52,109 +52,109 @@ def test_a_new_device_gets_everything_in_the_order_it_was_stored(phone: Phone) -
     assert items[0]["symptom_report"] is None
 
 
-def test_a_cursor_brings_only_what_is_new(phone: Phone) -> None:
-    phone.post_session(phone.session())
-    _, cursor = changes(phone)
-    assert changes(phone, cursor) == ([], cursor)
-    later = phone.post_session(phone.session()).json()
-    items, cursor = changes(phone, cursor)
+def test_a_cursor_brings_only_what_is_new(device: Device) -> None:
+    device.post_session(device.session())
+    _, cursor = changes(device)
+    assert changes(device, cursor) == ([], cursor)
+    later = device.post_session(device.session()).json()
+    items, cursor = changes(device, cursor)
     assert [item["session"] for item in items] == [later]
-    assert changes(phone, cursor)[0] == []
+    assert changes(device, cursor)[0] == []
 
 
-def test_repeats_and_conflicts_change_nothing(phone: Phone) -> None:
-    body = phone.session()
+def test_repeats_and_conflicts_change_nothing(device: Device) -> None:
+    body = device.session()
     for _ in range(3):
-        phone.post_session(body)
-    phone.post_session(body | {"pain_after": 9})
-    phone.post_session(phone.session(pain_after=99))
-    assert len(changes(phone)[0]) == 1
+        device.post_session(body)
+    device.post_session(body | {"pain_after": 9})
+    device.post_session(device.session(pain_after=99))
+    assert len(changes(device)[0]) == 1
 
 
-def test_pages_of_one_hold_the_same_as_one_page(phone: Phone) -> None:
+def test_pages_of_one_hold_the_same_as_one_page(device: Device) -> None:
     for _ in range(5):
-        phone.post_session(phone.session())
-    whole, end = changes(phone)
-    single, same_end = changes(phone, limit=1)
+        device.post_session(device.session())
+    whole, end = changes(device)
+    single, same_end = changes(device, limit=1)
     assert (single, same_end) == (whole, end)
     assert [item["number"] for item in whole] == [1, 2, 3, 4, 5]
 
 
-def test_a_decision_made_again_arrives_with_its_report(phone: Phone) -> None:
-    newer = phone.report(pain_score=3)
-    phone.post_report(newer)
-    _, cursor = changes(phone)
-    old = phone.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
-    phone.post_report(old)
-    items, _ = changes(phone, cursor)
+def test_a_decision_made_again_arrives_with_its_report(device: Device) -> None:
+    newer = device.report(pain_score=3)
+    device.post_report(newer)
+    _, cursor = changes(device)
+    old = device.report(pain_score=3, reported_at="2026-09-01T10:00:00Z", local_date="2026-09-01")
+    device.post_report(old)
+    items, _ = changes(device, cursor)
     assert [item["id"] for item in items] == [old["id"], newer["id"]]
     decision = items[1]["symptom_report"]["decision"]
     assert decision["history_facts"] == ["persistent_in_history"]
 
 
-def test_a_participant_never_gets_changes_of_another(phone: Phone, client: TestClient) -> None:
-    other = Phone(client)
+def test_a_participant_never_gets_changes_of_another(device: Device, client: TestClient) -> None:
+    other = Device(client)
     other.enrol()
     other.post_session(other.session())
-    assert changes(phone)[0] == []
+    assert changes(device)[0] == []
     _, foreign = changes(other)
-    refused = phone.get("/v1/changes", cursor=foreign)
+    refused = device.get("/v1/changes", cursor=foreign)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "invalid_cursor")
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "WyIxIl0", "W10", "4pyT", "WzEsMl0"])
-def test_an_unreadable_cursor_is_refused(phone: Phone, cursor: str) -> None:
-    refused = phone.get("/v1/changes", cursor=cursor)
+def test_an_invalid_cursor_is_rejected(device: Device, cursor: str) -> None:
+    refused = device.get("/v1/changes", cursor=cursor)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "/query/cursor"
 
 
-def test_a_cursor_ahead_of_a_restored_backup_is_refused(phone: Phone, database_url: str) -> None:
-    phone.post_session(phone.session())
-    phone.post_session(phone.session())
-    _, ahead = changes(phone)
+def test_a_cursor_ahead_of_a_restored_backup_is_refused(device: Device, database_url: str) -> None:
+    device.post_session(device.session())
+    device.post_session(device.session())
+    _, ahead = changes(device)
 
     async def go_back(db: AsyncSession) -> None:
         await db.execute(delete(RecordedChange).where(col(RecordedChange.number) == 2))
         await db.execute(update(Participant).values(last_change=1))
 
     in_database(database_url, go_back)
-    refused = phone.get("/v1/changes", cursor=ahead)
+    refused = device.get("/v1/changes", cursor=ahead)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "cursor_ahead")
 
 
 def test_a_restored_server_that_has_gone_on_since_is_distinguished_from_the_old_one(
-    phone: Phone, database_url: str
+    device: Device, database_url: str
 ) -> None:
     for _ in range(2):
-        phone.post_session(phone.session())
-    _, cursor = changes(phone)
+        device.post_session(device.session())
+    _, cursor = changes(device)
 
     async def another_past(db: AsyncSession) -> None:
         second = update(RecordedChange).where(col(RecordedChange.number) == 2)
         await db.execute(second.values(record_id=uuid.uuid4()))
 
     in_database(database_url, another_past)
-    refused = phone.get("/v1/changes", cursor=cursor)
+    refused = device.get("/v1/changes", cursor=cursor)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "cursor_ahead")
 
 
-def reconcile(phone: Phone, *items: Json) -> list[Json]:
+def reconcile(device: Device, *items: Json) -> list[Json]:
     body = {"items": list(items)}
-    response = phone.client.post("/v1/reconcile", json=body, headers=phone.headers)
+    response = device.client.post("/v1/reconcile", json=body, headers=device.headers)
     assert response.status_code == 200, response.text
     answered: list[Json] = response.json()["items"]
     return answered
 
 
-def test_reconciling_lists_what_is_present_missing_different_and_deleted(phone: Phone) -> None:
-    stored = phone.post_session(phone.session()).json()
-    gone = phone.post_session(phone.session()).json()
-    phone.client.delete(f"/v1/sessions/{gone['id']}", headers=phone.headers)
-    clearance = clear(phone)
+def test_reconciling_lists_what_is_present_missing_different_and_deleted(device: Device) -> None:
+    stored = device.post_session(device.session()).json()
+    gone = device.post_session(device.session()).json()
+    device.client.delete(f"/v1/sessions/{gone['id']}", headers=device.headers)
+    clearance = clear(device)
     other = "0" * 64
     answered = reconcile(
-        phone,
+        device,
         {"kind": "session", "id": stored["id"], "content_hash": stored["content_hash"]},
         {"kind": "session", "id": stored["id"].upper(), "content_hash": other},
         {"kind": "session", "id": stored["id"]},
@@ -168,9 +168,9 @@ def test_reconciling_lists_what_is_present_missing_different_and_deleted(phone: 
     assert answered[3]["content_hash"] is None
 
 
-def test_reconciling_five_thousand_records_is_answered_and_more_refused(phone: Phone) -> None:
+def test_reconciling_five_thousand_records_is_answered_and_more_refused(device: Device) -> None:
     unknown = {"kind": "session", "id": "01939d6e-7a5b-7c3e-8f10-2b6d5c4e3a21"}
-    assert {item["status"] for item in reconcile(phone, *[unknown] * 5000)} == {"missing"}
+    assert {item["status"] for item in reconcile(device, *[unknown] * 5000)} == {"missing"}
     too_many = {"items": [unknown] * 5001}
-    refused = phone.client.post("/v1/reconcile", json=too_many, headers=phone.headers)
+    refused = device.client.post("/v1/reconcile", json=too_many, headers=device.headers)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/items")

@@ -30,7 +30,7 @@ def rule_set(catalogue: Catalogue) -> RuleSet:
 def content_client(
     templates: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
-    """The app for evaluations, of which a module makes more than anybody would in a minute."""
+    """An app without the rate limit of evaluations, which a module's tests would exceed."""
     folder = tmp_path_factory.mktemp("triage")
     with databases.fresh_database("sqlite", templates, folder) as url:
         app = create_app(Settings(database_url=url, rate_limit_public="9999/minute"), FakeClock())

@@ -1,4 +1,4 @@
-"""Reports as anybody could send them, made at random but the same in every run."""
+"""Random reports as clients could send them, the same in every run."""
 
 import copy
 import datetime
@@ -16,7 +16,7 @@ Answer = int | str | None
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 YEAR = 365 * 24 * 60 * 60
 DAY = 24 * 60 * 60
-# How long before its evaluation a report was made; a phone's clock can also run ahead.
+# How long before its evaluation a report was made; a device's clock can also run ahead.
 AGES = (0, 1, DAY - 1, DAY, DAY + 1, 3 * DAY, 400 * DAY, -60)
 HISTORIES = (
     (),
@@ -26,7 +26,7 @@ HISTORIES = (
     ("of_another_rule_set", "persistent_in_history"),
 )
 
-# What stands where an answer should, and where a question's name should.
+# Values in place of an answer, and in place of the name of a question.
 ODD_VALUES: tuple[Any, ...] = (
     *(None, "unknown", True, False, "yes", "Yes", "left", "", "7", 7, -1, 0.5, 3.0, 5201, 2**70),
     *([], ["yes"], {}, {"value": "yes"}, "es", "ESP", "\u00e9", "\U0001f600"),
@@ -38,7 +38,7 @@ ODD_NAMES = (
 
 
 class ReportGenerator:
-    """Makes cases for one rule set."""
+    """Generates cases for one rule set."""
 
     def __init__(self, rule_set: RuleSet, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311  # the same cases in every run
@@ -47,7 +47,7 @@ class ReportGenerator:
         self.languages = rule_set.document["languages"]
         listed = [country["country"] for country in rule_set.document["countries"]]
         self.countries = [None, None, "ZZ", *listed]
-        # Where numbers decide, one to each side of it.
+        # The numbers at which results change, and their neighbours.
         self.turns = {
             name: sorted(
                 {
@@ -67,7 +67,7 @@ class ReportGenerator:
         return START + datetime.timedelta(seconds=self.random.randrange(YEAR))
 
     def given(self, name: str) -> int | str:
-        """Answer a question; numbers are mostly those at which something turns."""
+        """Answer a question; numbers are mostly those at which results change."""
         question = self.questions[name]
         if question["choices"]:
             choices = [choice["id"] for choice in question["choices"] if choice["id"] != "unknown"]
@@ -78,7 +78,7 @@ class ReportGenerator:
         return int(max(low, min(high, self.random.choice(self.turns[name]))))
 
     def answers(self) -> dict[str, Answer]:
-        """Answer everything, little, or mildly but for a few; each open in one of three ways."""
+        """Answer everything, little, or mildly except a few; each open one in one of three ways."""
         kind = self.random.choice(("any", "little", "mild", "mild"))
         answers: dict[str, Answer] = {}
         if kind == "mild":
@@ -124,10 +124,10 @@ class ReportGenerator:
             yield f"generated-{index}", self.case()
 
     def damaged(self) -> dict[str, Any]:
-        """Make a report of which something can't be used, as any client might send it."""
+        """Make a report with unusable parts, as a client might send it."""
         report = as_sent(self.case())
         for _ in range(self.random.randint(1, 4)):
-            # A copy: what is put into it must not be in the next report as well.
+            # A copy, so that changes do not reach the next report.
             value = copy.deepcopy(self.random.choice(ODD_VALUES))
             name = self.random.choice((*self.questions, *ODD_NAMES))
             if self.random.random() < 0.4:
@@ -137,7 +137,7 @@ class ReportGenerator:
         return report
 
     def history(self) -> list[PastReport]:
-        """Make some reports of one person, often of the same second and six weeks apart."""
+        """Make reports of one person, often in the same second or six weeks apart."""
         moment = self.instant()
         reports = []
         for _ in range(self.random.randint(0, 8)):

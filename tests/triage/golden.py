@@ -1,7 +1,7 @@
 """Writes the golden cases that the evaluators under clients/ are tested on.
 
-`python -m tests.triage.golden` writes them anew after the rules or their texts have changed; what
-changed in the decisions is then seen in the diff, one case a line.
+`python -m tests.triage.golden` rewrites them after a change of rules or texts; the diff then shows
+what changed in the decisions, one case per line.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "clients" / "js-triage" / "test" / "golden"
 
 
 def golden_files() -> dict[str, bytes]:
-    """Return the files by name, of the rule set in the seed folder."""
+    """Return the files for the rule set of the seed folder, by name."""
     document = reviewed_document(load_catalogue(SEED_FOLDER))
     cases = vectors(compile_rule_set(document))
     parts = [

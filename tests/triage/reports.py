@@ -1,4 +1,4 @@
-"""Reports as a phone sends them: every question answered mildly, and changes from there."""
+"""Reports as a device sends them: every question answered mildly, with some changes."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ LEVELS = ("self_care", "screening_incomplete", "see_professional", "urgent", "em
 
 
 def mild_answers(rule_set: RuleSet) -> dict[str, int | str | None]:
-    """Answer every question of the rule set so that nothing stands out."""
+    """Answer every question of the rule set unremarkably."""
     answers: dict[str, int | str | None] = {}
     for name, question in rule_set.questions.items():
         choices = {choice["id"] for choice in question["choices"]}
@@ -26,7 +26,7 @@ def mild_answers(rule_set: RuleSet) -> dict[str, int | str | None]:
 
 
 def as_report(answers: Mapping[str, int | str | None]) -> Json:
-    """Write answers as the body of a report: some questions have fields of their own."""
+    """Write answers as the body of a report: some questions have their own fields."""
     fields = {name: value for name, value in answers.items() if name in FIELDS}
     others = {name: value for name, value in answers.items() if name not in FIELDS}
     return {**fields, "answers": others}
@@ -37,7 +37,7 @@ def mild_report(rule_set: RuleSet, **changes: int | str | None) -> Json:
 
 
 def evaluate(client: httpx.Client, report: Json, **headers: str) -> Json:
-    # Written in ASCII, as JSON may be: half a surrogate pair can be sent in no other way.
+    # As ASCII: half a surrogate pair cannot be sent in any other way.
     sent = json.dumps(report)
     content = {"Content-Type": "application/json"}
     response = client.post("/v1/triage/evaluations", content=sent, headers=headers | content)

@@ -1,4 +1,4 @@
-"""What a frightened person reads: one thing to do, nothing that contradicts it, not too much."""
+"""What a frightened person reads: one thing to do, no contradiction, not too much text."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,7 +28,7 @@ def decided(rule_set: RuleSet) -> list[tuple[str, Case, Json]]:
 
 
 def read_to_the_reasons(decision: Json) -> list[str]:
-    """List what a person reads, from the headline to the reasons."""
+    """Return the texts of a decision, from the headline to the reasons."""
     return [
         decision["headline"],
         decision["message"],
@@ -42,7 +42,7 @@ def words(*texts: str) -> int:
     return sum(len(text.split()) for text in texts)
 
 
-def test_no_action_is_later_or_milder_than_another_of_the_same_answer(
+def test_no_action_is_later_or_milder_than_another_of_the_same_decision(
     decided: list[tuple[str, Case, Json]], rule_set: RuleSet
 ) -> None:
     several = 0
@@ -71,7 +71,7 @@ def test_every_action_is_one_of_the_decided_level(
         assert {action["code"] for action in decision["actions"]} <= levels[decision["level"]], name
 
 
-def test_no_activity_goes_on_unchanged_while_something_urgent_is_possible(
+def test_no_activity_continues_unchanged_while_something_urgent_is_possible(
     decided: list[tuple[str, Case, Json]], rule_set: RuleSet
 ) -> None:
     first = rule_set.document["phrases"]["questions_first"]
@@ -98,7 +98,7 @@ def test_an_open_question_makes_no_activity_stricter_than_its_rules_do(
             assert ACTIVITY_STATUSES.index(status) <= ACTIVITY_STATUSES.index("caution"), name
 
 
-def test_an_emergency_of_one_rule_is_read_in_120_words_in_every_country_and_language(
+def test_an_emergency_of_one_rule_has_at_most_120_words_in_every_country_and_language(
     decided: list[tuple[str, Case, Json]], rule_set: RuleSet
 ) -> None:
     countries = [None, *(entry["country"] for entry in rule_set.document["countries"])]
@@ -123,7 +123,7 @@ def test_an_emergency_of_one_rule_is_read_in_120_words_in_every_country_and_lang
     assert shortened > 0
 
 
-def test_no_reason_is_left_out_of_any_other_answer(
+def test_no_reason_is_left_out_of_any_other_decision(
     decided: list[tuple[str, Case, Json]], rule_set: RuleSet
 ) -> None:
     for name, given, decision in decided:
@@ -133,7 +133,7 @@ def test_no_reason_is_left_out_of_any_other_answer(
             assert told == {rule["id"] for rule in fired}, name
 
 
-def test_a_headline_has_at_most_8_words_whoever_is_to_be_called(
+def test_a_headline_has_at_most_8_words_in_every_country(
     decided: list[tuple[str, Case, Json]], rule_set: RuleSet
 ) -> None:
     for name, given, _ in decided[:200]:
@@ -144,7 +144,7 @@ def test_a_headline_has_at_most_8_words_whoever_is_to_be_called(
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_texts_keep_to_their_length(catalogue: Catalogue, language: str) -> None:
+def test_texts_are_not_too_long(catalogue: Catalogue, language: str) -> None:
     too_long = [
         rule.id
         for rule in (*catalogue.rules, *catalogue.session_rules)

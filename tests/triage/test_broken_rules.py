@@ -1,4 +1,4 @@
-"""A rule that can't be evaluated is our fault: it counts as fired and silences no other."""
+"""A rule that cannot be evaluated counts as fired, and does not affect other rules."""
 
 import copy
 import datetime
@@ -41,7 +41,7 @@ def decision_on(rule_set: RuleSet, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rule_id", "level"), [("E01", "emergency"), ("U03", "urgent"), ("P01", "see_professional")]
 )
-def test_a_rule_that_cant_be_evaluated_gives_at_least_its_own_level(
+def test_a_rule_that_cannot_be_evaluated_gives_at_least_its_own_level(
     catalogue: Catalogue, rule_id: str, level: str, condition: Any, reads: list[str]
 ) -> None:
     rule_set = broken_rule_set(catalogue, rule_id, condition, reads)
@@ -53,7 +53,7 @@ def test_a_rule_that_cant_be_evaluated_gives_at_least_its_own_level(
 
 
 @pytest.mark.parametrize(("condition", "reads"), BROKEN)
-def test_a_rule_that_cant_be_evaluated_silences_no_other(
+def test_a_rule_that_cannot_be_evaluated_silences_no_other(
     catalogue: Catalogue, condition: Any, reads: list[str]
 ) -> None:
     rule_set = broken_rule_set(catalogue, "P13", condition, reads)
@@ -62,7 +62,7 @@ def test_a_rule_that_cant_be_evaluated_silences_no_other(
     assert {"E01", "P01"} <= fired_rules(decision)
 
 
-def test_a_rule_that_fires_before_it_reaches_what_is_not_there_fires(
+def test_a_rule_that_fires_before_its_unknown_part_is_evaluated_fires(
     catalogue: Catalogue,
 ) -> None:
     condition = {"or": [{"var": "saddle_numbness"}, {"var": "no_such_fact"}]}
@@ -84,7 +84,7 @@ def test_a_broken_rule_does_not_hide_which_questions_are_open(
     assert set(rule_set.must_ask) <= {found["question_id"] for found in decision["unanswered"]}
 
 
-def test_a_rule_set_made_for_another_engine_is_not_used(catalogue: Catalogue) -> None:
+def test_a_rule_set_for_another_engine_is_not_used(catalogue: Catalogue) -> None:
     document = reviewed_document(catalogue) | {"engine": "footing-triage/999"}
     with pytest.raises(UnknownEngine, match="footing-triage/999"):
         compile_rule_set(document)

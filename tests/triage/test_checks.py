@@ -1,4 +1,4 @@
-"""A rule set that could go wrong is not seeded: the fault is named by file and place."""
+"""A faulty rule set is not seeded: each fault is listed with file and place."""
 
 import dataclasses
 from typing import Any
@@ -19,7 +19,7 @@ def faults(catalogue: Catalogue) -> list[SeedFault]:
 
 
 def with_rule(catalogue: Catalogue, rule_id: str, **changes: Any) -> tuple[Catalogue, int]:
-    """Change one rule; tell where it stands."""
+    """Change one rule; return its place."""
     index = [rule.id for rule in catalogue.rules].index(rule_id)
     rules = list(catalogue.rules)
     rules[index] = rules[index].model_copy(update=changes)
@@ -71,7 +71,7 @@ def test_the_seeded_rule_set_has_no_fault(catalogue: Catalogue) -> None:
         ),
     ],
 )
-def test_a_rule_that_could_go_wrong_is_named(
+def test_a_faulty_rule_is_named(
     catalogue: Catalogue, changes: dict[str, Any], place: str, message: str
 ) -> None:
     broken, index = with_rule(catalogue, "U02a", **changes)
@@ -96,7 +96,7 @@ def test_a_rule_that_could_go_wrong_is_named(
         ),
     ],
 )
-def test_a_rule_against_its_own_example_is_named(
+def test_a_rule_that_contradicts_its_example_is_named(
     catalogue: Catalogue, answers: dict[str, int | str], place: str, message: str, *, fires: bool
 ) -> None:
     good = [
@@ -125,7 +125,7 @@ def test_a_rule_against_its_own_example_is_named(
         ("is_new", {"facts": ["child_symptom"]}, "is not listed before this one"),
     ],
 )
-def test_a_fact_that_is_not_well_made_is_named(
+def test_a_faulty_fact_is_named(
     catalogue: Catalogue, fact_id: str, changes: dict[str, Any], message: str
 ) -> None:
     broken, index = with_fact(catalogue, fact_id, **changes)
@@ -142,7 +142,7 @@ def test_a_level_out_of_order_or_missing_is_named(catalogue: Catalogue) -> None:
         assert "triage/levels.json" in {fault.file for fault in faults(broken)}
 
 
-def test_an_activity_status_without_words_is_named(catalogue: Catalogue) -> None:
+def test_an_activity_status_without_a_text_is_named(catalogue: Catalogue) -> None:
     head = catalogue.head.model_copy(update={"activity_status": catalogue.head.activity_status[1:]})
     broken = dataclasses.replace(catalogue, head=head)
     (fault,) = faults(broken)

@@ -1,4 +1,4 @@
-"""The first engine decides nothing any more, and what it decided can be computed again for ever."""
+"""The first engine makes no new decisions, and its old ones can always be replayed."""
 
 import asyncio
 import copy
@@ -25,7 +25,7 @@ from api.triage.evaluation import Case
 from api.triage.rules import RuleSet, UnknownEngine, compile_rule_set
 from api.triage.schemas import Decision
 from tests.support import databases, first_engine
-from tests.support.phone import Json
+from tests.support.device import Json
 
 OLD = first_engine.rule_set()
 
@@ -53,7 +53,7 @@ def case_in(vector: Json) -> Case:
     )
 
 
-def test_every_recorded_case_gets_the_bytes_of_then() -> None:
+def test_every_recorded_case_gets_the_recorded_bytes() -> None:
     vectors = first_engine.vectors()
     assert len(vectors) > 250
     assert {vector["level"] for vector in vectors} == {
@@ -66,7 +66,7 @@ def test_every_recorded_case_gets_the_bytes_of_then() -> None:
         assert level_as_then(OLD, case) == vector["level"], vector["name"]
 
 
-def test_every_recorded_row_gets_the_bytes_of_then() -> None:
+def test_every_recorded_row_gets_the_recorded_bytes() -> None:
     reports = first_engine.report_rows()
     stored = first_engine.recorded()["decisions"]
     assert any(row["supersedes"] for row in stored)
@@ -85,7 +85,7 @@ def test_every_recorded_row_gets_the_bytes_of_then() -> None:
         assert [rule["id"] for rule in outcome.undecided] == row["undecided"]
 
 
-def test_an_old_document_is_shown_in_the_form_of_today_and_says_the_same() -> None:
+def test_an_old_document_is_shown_in_the_current_format_with_the_same_meaning() -> None:
     for row in first_engine.recorded()["decisions"]:
         old = row["document"]
         before = copy.deepcopy(old)
@@ -106,7 +106,7 @@ def test_the_engine_in_force_is_another_one(rule_set: RuleSet) -> None:
     assert (OLD.engine, rule_set.engine) == ("footing-triage/1", "footing-triage/2")
 
 
-def test_an_engine_that_is_yet_to_come_is_not_known_here() -> None:
+def test_a_future_engine_is_unknown() -> None:
     document = {**OLD.document, "engine": "footing-triage/3"}
     with pytest.raises(UnknownEngine, match="footing-triage/3"):
         compile_rule_set(document)
@@ -132,6 +132,6 @@ def test_a_server_does_not_decide_with_an_old_rule_set_and_says_what_to_run(
             pass
 
 
-def test_the_recorded_rule_set_is_what_its_hash_names() -> None:
+def test_the_recorded_rule_set_has_its_hash() -> None:
     document = json.loads(first_engine.RULE_SET_BYTES)
     assert sha256(canonical({k: v for k, v in document.items() if k != "hash"})) == document["hash"]

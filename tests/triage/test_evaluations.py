@@ -1,4 +1,4 @@
-"""The decision: see a professional when the article or the guidelines say so, and never "safe"."""
+"""Decisions: a professional where the article or the guidelines require one, and never "safe"."""
 
 import json
 import re
@@ -36,12 +36,12 @@ EXAMPLES = [
     for rule in SEEDED.rules
     for example in rule.examples
 ]
-# The one word this service must never say of anybody, whole or as part of another.
+# The word that must never occur, also as a part of another word.
 FORBIDDEN = re.compile(r"safe(?!ty)|segur[oa]|nothing serious|nada grave", re.IGNORECASE)
 
 
 def texts(node: Any) -> Iterator[str]:
-    """Find every text in a document; keys and names are not texts that a person reads."""
+    """Find every text in a document that a person reads, without keys and names."""
     if isinstance(node, dict):
         for value in node.values():
             yield from texts(value)
@@ -52,7 +52,7 @@ def texts(node: Any) -> Iterator[str]:
         yield node
 
 
-def test_a_report_in_which_nothing_stands_out_is_self_care_with_the_safety_net(
+def test_an_unremarkable_report_is_self_care_with_the_safety_net(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     decision = evaluate(content_client, mild_report(rule_set))
@@ -86,7 +86,7 @@ def test_a_report_in_which_nothing_stands_out_is_self_care_with_the_safety_net(
         ("numbness or tingling", {"other_numbness": "yes"}),
     ],
 )
-def test_each_of_the_articles_three_flags_says_see_a_professional(
+def test_each_of_the_articles_three_flags_gives_see_a_professional(
     content_client: TestClient, rule_set: RuleSet, flag: str, changes: Json
 ) -> None:
     decision = evaluate(content_client, mild_report(rule_set, **changes))
@@ -131,7 +131,7 @@ def test_without_answers_screening_is_incomplete_and_asks_every_must_ask_questio
 
 
 @pytest.mark.parametrize("question", ALWAYS_ASKED)
-def test_a_must_ask_question_left_out_is_never_self_care(
+def test_an_omitted_must_ask_question_is_never_self_care(
     content_client: TestClient, rule_set: RuleSet, question: str
 ) -> None:
     answers = mild_answers(rule_set)
@@ -141,7 +141,7 @@ def test_a_must_ask_question_left_out_is_never_self_care(
     assert question in {found["question_id"] for found in decision["unanswered"]}
 
 
-def test_left_out_null_and_unknown_give_the_same_bytes(
+def test_omitted_null_and_unknown_give_the_same_bytes(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     others = [name for name in rule_set.questions if name not in FIELDS]
@@ -154,7 +154,7 @@ def test_left_out_null_and_unknown_give_the_same_bytes(
     assert len(answers) == 1
 
 
-def test_an_open_question_says_what_its_answer_could_raise_the_level_to(
+def test_an_open_question_has_the_level_that_its_answer_could_lead_to(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     report = mild_report(rule_set, saddle_numbness=None, worried=None)
@@ -206,7 +206,7 @@ def test_saddle_numbness_without_any_pain_is_an_emergency(
         {"radiating_pain": "right", "leg_weakness": "left"},
     ],
 )
-def test_both_sides_however_they_come_together_are_an_emergency(
+def test_both_sides_from_any_questions_are_an_emergency(
     content_client: TestClient, rule_set: RuleSet, sides: Json
 ) -> None:
     decision = evaluate(content_client, mild_report(rule_set, **sides))
@@ -244,7 +244,7 @@ def test_both_sides_that_are_long_known_and_not_worse_are_no_emergency(
         {"trend": None},
     ],
 )
-def test_stable_needs_both_its_parts_given(
+def test_stable_needs_both_answers(
     content_client: TestClient, rule_set: RuleSet, missing: Json
 ) -> None:
     decision = evaluate(content_client, mild_report(rule_set, **{**STABLE, **missing}))
@@ -276,7 +276,7 @@ def test_reasons_come_worst_first_and_actions_are_those_of_the_level_alone(
     assert decision["activities"]["status"] == "stop"
 
 
-def test_whoever_must_keep_still_is_not_sent_to_hospital(
+def test_a_person_who_must_not_move_is_not_sent_to_hospital(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     report = mild_report(rule_set, trauma="major", saddle_numbness="yes", chest_pain="yes")
@@ -307,7 +307,7 @@ def test_the_same_report_gives_the_same_bytes_whatever_the_order_of_its_answers(
     assert answers[0] == rfc8785.dumps(json.loads(answers[0]))
 
 
-def test_a_whole_number_written_with_a_point_is_the_same_number(
+def test_an_integer_with_a_decimal_point_is_the_same_number(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     report = mild_report(rule_set)
@@ -328,7 +328,7 @@ def test_a_notice_asks_the_open_questions_first_while_they_could_raise_the_level
     assert worst["notices"] == []
 
 
-def test_an_emergency_names_the_number_of_the_persons_country(
+def test_an_emergency_has_the_number_of_the_persons_country(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     report = mild_report(rule_set, chest_pain="yes")
@@ -351,7 +351,7 @@ def test_an_emergency_names_the_number_of_the_persons_country(
         ({"Accept-Language": "en"}, {"lang": "es"}, "es"),
     ],
 )
-def test_a_decision_speaks_the_language_that_was_asked_for(
+def test_a_decision_is_in_the_requested_language(
     content_client: TestClient,
     rule_set: RuleSet,
     headers: dict[str, str],
@@ -372,13 +372,13 @@ def test_a_decision_speaks_the_language_that_was_asked_for(
     assert decision["reasons"][0]["text"] == rules["P01"]["text"][language]
 
 
-def test_an_evaluation_is_never_kept_by_a_cache(content_client: TestClient) -> None:
+def test_an_evaluation_is_never_cached(content_client: TestClient) -> None:
     response = content_client.post("/v1/triage/evaluations", json={})
     assert response.headers["Cache-Control"] == "no-store"
 
 
-# What is sent beside, or in the place of, a report in which nothing stands out; where it can't be
-# used, and why.
+# Additions to, or replacements of, an unremarkable report; the place of the unusable part, and the
+# reason.
 UNUSABLE: list[tuple[Json, str, str]] = [
     ({"answers": {"headache": "yes"}}, "/answers/headache", "unknown_question"),
     ({"answers": {"a/b~c": "yes"}}, "/answers/a~1b~0c", "unknown_question"),
@@ -402,10 +402,10 @@ UNUSABLE: list[tuple[Json, str, str]] = [
     ({"age_years": 300}, "/age_years", "invalid_value"),
     ({"trend": "sideways"}, "/trend", "unknown_choice"),
     ({"trend": []}, "/trend", "unknown_choice"),
-    # An answer in the wrong place was still meant as one.
+    # A misplaced answer is still an answer.
     ({"one_leg_swelling": "yes"}, "/one_leg_swelling", "unknown_field"),
 ]
-# What can't be used either, but takes nothing away from the answers.
+# Unusable as well, but without an effect on the answers.
 BESIDE_THE_POINT: list[tuple[Json, str, str]] = [
     ({"country": "Spain"}, "/country", "invalid_value"),
     ({"country": 34}, "/country", "invalid_value"),
@@ -415,7 +415,7 @@ BESIDE_THE_POINT: list[tuple[Json, str, str]] = [
 
 
 def with_mild(rule_set: RuleSet, change: Json) -> Json:
-    """Answer everything else mildly."""
+    """Return a report with all other questions answered mildly."""
     report = mild_report(rule_set) | change
     if isinstance(change.get("answers"), dict):
         report["answers"] = {**mild_report(rule_set)["answers"], **change["answers"]}
@@ -423,7 +423,7 @@ def with_mild(rule_set: RuleSet, change: Json) -> Json:
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), UNUSABLE)
-def test_what_cannot_be_used_counts_as_not_answered_and_leaves_no_all_clear(
+def test_unusable_parts_count_as_not_answered_and_prevent_an_all_clear(
     content_client: TestClient, rule_set: RuleSet, change: Json, pointer: str, code: str
 ) -> None:
     decision = evaluate(content_client, with_mild(rule_set, change))
@@ -435,7 +435,7 @@ def test_what_cannot_be_used_counts_as_not_answered_and_leaves_no_all_clear(
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BESIDE_THE_POINT)
-def test_a_bad_country_and_unknown_metadata_change_no_level(
+def test_an_invalid_country_and_unknown_metadata_change_no_level(
     content_client: TestClient, rule_set: RuleSet, change: Json, pointer: str, code: str
 ) -> None:
     decision = evaluate(content_client, with_mild(rule_set, change))
@@ -445,7 +445,7 @@ def test_a_bad_country_and_unknown_metadata_change_no_level(
     )
 
 
-def test_what_is_ignored_hides_no_answer(content_client: TestClient) -> None:
+def test_ignored_parts_hide_no_answer(content_client: TestClient) -> None:
     report = {"pain_score": 3.5, "answers": {"saddle_numbness": "yes", "headache": "yes"}, "x": 1}
     decision = evaluate(content_client, report)
     assert decision["level"] == "emergency"
@@ -457,7 +457,7 @@ def test_what_is_ignored_hides_no_answer(content_client: TestClient) -> None:
     ]
 
 
-def test_fifty_of_what_is_ignored_are_listed_and_all_are_counted(
+def test_fifty_ignored_parts_are_listed_and_all_are_counted(
     content_client: TestClient,
 ) -> None:
     decision = evaluate(content_client, {f"field_{number:03}": 1 for number in range(300)})
@@ -467,7 +467,7 @@ def test_fifty_of_what_is_ignored_are_listed_and_all_are_counted(
     assert decision["ignored_total"] == 300
 
 
-def test_plain_meaning_is_understood(content_client: TestClient, rule_set: RuleSet) -> None:
+def test_equivalent_spellings_are_accepted(content_client: TestClient, rule_set: RuleSet) -> None:
     plain = mild_report(rule_set, fever="yes", age_years=None, pain_score=3)
     meant = {**plain, "country": "GB"}
     said = {**plain, "country": "gb", "age_years": "unknown", "pain_score": 3.0}
@@ -475,7 +475,7 @@ def test_plain_meaning_is_understood(content_client: TestClient, rule_set: RuleS
     assert evaluate(content_client, {"answers": None}) == evaluate(content_client, {})
 
 
-def test_a_whole_report_can_be_evaluated_as_it_is(
+def test_a_complete_symptom_report_can_be_evaluated(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     report = mild_report(rule_set)
@@ -486,13 +486,13 @@ def test_a_whole_report_can_be_evaluated_as_it_is(
         assert evaluate(content_client, whole) == evaluate(content_client, report)
 
 
-def test_null_is_no_answer_whatever_it_is_the_answer_to(content_client: TestClient) -> None:
+def test_null_never_answers_a_question(content_client: TestClient) -> None:
     with_nulls = {"answers": {"saddle_numbness": "yes", "headache": None, "weeks": None}}
     without = {"answers": {"saddle_numbness": "yes"}}
     assert evaluate(content_client, with_nulls) == evaluate(content_client, without)
 
 
-def test_a_number_beyond_all_bounds_is_taken_for_no_answer(content_client: TestClient) -> None:
+def test_a_number_beyond_all_bounds_is_no_answer(content_client: TestClient) -> None:
     response = content_client.post(
         "/v1/triage/evaluations",
         content='{"weeks": 1e999, "answers": {"saddle_numbness": "yes"}}',
@@ -502,7 +502,7 @@ def test_a_number_beyond_all_bounds_is_taken_for_no_answer(content_client: TestC
     assert response.json()["level"] == "emergency"
 
 
-# Where there is no object at all, or none that can be read.
+# Bodies without an object, or without a readable one.
 UNREADABLE: dict[str, Json] = {
     "no JSON": {"content": "{", "status": 422},
     "half a word": {"content": "nul", "status": 422},
@@ -518,7 +518,7 @@ UNREADABLE: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_cannot_be_read_gets_the_cautious_outcome_in_the_problem(
+def test_an_unreadable_body_gets_the_cautious_outcome_in_the_problem(
     content_client: TestClient, rule_set: RuleSet, name: str
 ) -> None:
     sent = UNREADABLE[name]
@@ -542,7 +542,7 @@ def test_what_cannot_be_read_gets_the_cautious_outcome_in_the_problem(
     assert decision["rule_set_hash"] == rule_set.hash
 
 
-# What is refused beside a body that can be read.
+# Rejected requests with a readable body.
 BESIDE_THE_BODY: dict[str, Json] = {
     "an unknown parameter": {"params": {"foo": "1"}},
     "an unknown language": {"params": {"lang": "xx"}},
@@ -551,7 +551,7 @@ BESIDE_THE_BODY: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", BESIDE_THE_BODY)
-def test_what_is_refused_for_its_address_or_headers_is_decided_on_all_the_same(
+def test_a_request_with_an_invalid_url_or_headers_gets_a_decision_on_its_body(
     content_client: TestClient, name: str
 ) -> None:
     body = {"pain_score": 11, "answers": {"saddle_numbness": "yes"}}
@@ -574,7 +574,7 @@ def test_what_is_refused_for_its_address_or_headers_is_decided_on_all_the_same(
     ],
     ids=[*BESIDE_THE_BODY, "no JSON"],
 )
-def test_a_refused_evaluation_counts_like_any_other(
+def test_a_rejected_evaluation_counts_like_any_other(
     database_url: str, make_client: AppMaker, asked: Json
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_public="1/hour")
@@ -584,7 +584,7 @@ def test_a_refused_evaluation_counts_like_any_other(
     assert refused.json()["decision"]["actions"][0]["code"] == "cannot_evaluate"
 
 
-def test_whoever_asks_too_often_gets_the_cautious_outcome_as_well(
+def test_a_rate_limited_evaluation_gets_the_cautious_outcome(
     database_url: str, make_client: AppMaker
 ) -> None:
     client = make_client(database_url=database_url, rate_limit_public="1/hour")
@@ -594,7 +594,7 @@ def test_whoever_asks_too_often_gets_the_cautious_outcome_as_well(
     assert response.json()["decision"]["level"] == "urgent"
 
 
-def test_problems_of_other_calls_hold_no_decision(content_client: TestClient) -> None:
+def test_problems_of_other_endpoints_have_no_decision(content_client: TestClient) -> None:
     for response in (
         content_client.get("/v1/triage/evaluations"),
         content_client.post("/v1/participants", json={}),
@@ -603,7 +603,7 @@ def test_problems_of_other_calls_hold_no_decision(content_client: TestClient) ->
         assert response.json()["decision"] is None
 
 
-def test_no_text_of_the_rule_set_says_that_somebody_is_safe(catalogue: Catalogue) -> None:
+def test_no_text_of_the_rule_set_says_that_someone_is_safe(catalogue: Catalogue) -> None:
     every = [
         text
         for entries in (
@@ -621,7 +621,7 @@ def test_no_text_of_the_rule_set_says_that_somebody_is_safe(catalogue: Catalogue
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_no_decision_says_that_somebody_is_safe(
+def test_no_decision_says_that_someone_is_safe(
     content_client: TestClient, rule_set: RuleSet, language: str
 ) -> None:
     reports = [{}, mild_report(rule_set)]
@@ -634,7 +634,7 @@ def test_no_decision_says_that_somebody_is_safe(
         assert [text for text in texts(decision) if FORBIDDEN.search(text)] == []
 
 
-def test_no_decision_holds_a_place_that_was_left_unfilled(
+def test_no_decision_has_an_unfilled_placeholder(
     content_client: TestClient,
 ) -> None:
     for rule in SEEDED.rules:
@@ -646,10 +646,10 @@ def test_no_decision_holds_a_place_that_was_left_unfilled(
 
 @pytest.mark.parametrize("answers", [{}, {"fever": "yes"}, {"radiating_pain": "left", "x": "y"}])
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_ordinary_requests_and_all_others_are_decided_alike(
+def test_requests_with_and_without_fastapi_get_the_same_decision(
     content_client: TestClient, answers: Json, language: str
 ) -> None:
-    """A request without a query passes FastAPI's dependencies by; one with a query does not."""
+    """Only a request without a query is handled without FastAPI's dependencies."""
     report = {"pain_score": 9, "weeks": 7, "country": "ES", "answers": answers}
     path = "/v1/triage/evaluations"
     ordinary = content_client.post(path, json=report, headers={"Accept-Language": language})

@@ -1,4 +1,4 @@
-"""Facts: each is a pair, what is certain and what is possible."""
+"""Facts: each has a certain and a possible value."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def fact(fact_id: str, kind: str, **parts: Any) -> dict[str, Any]:
 
 
 def pair(definitions: list[dict[str, Any]], answers: dict[str, Answer]) -> Pair:
-    """Derive the last of some facts."""
+    """Compute the last of some facts."""
     facts = derive(definitions, answers)
     name = definitions[-1]["id"]
     return facts.certain[name], facts.possible[name]
@@ -123,7 +123,7 @@ def test_a_fact_carries_the_open_questions_of_all_its_parts() -> None:
     assert found == {"one": frozenset(), "two": {"two"}, "any": {"two"}}
 
 
-def test_left_out_null_and_unknown_are_the_same_for_every_question(rule_set: RuleSet) -> None:
+def test_omitted_null_and_unknown_are_the_same_for_every_question(rule_set: RuleSet) -> None:
     definitions = rule_set.document["facts"]
     nothing = derive(definitions, {})
     assert derive(definitions, dict.fromkeys(rule_set.questions)) == nothing

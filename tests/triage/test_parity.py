@@ -1,4 +1,4 @@
-"""A phone decides as the server does: the evaluator in JavaScript gives the same bytes."""
+"""The evaluator in JavaScript gives the same bytes as the server."""
 
 import copy
 import itertools
@@ -39,7 +39,7 @@ DAMAGED_REPORTS = budget(quick=300, full=20_000)
 SCREENS = budget(quick=1_000, full=20_000)
 BROKEN = budget(quick=10, full=100)
 REVERSED = budget(quick=100, full=500)
-# How often each rule and level has to come up: what never came up was not compared.
+# How often each rule and level must occur at least: what never occurs is not compared.
 OFTEN = budget(quick=1, full=20)
 CLIENT = Path(__file__).parents[2] / "clients" / "js-triage"
 NODE = shutil.which("node")
@@ -54,7 +54,7 @@ pytestmark = [
 
 
 def written(name: str, case: Case) -> Json:
-    """Write a case as it is sent, without its decision."""
+    """Return a case as it is sent, without its decision."""
     vector = report_vector(name, case, {})
     del vector["decision"]
     return vector
@@ -63,9 +63,9 @@ def written(name: str, case: Case) -> Json:
 def differing(
     folder: Path, lines: Iterable[Json], expected: Iterable[tuple[str, bytes]]
 ) -> list[str]:
-    """Let one run of Node answer every line; name what is not the same byte by byte.
+    """Evaluate every line in one run of Node; return the cases with different bytes.
 
-    Hashes are compared instead of some hundred megabytes, and made while Node is at work.
+    Hashes are compared instead of some hundred megabytes, and computed while Node is running.
     """
     given, answers = folder / "given.jsonl", folder / "answers.jsonl"
     with given.open("w", encoding="utf-8") as file:
@@ -107,9 +107,7 @@ def test_generated_reports_and_all_vectors_get_the_same_bytes(
     assert [name for name in wanted if seen[name] < OFTEN] == []
 
 
-def test_reports_that_cannot_all_be_used_get_the_same_bytes(
-    rule_set: RuleSet, tmp_path: Path
-) -> None:
+def test_reports_with_unusable_parts_get_the_same_bytes(rule_set: RuleSet, tmp_path: Path) -> None:
     generator = ReportGenerator(rule_set, seed=404)
     lines: list[Json] = []
     expected: list[tuple[str, bytes]] = []
@@ -125,7 +123,7 @@ def test_reports_that_cannot_all_be_used_get_the_same_bytes(
     assert differing(tmp_path, [{"rule_set": rule_set.document}, *lines], expected) == []
 
 
-def test_after_any_answers_the_same_screen_follows(rule_set: RuleSet, tmp_path: Path) -> None:
+def test_the_next_screen_is_the_same_after_any_answers(rule_set: RuleSet, tmp_path: Path) -> None:
     generator = ReportGenerator(rule_set, seed=16)
     names = [screen["id"] for screen in rule_set.document["screens"]]
     lines: list[Json] = []
@@ -174,7 +172,7 @@ def test_generated_histories_get_the_same_history_facts(rule_set: RuleSet, tmp_p
         {
             "history": [
                 {
-                    # A phone may write ids in upper case, and instants with its own offset.
+                    # A device may write ids in upper case, and instants with its own offset.
                     "id": str(report.id).upper(),
                     "reported_at": report.reported_at.isoformat(),
                     "pain_score": report.pain_score,
@@ -225,9 +223,7 @@ DAMAGED = [
 ]
 
 
-def test_a_rule_that_is_broken_or_strange_gets_the_same_bytes(
-    catalogue: Catalogue, tmp_path: Path
-) -> None:
+def test_a_broken_or_unusual_rule_gets_the_same_bytes(catalogue: Catalogue, tmp_path: Path) -> None:
     lines: list[Json] = []
     expected: list[tuple[str, bytes]] = []
     levels = set()
@@ -261,7 +257,7 @@ def test_a_rule_set_in_another_order_gets_the_same_bytes(
     assert differing(tmp_path, [{"rule_set": document}, *lines], expected) == []
 
 
-def test_what_the_server_signs_the_phone_accepts(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_what_the_server_signs_the_device_accepts(catalogue: Catalogue, tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     sign = read_signer(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -1,4 +1,4 @@
-"""What must hold of every report anybody could send, sought by Hypothesis."""
+"""Properties of the decision on any report, tested with Hypothesis."""
 
 import datetime
 import json
@@ -36,17 +36,17 @@ SEVERITY: dict[str, tuple[tuple[str, ...], ...]] = {
     "trauma": (("none",), ("minor",), ("major",)),
     "hand_clumsy_or_numb": (("none",), ("left", "right"), ("both",)),
     "cold_pale_foot": (("none",), ("left", "right"), ("both",)),
-    # Each of the last three is worse in its own way.
+    # The last three are worse in different ways.
     "pain_region": (("lower_back", "other"), ("foot", "middle_back", "upper_back")),
     "pregnant": (("cannot_be",), ("no",), ("yes",)),
     "pregnancy_bleeding": (("no",), ("a_little",), ("yes",)),
-    # What is long known is the milder.
+    # Long known is milder.
     "long_known": (("yes",), ("no",)),
-    # What has been looked at before is the milder.
+    # Assessed before is milder.
     "assessed_before": (("yes",), ("no",)),
 }
 NUMBERS = {"pain_score": (0, 10), "weeks": (0, 5200), "age_years": (0, 120)}
-# On both sides of every bound that a rule could draw.
+# On both sides of every possible bound of a rule.
 STEPS: dict[str, list[int | str]] = {
     "pain_score": list(range(11)),
     "weeks": [0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 52, 5200],
@@ -63,14 +63,14 @@ def severity(question: str) -> tuple[tuple[str, ...], ...]:
 def an_answer(question: str) -> st.SearchStrategy[int | str | None]:
     if question in NUMBERS:
         low, high = NUMBERS[question]
-        # Most rules turn on small numbers; the whole range would hardly ever try them.
+        # Most rules depend on small numbers, which are rare in the whole range.
         return st.none() | st.integers(low, min(high, 15)) | st.integers(low, high)
     choices = [choice["id"] for choice in RULE_SET.questions[question]["choices"]]
     return st.none() | st.sampled_from(choices)
 
 
 def worse_than(question: str, answer: int | str | None) -> list[int | str]:
-    """List the answers that are worse; for an open question, the worst alone."""
+    """Return the worse answers; for an open question, only the worst."""
     if question in NUMBERS:
         high = NUMBERS[question][1]
         if answer is None:
@@ -86,7 +86,7 @@ def worse_than(question: str, answer: int | str | None) -> list[int | str]:
 
 
 def grade_of(question: str, answer: int | str) -> int:
-    """Tell how bad an answer is; two of one grade are worse in different ways."""
+    """Return how bad an answer is; answers of the same grade are worse in different ways."""
     if question in NUMBERS:
         return int(answer)
     return next(index for index, grade in enumerate(severity(question)) if answer in grade)
@@ -94,7 +94,7 @@ def grade_of(question: str, answer: int | str) -> int:
 
 MILD = mild_answers(RULE_SET)
 ANY_REPORT = st.fixed_dictionaries({name: an_answer(name) for name in RULE_SET.questions})
-# A few answers that differ from the mild ones: where single symptoms decide.
+# A few answers that are not mild, so that single symptoms decide.
 FEW_SYMPTOMS = st.dictionaries(
     st.sampled_from(list(RULE_SET.questions)), st.none(), max_size=5
 ).flatmap(
@@ -106,7 +106,7 @@ FEW_SYMPTOMS = st.dictionaries(
     )
 )
 REPORTS = ANY_REPORT | FEW_SYMPTOMS
-# Of all pairs of a question and an answer to another one.
+# All pairs of a question and an answer to another one.
 ONE_IN = budget(quick=5, full=1)
 
 
@@ -120,7 +120,7 @@ def known_stable(answers: Answers) -> bool:
 
 
 def some_answers(question: str) -> list[int | str]:
-    """List the answers that rules tell apart, from the mildest to the worst."""
+    """Return the answers that rules distinguish, from the mildest to the worst."""
     if question in NUMBERS:
         return STEPS[question]
     choices = {choice["id"] for choice in RULE_SET.questions[question]["choices"]}
@@ -131,7 +131,7 @@ def level_on(answers: Answers) -> int:
     return rank(level_of(RULE_SET, judge_report(RULE_SET, answers)))
 
 
-def test_beside_any_other_answer_a_worse_answer_never_lowers_the_level() -> None:
+def test_with_any_other_answers_a_worse_answer_never_lowers_the_level() -> None:
     pairs = [
         (other, answer, name)
         for other in RULE_SET.questions
@@ -152,7 +152,7 @@ def test_beside_any_other_answer_a_worse_answer_never_lowers_the_level() -> None
     assert compared > 5000 // ONE_IN
 
 
-@settings(max_examples=budget(quick=30, full=300), deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=300), database=None)
 @given(data=st.data())
 def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     before: Answers = data.draw(REPORTS)
@@ -164,14 +164,14 @@ def test_a_worse_answer_never_lowers_the_level(data: st.DataObject) -> None:
     for name in changed:
         after[name] = data.draw(st.sampled_from(worse_than(name, before[name])))
     if known_stable(after) and not known_stable(before):
-        # The one exception: what is long known and no worse is milder than the same when new.
+        # The one exception: long known and not worse is milder than new.
         return
     assert rank(decision_on(after)["level"]) >= rank(decision_on(before)["level"])
 
 
-@settings(max_examples=budget(quick=20, full=200), deadline=None, database=None)
+@settings(max_examples=budget(quick=20, full=200), database=None)
 @given(before=REPORTS, data=st.data())
-def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
+def test_no_answer_to_an_open_question_exceeds_the_possible_level(
     before: Answers, data: st.DataObject
 ) -> None:
     decision = decision_on(before)
@@ -185,9 +185,9 @@ def test_no_answer_to_an_open_question_exceeds_what_was_said_to_be_possible(
     assert not raised or any(after[name] != before[name] for name in listed)
 
 
-@settings(max_examples=budget(quick=15, full=150), deadline=None, database=None)
+@settings(max_examples=budget(quick=15, full=150), database=None)
 @given(answers=REPORTS, data=st.data())
-def test_a_must_ask_question_left_out_never_gives_self_care(
+def test_an_omitted_must_ask_question_never_gives_self_care(
     answers: Answers, data: st.DataObject
 ) -> None:
     left_out = data.draw(st.sets(st.sampled_from(RULE_SET.must_ask), min_size=1))
@@ -201,9 +201,9 @@ def test_a_must_ask_question_left_out_never_gives_self_care(
         assert decision["screening_complete"] is False
 
 
-@settings(max_examples=budget(quick=30, full=300), deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=300), database=None)
 @given(answers=REPORTS)
-def test_what_is_not_asked_counts_as_answered_mildly_and_what_is_asked_does_not(
+def test_only_questions_that_are_not_asked_count_as_answered_mildly(
     answers: Answers,
 ) -> None:
     facts = judge_report(RULE_SET, answers).facts
@@ -216,9 +216,9 @@ def test_what_is_not_asked_counts_as_answered_mildly_and_what_is_asked_does_not(
     assert decision_on({**answers, **closed}) == decision_on(answers)
 
 
-@settings(max_examples=budget(quick=20, full=200), deadline=None, database=None)
+@settings(max_examples=budget(quick=20, full=200), database=None)
 @given(answers=REPORTS, data=st.data())
-def test_the_order_of_answers_and_the_way_to_leave_one_out_make_no_difference(
+def test_the_order_of_answers_and_the_way_to_omit_one_make_no_difference(
     answers: Answers, data: st.DataObject
 ) -> None:
     shuffled = dict(data.draw(st.permutations(list(answers.items()))))
@@ -231,9 +231,9 @@ def test_the_order_of_answers_and_the_way_to_leave_one_out_make_no_difference(
     assert canonical(decision_on(shuffled)) == canonical(decision_on(answers))
 
 
-@settings(max_examples=budget(quick=30, full=300), deadline=None, database=None)
+@settings(max_examples=budget(quick=30, full=300), database=None)
 @given(answers=REPORTS)
-def test_a_decision_agrees_with_itself(answers: Answers) -> None:
+def test_a_decision_is_consistent(answers: Answers) -> None:
     decision = decision_on(answers)
     level, possible = rank(decision["level"]), rank(decision["possible_level"])
     assert possible >= level

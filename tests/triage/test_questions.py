@@ -1,4 +1,4 @@
-"""What is asked: whatever could make it urgent, of whom it concerns, and about now."""
+"""The questions: all that could make a report urgent, conditional ones, and their periods."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from api.triage.rules import RuleSet
 from api.triage.vectors import NOW
 from tests.triage.reports import Json, evaluate, fired_rules, mild_answers, mild_report, rank
 
-# The one question that an emergency rule reads and that need not be asked.
+# The only question of an emergency rule that need not be asked.
 EXCEPTION = {"self_harm_thoughts"}
 
 
@@ -39,7 +39,7 @@ def test_every_question_that_an_urgent_or_emergency_rule_reads_must_be_asked(
     assert set(rule_set.must_ask) == read - EXCEPTION
 
 
-def test_what_is_asked_conditionally_is_listed_only_while_it_may_concern_the_person(
+def test_a_conditional_question_is_listed_only_while_it_may_concern_the_person(
     content_client: TestClient, rule_set: RuleSet
 ) -> None:
     without: Json = dict.fromkeys(rule_set.asked_if)
@@ -71,7 +71,7 @@ def test_an_unknown_pregnancy_stays_possible_and_makes_nothing_certain(
 
 
 @pytest.mark.parametrize("past", [{"trauma": "none"}, {"unsteady_walking": "no"}])
-def test_what_is_long_past_is_no_emergency(
+def test_symptoms_long_past_are_no_emergency(
     content_client: TestClient, rule_set: RuleSet, past: Json
 ) -> None:
     assert evaluate(content_client, mild_report(rule_set, **past))["level"] == "self_care"
@@ -103,7 +103,7 @@ def test_what_is_long_past_is_no_emergency(
         ),
     ],
 )
-def test_a_question_says_which_time_it_is_about(
+def test_a_question_states_the_period_it_refers_to(
     rule_set: RuleSet, names: tuple[str, ...], english: str, spanish: str
 ) -> None:
     for name in names:
@@ -123,7 +123,7 @@ def test_a_question_says_which_time_it_is_about(
         ("yes", None, "see_professional", None),
     ],
 )
-def test_a_condition_asks_for_a_professional_until_it_was_assessed_and_gets_better(
+def test_a_condition_needs_a_professional_until_it_was_assessed_and_improves(
     content_client: TestClient,
     rule_set: RuleSet,
     condition: str,
@@ -161,12 +161,12 @@ def test_persistence_follows_the_same_and_a_rise_is_never_suppressed(rule_set: R
 @pytest.mark.parametrize(
     "flag", [{"radiating_pain": "left"}, {"leg_numbness": "left"}, {"pain_score": 7}]
 )
-def test_the_articles_flags_stay_whatever_was_assessed(rule_set: RuleSet, flag: Json) -> None:
+def test_the_articles_flags_remain_whatever_was_assessed(rule_set: RuleSet, flag: Json) -> None:
     known: Json = {"assessed_before": "yes", "trend": "better", "long_known": "yes"}
     assert decision_on(rule_set, **known, **flag)["level"] == "see_professional"
 
 
-# What the new questions do; the boundary of each rule is in its examples.
+# The effect of the new questions; the boundary of each rule is in its examples.
 NEW: list[tuple[Json, str, str]] = [
     ({"cold_pale_foot": "left"}, "urgent", "U16"),
     ({"cold_pale_foot": "left", "leg_numbness": "left"}, "emergency", "E15"),
@@ -234,7 +234,7 @@ def test_a_sign_that_no_question_asked_for_before_gets_its_level(
 
 
 @pytest.mark.parametrize(("country", "call"), [("US", "988"), ("ES", "024"), ("ZZ", "a crisis")])
-def test_thoughts_of_self_harm_name_the_crisis_line_of_the_country(
+def test_thoughts_of_self_harm_give_the_crisis_line_of_the_country(
     content_client: TestClient, rule_set: RuleSet, country: str, call: str
 ) -> None:
     report = mild_report(rule_set, self_harm_thoughts="yes") | {"country": country}

@@ -1,4 +1,4 @@
-"""The rule set as phones get it: named by a hash that anybody can verify."""
+"""The rule set as devices get it: identified by a hash that anyone can verify."""
 
 import asyncio
 import dataclasses
@@ -18,7 +18,7 @@ from api.triage.rules import RuleSet
 from tests.support.clock import FakeClock
 
 
-def test_the_hash_is_the_sha256_of_the_canonical_json_without_what_stands_beside_it(
+def test_the_hash_is_the_sha256_of_the_canonical_json_without_the_other_members(
     content_client: TestClient,
 ) -> None:
     document = content_client.get("/v1/triage/rule-set").json()
@@ -29,7 +29,7 @@ def test_the_hash_is_the_sha256_of_the_canonical_json_without_what_stands_beside
     assert document["engine"] == "footing-triage/2"
 
 
-def test_the_etag_starts_with_the_hash_and_holds_a_phone_off(content_client: TestClient) -> None:
+def test_the_etag_starts_with_the_hash_and_gives_304(content_client: TestClient) -> None:
     first = content_client.get("/v1/triage/rule-set", headers={"Accept-Encoding": "gzip"})
     assert first.headers["ETag"].startswith(f'"{first.json()["hash"]}')
     assert first.headers["Cache-Control"] == "public, max-age=60"
@@ -46,7 +46,7 @@ def test_the_rule_set_is_found_by_its_hash_and_never_changes(content_client: Tes
     assert response.status_code == 200
     assert "immutable" in response.headers["Cache-Control"]
     stored = response.json()
-    # The review is signed later; what never changes can't hold it.
+    # The review comes later, so the permanent document cannot contain it.
     beside = {name: current[name] for name in ("review", "signature", "withdrawn")}
     assert {**stored, **beside} == current
     assert not beside.keys() & stored.keys()
@@ -60,7 +60,7 @@ def test_an_unknown_hash_is_not_found(content_client: TestClient, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["0" * 63, "0" * 65, "G" * 64, "current"])
-def test_what_is_no_hash_is_refused_by_its_place(content_client: TestClient, name: str) -> None:
+def test_a_malformed_hash_is_rejected(content_client: TestClient, name: str) -> None:
     response = content_client.get(f"/v1/triage/rule-sets/{name}")
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/path/rule_set_hash"
@@ -91,7 +91,7 @@ def test_a_rule_set_of_an_earlier_release_is_still_found(
     assert "immutable" in response.headers["Cache-Control"]
 
 
-def test_every_question_carries_what_it_takes_to_ask_it(content_client: TestClient) -> None:
+def test_every_question_has_everything_needed_to_ask_it(content_client: TestClient) -> None:
     document = content_client.get("/v1/triage/rule-set").json()
     languages = set(document["languages"])
     assert languages == {"en", "es"}
@@ -113,7 +113,7 @@ def test_every_question_that_alone_can_make_an_emergency_must_be_asked(
                 assert question["must_ask"], name
 
 
-def test_the_rule_set_serves_every_coding_and_head(content_client: TestClient) -> None:
+def test_the_rule_set_is_served_in_every_encoding_and_with_head(content_client: TestClient) -> None:
     plain = content_client.get("/v1/triage/rule-set", headers={"Accept-Encoding": "identity"})
     head = content_client.head("/v1/triage/rule-set", headers={"Accept-Encoding": "identity"})
     assert head.status_code == 200

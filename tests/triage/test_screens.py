@@ -1,4 +1,4 @@
-"""Screens: the emergency signs first, a healthy person soon through, and nothing left out."""
+"""Screens: emergency signs first, few taps for a healthy person, and nothing left out."""
 
 import dataclasses
 from typing import Any
@@ -14,7 +14,7 @@ from api.triage.screens import confirmation, next_screen
 from api.triage.vectors import NOW, PEOPLE, Step, walk
 
 Json = dict[str, Any]
-# What each person is told at the end, and how many taps it may take to get there.
+# The level of each person, and the highest number of taps.
 THROUGH = {
     "healthy-adult": ("self_care", 16),
     "saddle-numbness": ("emergency", 1),
@@ -35,7 +35,7 @@ def decision_after(rule_set: RuleSet, way: list[Step]) -> Json:
 
 
 @pytest.mark.parametrize(("person", "end"), THROUGH.items())
-def test_a_person_gets_through_the_screens_in_few_taps(
+def test_a_person_completes_the_screens_with_few_taps(
     rule_set: RuleSet, person: str, end: tuple[str, int]
 ) -> None:
     way = steps(rule_set, person)
@@ -62,7 +62,7 @@ def test_saddle_numbness_gets_its_answer_on_the_first_screen(rule_set: RuleSet) 
 
 
 @pytest.mark.parametrize("emergency", ["saddle_numbness", "unsteady_walking", "chest_pain"])
-def test_in_an_emergency_nothing_more_is_asked(rule_set: RuleSet, emergency: str) -> None:
+def test_in_an_emergency_no_more_questions_are_asked(rule_set: RuleSet, emergency: str) -> None:
     assert next_screen(rule_set, {emergency: "yes"}) is None
 
 
@@ -87,7 +87,7 @@ def test_numbers_are_never_confirmed(rule_set: RuleSet) -> None:
     assert confirmation(rule_set, screen) == {}
 
 
-def test_what_is_skipped_stays_open_and_leaves_no_all_clear(rule_set: RuleSet) -> None:
+def test_skipped_questions_remain_open_and_prevent_an_all_clear(rule_set: RuleSet) -> None:
     first = rule_set.document["screens"][0]["id"]
     answers: dict[str, int | str | None] = dict(steps(rule_set, "healthy-adult")[-1].answers)
     for name in rule_set.document["screens"][0]["questions"]:
@@ -101,7 +101,7 @@ def test_what_is_skipped_stays_open_and_leaves_no_all_clear(rule_set: RuleSet) -
 
 
 @pytest.mark.parametrize("person", PEOPLE)
-def test_the_screens_ask_all_that_is_open_and_nothing_twice(rule_set: RuleSet, person: str) -> None:
+def test_the_screens_ask_every_open_question_once(rule_set: RuleSet, person: str) -> None:
     way = steps(rule_set, person)
     asked = [step.screen["screen_id"] for step in way if step.screen is not None]
     assert len(set(asked)) == len(asked)
@@ -121,7 +121,7 @@ def test_earlier_reports_count_for_what_is_asked(rule_set: RuleSet) -> None:
     assert asked == {"screen_id": "before", "questions": ["assessed_before"]}
 
 
-def test_a_screen_holds_at_most_7_questions_and_every_question_is_on_one(
+def test_a_screen_has_at_most_7_questions_and_every_question_is_on_one(
     rule_set: RuleSet,
 ) -> None:
     listed = [name for screen in rule_set.document["screens"] for name in screen["questions"]]

@@ -1,4 +1,4 @@
-"""A rule set can be signed, so that a phone can tell whose it is."""
+"""A rule set can be signed, so that a device can verify its origin."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def pem(
 
 @pytest.fixture(scope="module")
 def signed(templates: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """The app on what `footing seed` stored with a signing key, after it was seeded without one."""
+    """An app after `footing seed` with a signing key, following a seed without one."""
     folder = tmp_path_factory.mktemp("signed")
     (folder / "key.pem").write_bytes(pem(KEY))
     with databases.fresh_database("sqlite", templates, folder) as url:
@@ -73,7 +73,7 @@ def test_a_seeded_rule_set_is_signed_over_the_bytes_that_its_hash_is_made_of(
         public.verify(value, hashed + b" ")
 
 
-def test_signing_changes_neither_the_hash_nor_what_is_kept_for_ever(
+def test_signing_changes_neither_the_hash_nor_the_permanent_document(
     content_client: TestClient, signed: TestClient
 ) -> None:
     before, after = (client.get("/v1/triage/rule-set") for client in (content_client, signed))
@@ -101,13 +101,13 @@ def test_the_same_key_makes_the_same_signature_so_that_seeding_again_changes_not
     ],
     ids=["nothing", "damaged", "encrypted", "of another kind"],
 )
-def test_what_is_no_signing_key_is_refused_and_never_shown(content: bytes, message: str) -> None:
+def test_an_invalid_signing_key_is_rejected_and_never_shown(content: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         read_signer(content)
     assert "BEGIN" not in str(caught.value)
 
 
-def test_a_key_file_that_is_not_there_is_named_and_nothing_is_seeded(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_named_and_nothing_is_seeded(tmp_path: Path) -> None:
     path, url = tmp_path / "none.pem", f"sqlite:///{tmp_path}/never.db"
     done = footing("seed", "--signing-key", str(path), database_url=url, folder=tmp_path)
     assert done.returncode == 1

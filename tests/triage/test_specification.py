@@ -1,4 +1,4 @@
-"""docs/triage-spec.md says what the code does, down to every constant and every word."""
+"""docs/triage-spec.md agrees with the code in every constant and every text."""
 
 import json
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ def test_the_levels_are_those_of_the_rule_set(rule_set: RuleSet) -> None:
     assert f"| levels | {quoted(level['id'] for level in levels)} |" in CONSTANTS
 
 
-def test_the_words_of_the_cautious_outcome_are_those_of_the_reference_evaluator() -> None:
+def test_the_texts_of_the_cautious_outcome_are_those_of_the_reference_evaluator() -> None:
     words = json.loads((FOLDER.parents[1] / "src" / "cautious.json").read_text("utf-8"))
     parts = words.pop("safety_net")
     signs = [sign for part in parts for sign in part["signs"]]

@@ -1,4 +1,4 @@
-"""Symptom reports: stored once with one decision, and nobody else's to read."""
+"""Symptom reports: stored once with one decision, and readable only by their participant."""
 
 import datetime
 import uuid
@@ -8,14 +8,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.support.clock import FakeClock
-from tests.support.phone import Json, Phone
+from tests.support.device import Device, Json
 
 LEFT_LEG = {"radiating_pain": "left"}
 
 
-def test_a_report_is_answered_with_its_decision(phone: Phone) -> None:
-    body = phone.report(LEFT_LEG, pain_score=4, weeks=2, trend="same", age_years=42, country="ES")
-    response = phone.post_report(body | {"note": "Down to the ankle."})
+def test_a_report_gets_its_decision(device: Device) -> None:
+    body = device.report(LEFT_LEG, pain_score=4, weeks=2, trend="same", age_years=42, country="ES")
+    response = device.post_report(body | {"note": "Down to the ankle."})
     assert response.status_code == 201
     assert response.headers["Location"] == f"/v1/symptom-reports/{body['id']}"
     stored = response.json()
@@ -27,21 +27,21 @@ def test_a_report_is_answered_with_its_decision(phone: Phone) -> None:
     assert decision["see_professional"] is True
     assert "P01" in {reason["rule_id"] for reason in decision["reasons"]}
     assert decision["evaluated_at"] == "2026-11-22T12:00:00Z"
-    assert phone.get(f"/v1/symptom-reports/{body['id']}").json() == stored
+    assert device.get(f"/v1/symptom-reports/{body['id']}").json() == stored
 
 
-def test_null_for_a_question_that_nobody_asks_is_no_answer(phone: Phone) -> None:
-    stored = phone.post_report(phone.report({**LEFT_LEG, "headache": None, "weeks": None}))
+def test_null_for_an_unknown_question_is_no_answer(device: Device) -> None:
+    stored = device.post_report(device.report({**LEFT_LEG, "headache": None, "weeks": None}))
     assert stored.status_code == 201
     assert stored.json()["answers"] == LEFT_LEG
-    replay = phone.client.post(
-        f"/v1/decisions/{stored.json()['decision']['id']}/replay", headers=phone.headers
+    replay = device.client.post(
+        f"/v1/decisions/{stored.json()['decision']['id']}/replay", headers=device.headers
     )
     assert replay.json()["identical"] is True
 
 
-def test_a_report_without_answers_is_stored_as_incomplete(phone: Phone) -> None:
-    response = phone.post_report(phone.report())
+def test_a_report_without_answers_is_stored_as_incomplete(device: Device) -> None:
+    response = device.post_report(device.report())
     assert response.status_code == 201
     decision = response.json()["decision"]
     assert decision["level"] == "screening_incomplete"
@@ -49,21 +49,21 @@ def test_a_report_without_answers_is_stored_as_incomplete(phone: Phone) -> None:
 
 
 def test_the_same_report_again_gets_the_same_decision_even_in_another_language(
-    phone: Phone, clock: FakeClock
+    device: Device, clock: FakeClock
 ) -> None:
-    body = phone.report(LEFT_LEG)
-    first = phone.post_report(body)
+    body = device.report(LEFT_LEG)
+    first = device.post_report(body)
     clock.advance(hours=3)
-    again = phone.post_report(body, **{"Accept-Language": "es"})
+    again = device.post_report(body, **{"Accept-Language": "es"})
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json()
     assert again.headers["Content-Language"] == "en"
-    assert len(phone.get("/v1/symptom-reports").json()["items"]) == 1
+    assert len(device.get("/v1/symptom-reports").json()["items"]) == 1
 
 
-def test_the_same_content_written_differently_is_the_same_report(phone: Phone) -> None:
-    body = phone.report(LEFT_LEG, pain_score=3)
-    phone.post_report(body)
+def test_the_same_content_written_differently_is_the_same_report(device: Device) -> None:
+    body = device.report(LEFT_LEG, pain_score=3)
+    device.post_report(body)
     shouted = body | {
         "id": body["id"].upper(),
         "reported_at": "2026-11-22T11:00:00.9+01:00",
@@ -71,7 +71,7 @@ def test_the_same_content_written_differently_is_the_same_report(phone: Phone) -
         "weeks": None,
         "answers": {**LEFT_LEG, "fever": None},
     }
-    assert phone.post_report(shouted).status_code == 200
+    assert device.post_report(shouted).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -79,61 +79,61 @@ def test_the_same_content_written_differently_is_the_same_report(phone: Phone) -
     [{"pain_score": 9}, {"answers": {"radiating_pain": "right"}}, {"note": "Other words."}],
 )
 def test_an_id_with_other_content_is_a_conflict_and_changes_nothing(
-    phone: Phone, change: dict[str, Any]
+    device: Device, change: dict[str, Any]
 ) -> None:
-    body = phone.report(LEFT_LEG, pain_score=3)
-    stored = phone.post_report(body).json()
-    response = phone.post_report(body | change)
+    body = device.report(LEFT_LEG, pain_score=3)
+    stored = device.post_report(body).json()
+    response = device.post_report(body | change)
     assert response.status_code == 409
     assert response.json()["code"] == "id_conflict"
     assert stored["content_hash"] in response.json()["detail"]
-    assert phone.get(f"/v1/symptom-reports/{body['id']}").json() == stored
+    assert device.get(f"/v1/symptom-reports/{body['id']}").json() == stored
 
 
 def test_the_decisions_id_follows_from_report_rule_set_and_facts(
-    phone: Phone, client: TestClient
+    device: Device, client: TestClient
 ) -> None:
-    body = phone.report(LEFT_LEG)
-    first = phone.post_report(body).json()["decision"]
+    body = device.report(LEFT_LEG)
+    first = device.post_report(body).json()["decision"]
     assert uuid.UUID(first["id"]).version == 5
-    assert phone.get(f"/v1/symptom-reports/{body['id']}").json()["decision"]["id"] == first["id"]
-    other = Phone(client)
+    assert device.get(f"/v1/symptom-reports/{body['id']}").json()["decision"]["id"] == first["id"]
+    other = Device(client)
     other.enrol()
     assert other.post_report(body | {"note": "x"}).json()["decision"]["id"] == first["id"]
     changed = body | {"answers": {"radiating_pain": "right"}}
-    another = Phone(client)
+    another = Device(client)
     another.enrol()
     assert another.post_report(changed).json()["decision"]["id"] != first["id"]
-    assert phone.post_report(phone.report(LEFT_LEG)).json()["decision"]["id"] != first["id"]
+    assert device.post_report(device.report(LEFT_LEG)).json()["decision"]["id"] != first["id"]
 
 
-def test_a_stored_decision_is_what_the_stateless_evaluation_says(
-    phone: Phone, client: TestClient
+def test_a_stored_decision_equals_that_of_the_stateless_evaluation(
+    device: Device, client: TestClient
 ) -> None:
     report: Json = {"pain_score": 8, "answers": {"radiating_pain": "left", "fever": "no"}}
-    stored = phone.post_report(phone.report(**report)).json()["decision"]
+    stored = device.post_report(device.report(**report)).json()["decision"]
     stateless = client.post("/v1/triage/evaluations", json=report).json()
     assert {**stored, "id": None} == stateless
 
 
-def test_reports_are_listed_newest_first_page_by_page(phone: Phone) -> None:
+def test_reports_are_listed_newest_first_page_by_page(device: Device) -> None:
     for hour in (3, 1, 2):
-        phone.now = datetime.datetime(2026, 11, 22, hour, tzinfo=datetime.UTC)
-        phone.post_report(phone.report(LEFT_LEG))
-    first = phone.get("/v1/symptom-reports", limit=2).json()
-    rest = phone.get("/v1/symptom-reports", limit=2, cursor=first["next_cursor"]).json()
+        device.now = datetime.datetime(2026, 11, 22, hour, tzinfo=datetime.UTC)
+        device.post_report(device.report(LEFT_LEG))
+    first = device.get("/v1/symptom-reports", limit=2).json()
+    rest = device.get("/v1/symptom-reports", limit=2, cursor=first["next_cursor"]).json()
     seen = [item["reported_at"] for item in (*first["items"], *rest["items"])]
     assert seen == [f"2026-11-22T0{hour}:00:00Z" for hour in (3, 2, 1)]
     assert rest["next_cursor"] is None
     assert {item["decision"]["level"] for item in first["items"]} == {"see_professional"}
 
 
-def test_two_reports_of_one_moment_are_each_listed_once(phone: Phone) -> None:
-    ids = {phone.post_report(phone.report()).json()["id"] for _ in range(5)}
+def test_two_reports_of_the_same_instant_are_each_listed_once(device: Device) -> None:
+    ids = {device.post_report(device.report()).json()["id"] for _ in range(5)}
     seen: list[str] = []
     cursor = None
     while True:
-        page = phone.get(
+        page = device.get(
             "/v1/symptom-reports", limit=2, **({"cursor": cursor} if cursor else {})
         ).json()
         seen += [item["id"] for item in page["items"]]
@@ -143,13 +143,13 @@ def test_two_reports_of_one_moment_are_each_listed_once(phone: Phone) -> None:
     assert sorted(seen) == sorted(ids)
 
 
-def test_another_persons_report_is_not_found(phone: Phone, client: TestClient) -> None:
-    other = Phone(client)
+def test_another_persons_report_is_not_found(device: Device, client: TestClient) -> None:
+    other = Device(client)
     other.enrol()
     body = other.report(LEFT_LEG)
     other.post_report(body)
-    assert phone.get(f"/v1/symptom-reports/{body['id']}").status_code == 404
-    assert phone.get("/v1/symptom-reports").json()["items"] == []
+    assert device.get(f"/v1/symptom-reports/{body['id']}").status_code == 404
+    assert device.get("/v1/symptom-reports").json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -162,54 +162,54 @@ def test_another_persons_report_is_not_found(phone: Phone, client: TestClient) -
         ("en", {"Accept-Language": "en"}, {"lang": "es"}, "es"),
     ],
 )
-def test_the_language_is_asked_for_or_else_the_one_of_the_enrolment(
+def test_the_language_is_the_requested_one_or_that_of_the_enrolment(
     client: TestClient,
     enrolled: str,
     headers: dict[str, str],
     params: dict[str, str],
     language: str,
 ) -> None:
-    phone = Phone(client)
-    phone.enrol(language=enrolled)
-    # The test client would send its own Accept-Language; a phone may send none.
+    device = Device(client)
+    device.enrol(language=enrolled)
+    # Without the test client's own Accept-Language, since a device may send none.
     response = client.post(
         "/v1/symptom-reports",
-        json=phone.report(LEFT_LEG),
+        json=device.report(LEFT_LEG),
         params=params,
-        headers={**phone.headers, **headers},
+        headers={**device.headers, **headers},
     )
     assert response.status_code == 201
     assert response.json()["decision"]["language"] == language
     assert response.headers["Content-Language"] == language
 
 
-def test_an_unknown_lang_is_refused_and_nothing_is_stored(phone: Phone) -> None:
-    response = phone.client.post(
+def test_an_unknown_lang_is_rejected_and_nothing_is_stored(device: Device) -> None:
+    response = device.client.post(
         "/v1/symptom-reports",
-        json=phone.report(LEFT_LEG),
+        json=device.report(LEFT_LEG),
         params={"lang": "fr"},
-        headers=phone.headers,
+        headers=device.headers,
     )
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/query/lang"
     assert response.json()["errors"][0]["code"] == "unknown_language"
     assert "en, es" in response.json()["errors"][0]["message"]
-    assert phone.get("/v1/symptom-reports").json()["items"] == []
+    assert device.get("/v1/symptom-reports").json()["items"] == []
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "2026-11-19"), ("es", "2026-11-19")])
-def test_a_report_that_arrives_days_late_is_answered_for_its_day(
-    phone: Phone, client: TestClient, language: str, words: str
+def test_the_decision_on_a_late_report_states_its_date(
+    device: Device, client: TestClient, language: str, words: str
 ) -> None:
     late_phrase = client.get("/v1/triage/rule-set").json()["phrases"]["late_report"][language]
-    phone.now -= datetime.timedelta(days=3)
-    response = phone.post_report(phone.report(LEFT_LEG), **{"Accept-Language": language})
+    device.now -= datetime.timedelta(days=3)
+    response = device.post_report(device.report(LEFT_LEG), **{"Accept-Language": language})
     notices = response.json()["decision"]["notices"]
     assert notices[0] == late_phrase.replace("{date}", words)
 
 
-def test_a_report_of_today_does_not_speak_of_its_day(phone: Phone) -> None:
-    notices = phone.post_report(phone.report(LEFT_LEG)).json()["decision"]["notices"]
+def test_the_decision_on_a_report_of_today_does_not_state_its_date(device: Device) -> None:
+    notices = device.post_report(device.report(LEFT_LEG)).json()["decision"]["notices"]
     assert "2026-11" not in " ".join(notices)
 
 
@@ -229,20 +229,20 @@ BAD_REPORTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "pointer", "code"), BAD_REPORTS)
-def test_a_bad_field_is_named_and_nothing_is_stored(
-    phone: Phone, change: dict[str, Any], pointer: str, code: str
+def test_an_invalid_field_is_named_and_nothing_is_stored(
+    device: Device, change: dict[str, Any], pointer: str, code: str
 ) -> None:
-    response = phone.post_report(phone.report() | change)
+    response = device.post_report(device.report() | change)
     assert response.status_code == 422
     (fault,) = response.json()["errors"]
     assert fault["pointer"] == pointer
     assert fault["code"].startswith(code)
-    assert phone.get("/v1/symptom-reports").json()["items"] == []
+    assert device.get("/v1/symptom-reports").json()["items"] == []
 
 
-def test_an_unreadable_cursor_is_refused(phone: Phone) -> None:
+def test_an_invalid_cursor_is_rejected(device: Device) -> None:
     for cursor in ("x", "!!!", "e30", "WyJhIl0", "WyJhIiwgImIiXQ"):
-        response = phone.get("/v1/symptom-reports", cursor=cursor)
+        response = device.get("/v1/symptom-reports", cursor=cursor)
         assert response.status_code == 422, cursor
         assert response.json()["errors"][0]["pointer"] == "/query/cursor"
         assert response.json()["errors"][0]["code"] == "invalid_cursor"

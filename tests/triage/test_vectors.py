@@ -1,4 +1,4 @@
-"""Golden cases: others can run them, they cover every rule, and a changed decision is seen."""
+"""Golden cases: other evaluators can run them, they cover every rule, and show changes."""
 
 import re
 from collections import defaultdict
@@ -27,7 +27,7 @@ def golden(rule_set: RuleSet) -> Json:
 
 
 def answers_of(vector: Json) -> frozenset[tuple[str, Any]]:
-    """Return what a report says; how an answer is left open says nothing."""
+    """Return the answers of a report, regardless of how an answer is left open."""
     report = vector["report"]
     given = {**report, **report["answers"]}
     del given["answers"]
@@ -43,7 +43,7 @@ def fired_in(vector: Json) -> set[str]:
 
 
 def coverage(golden: Json) -> dict[str, tuple[list[str], list[str]]]:
-    """List for every rule where it fires, and where it is silent one answer from there."""
+    """Return for every rule where it fires, and where one other answer makes it silent."""
     table: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     usable = [vector for vector in golden["reports"] if not vector["decision"]["ignored"]]
     said = {vector["name"]: answers_of(vector) for vector in usable}
@@ -62,7 +62,7 @@ def coverage(golden: Json) -> dict[str, tuple[list[str], list[str]]]:
     return table
 
 
-def test_the_vectors_are_served_with_an_etag_and_hold_a_client_off(
+def test_the_vectors_are_served_with_an_etag_and_give_304(
     content_client: TestClient, golden: Json
 ) -> None:
     response = content_client.get(URL)
@@ -82,7 +82,7 @@ def test_the_vectors_are_those_of_the_rule_set_in_force(
     assert golden["engine"] == in_force["engine"]
 
 
-def test_the_vectors_have_exactly_the_shape_that_the_contract_describes(golden: Json) -> None:
+def test_the_vectors_match_the_openapi_document_exactly(golden: Json) -> None:
     assert schemas.TriageVectors.model_validate(golden).model_dump(mode="json") == golden
 
 
@@ -132,7 +132,7 @@ def test_every_rule_for_sessions_gives_advice_in_a_vector_and_is_silent_in_anoth
             assert found == {True, False}, rule["id"]
 
 
-def test_the_vectors_ignore_for_every_reason_and_list_no_more_than_fifty(golden: Json) -> None:
+def test_the_vectors_have_every_reason_for_ignoring_and_at_most_fifty_places(golden: Json) -> None:
     decisions = [vector["decision"] for vector in golden["reports"]]
     found = {
         (part["code"], decision["level"]) for decision in decisions for part in decision["ignored"]
@@ -143,7 +143,7 @@ def test_the_vectors_ignore_for_every_reason_and_list_no_more_than_fifty(golden:
         "unknown_choice",
         "invalid_value",
     }
-    # Metadata and a country take nothing away from what was answered.
+    # Metadata and a country do not affect the answers.
     assert ("unknown_field", "self_care") in found
     assert ("unknown_question", "self_care") not in found
     totals = [(len(decision["ignored"]), decision["ignored_total"]) for decision in decisions]
@@ -151,9 +151,7 @@ def test_the_vectors_ignore_for_every_reason_and_list_no_more_than_fifty(golden:
     assert all(listed == min(50, total) for listed, total in totals)
 
 
-def test_the_vectors_reach_every_level_and_speak_every_language(
-    golden: Json, rule_set: RuleSet
-) -> None:
+def test_the_vectors_reach_every_level_in_every_language(golden: Json, rule_set: RuleSet) -> None:
     decisions = [vector["decision"] for vector in golden["reports"]]
     levels = [level["id"] for level in rule_set.document["levels"]]
     assert {decision["level"] for decision in decisions} == set(levels)
@@ -200,14 +198,14 @@ NAMED = {
 
 
 @pytest.mark.parametrize(("name", "level"), NAMED.items())
-def test_a_case_made_by_hand_comes_out_as_the_design_says(
+def test_a_case_written_by_hand_gets_the_expected_level(
     golden: Json, name: str, level: str
 ) -> None:
     (vector,) = [vector for vector in golden["reports"] if vector["name"] == name]
     assert vector["decision"]["level"] == level
 
 
-def test_only_a_report_that_is_a_day_late_speaks_of_its_day(golden: Json) -> None:
+def test_only_the_decision_on_a_report_that_is_a_day_late_states_its_date(golden: Json) -> None:
     notices = {
         vector["name"]: " ".join(vector["decision"]["notices"]) for vector in golden["reports"]
     }
@@ -216,7 +214,7 @@ def test_only_a_report_that_is_a_day_late_speaks_of_its_day(golden: Json) -> Non
         assert "2026-11" not in notices[f"late-by-a-second-less-{language}"]
 
 
-def test_no_two_vectors_share_a_name_or_say_the_same(golden: Json) -> None:
+def test_no_two_vectors_have_the_same_name_or_content(golden: Json) -> None:
     every = [*golden["reports"], *golden["sessions"]]
     names = [vector["name"] for vector in every]
     assert len(set(names)) == len(names)
@@ -230,7 +228,7 @@ def test_the_same_rule_set_makes_the_same_bytes(catalogue: Catalogue) -> None:
     assert vector_answers(document) == vector_answers(document)
 
 
-def test_a_rule_set_without_a_question_has_vectors_that_can_be_sent(catalogue: Catalogue) -> None:
+def test_a_rule_set_without_one_of_the_questions_has_valid_vectors(catalogue: Catalogue) -> None:
     document = reviewed_document(catalogue)
     document["languages"] = ["en"]
     for part in ("questions", "facts"):

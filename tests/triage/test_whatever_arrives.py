@@ -23,7 +23,6 @@ pytestmark = pytest.mark.fuzz
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
 QUICK = settings(
     max_examples=budget(quick=60, full=2_000),
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -36,7 +35,7 @@ ANYTHING = st.recursive(
 
 
 def reports(rule_set: RuleSet) -> st.SearchStrategy[Json]:
-    """Make objects that have something of a report: a mild one with odd parts, or odd alone."""
+    """Generate objects like reports: a mild one with invalid parts, or only invalid parts."""
     choices = {c["id"] for question in rule_set.questions.values() for c in question["choices"]}
     names = st.sampled_from([*rule_set.questions, *ODD_NAMES]) | st.text(max_size=80)
     values = st.sampled_from([*sorted(choices), *ODD_VALUES]) | ANYTHING
@@ -57,7 +56,7 @@ def schema() -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(decision, validate_formats=True)
 
 
-def test_any_object_is_answered_with_a_decision_as_documented(
+def test_any_object_gets_a_decision_as_documented(
     content_client: TestClient, rule_set: RuleSet, schema: jsonschema_rs.Draft202012Validator
 ) -> None:
     @QUICK
@@ -77,12 +76,12 @@ def test_any_object_is_answered_with_a_decision_as_documented(
 
 
 def taken_away(decision: Json, questions: Any) -> bool:
-    """Tell by what is listed whether an answer is among what was ignored."""
+    """Return whether an answer is among the listed ignored parts."""
     names = [part["pointer"].removeprefix("/") for part in decision["ignored"]]
     return any(name.startswith("answers") or name in {*FIELDS, *questions} for name in names)
 
 
-def test_what_is_ignored_never_leaves_an_all_clear_and_never_hides_an_answer(
+def test_ignored_parts_prevent_an_all_clear_and_never_hide_an_answer(
     rule_set: RuleSet,
 ) -> None:
     @QUICK
@@ -110,7 +109,7 @@ def test_what_is_ignored_never_leaves_an_all_clear_and_never_hides_an_answer(
     judged()
 
 
-def test_what_is_usable_counts_wherever_the_unusable_stands(rule_set: RuleSet) -> None:
+def test_usable_parts_count_wherever_unusable_ones_are(rule_set: RuleSet) -> None:
     @QUICK
     @given(odd=reports(rule_set))
     def judged(odd: Json) -> None:

@@ -1,4 +1,4 @@
-"""Words that a frightened person understands: short, plain, and the same word for the same thing.
+"""Texts that a frightened person understands: short, plain, and with consistent terms.
 
 The grade of an English text is its Automated Readability Index, which needs no guess at syllables:
 4.71 * characters per word + 0.5 * words per sentence - 21.43. No such formula is established for
@@ -20,7 +20,7 @@ CALLS = {
     "{crisis_call}": {"en": "Call a crisis line", "es": "Llama a una línea de crisis"},
     "{date}": {"en": "2026-11-22", "es": "2026-11-22"},
 }
-# What is not said in Spanish, and what is said instead.
+# Spanish words to avoid, and their replacements.
 NOT_SAID = {
     r"\bpinchazos\b": "hormigueo: pinchazos are stabbing pains",
     r"\burgencias\b": "hospital, emergencias: urgencias are urgent care in some countries",
@@ -43,7 +43,7 @@ def grade(text: str) -> float:
 
 
 def shown_at_once(catalogue: Catalogue, language: str) -> Iterator[tuple[str, str]]:
-    """List headlines, messages, actions and what is said beside them."""
+    """Return headlines, messages, actions and notices."""
     for level in catalogue.levels:
         yield f"message of {level.id}", level.message[language]
     for action in catalogue.actions:
@@ -87,14 +87,14 @@ def test_the_grade_is_that_of_the_formula() -> None:
     assert round(grade("Call emergency services or go to hospital now"), 2) == 4.94
 
 
-def test_what_is_shown_at_once_is_read_in_grade_6(catalogue: Catalogue) -> None:
+def test_texts_shown_first_are_at_most_grade_6(catalogue: Catalogue) -> None:
     graded = {name: grade(filled(text, "en")) for name, text in shown_at_once(catalogue, "en")}
     assert len(graded) > 40
     print(f"headline, message, actions: at most {max(graded.values()):.1f}")  # noqa: T201  # the figure, for `pytest -rP`
     assert {name: round(found, 1) for name, found in graded.items() if found > 6} == {}
 
 
-def test_reasons_are_read_in_grade_8(catalogue: Catalogue) -> None:
+def test_reasons_are_at_most_grade_8(catalogue: Catalogue) -> None:
     graded = {name: grade(text) for name, text in reasons(catalogue, "en")}
     ordered = sorted(graded.values())
     print(f"reasons: median {ordered[len(ordered) // 2]:.1f}, at most {ordered[-1]:.1f}")  # noqa: T201  # the figure, for `pytest -rP`
@@ -115,7 +115,7 @@ def test_sentences_are_short_and_have_no_brackets_in_brackets(
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_what_people_read_names_no_choice_of_ours_and_no_statistics(
+def test_texts_mention_no_design_choice_and_no_statistics(
     catalogue: Catalogue, language: str
 ) -> None:
     ours = re.compile(
@@ -124,7 +124,7 @@ def test_what_people_read_names_no_choice_of_ours_and_no_statistics(
     assert [name for name, text in every_text(catalogue, language) if ours.search(text)] == []
 
 
-def test_spanish_keeps_to_the_glossary(catalogue: Catalogue) -> None:
+def test_spanish_texts_use_the_terms_of_the_glossary(catalogue: Catalogue) -> None:
     faults = [
         (name, instead)
         for name, text in every_text(catalogue, "es")
@@ -134,6 +134,6 @@ def test_spanish_keeps_to_the_glossary(catalogue: Catalogue) -> None:
     assert faults == []
 
 
-def test_no_word_of_the_glossary_is_looked_for_in_vain() -> None:
+def test_every_term_of_the_glossary_is_in_use() -> None:
     said = "pinchazos urgencias usted 2.5 no resultó convincente"
     assert all(re.search(words, said) for words in NOT_SAID)

@@ -1,6 +1,6 @@
-// The page: what is chosen, what is asked for it, and how it is shown.
+// The page: selection, requests and display.
 
-import { Trouble, download, read, useToken } from "./calls.js";
+import { Trouble, download, read, useToken } from "./api.js";
 import { chart } from "./chart.js";
 import { byId, make, offer } from "./dom.js";
 import { isShown, writer } from "./figures.js";
@@ -15,7 +15,7 @@ const FORMS = [
 ];
 const SETTLE_MILLISECONDS = 100;
 
-// What is chosen stands in the address, so that it can be kept and passed on. The key never does.
+// The selection is in the URL, so that it can be bookmarked and shared. The key never is.
 const KEPT = ["lang", "period_kind", "table", "key", "stat", "starts_on"];
 const choice = {};
 const chooseFrom = (search) => {
@@ -27,10 +27,10 @@ let write = writer(texts);
 let signedIn = null;
 let index = null;
 let series = null;
-// An answer that comes after the choice has changed is not shown.
+// A response that arrives after the selection has changed is not shown.
 let turn = 0;
 
-// Announced to screen readers; what is visible anyway is announced to them alone.
+// Announces a message to screen readers, and shows it unless it is visible elsewhere.
 function say(text, { seen = true } = {}) {
   byId("busy").className = seen ? "quiet" : "hidden";
   byId("busy").textContent = text;
@@ -67,7 +67,7 @@ function keepInAddress() {
   history.replaceState(null, "", `?${kept}${location.hash}`);
 }
 
-// Trouble
+// Errors
 
 function explain(error) {
   if (!(error instanceof Trouble)) throw error;
@@ -86,7 +86,7 @@ function calm() {
   byId("trouble-text").textContent = "";
 }
 
-// Runs a step of the conversation; a key that opens nothing any more ends it.
+// Runs a step that sends requests; signs out if the key is no longer valid.
 async function attempt(step) {
   turn += 1;
   const mine = turn;
@@ -105,7 +105,7 @@ async function attempt(step) {
   }
 }
 
-// In and out
+// Signing in and out
 
 async function enter(current) {
   const [who, found] = [await read("clinician"), await read("aggregates")];
@@ -129,7 +129,7 @@ function leave() {
   byId("token").value = "";
   byId("entrance").hidden = false;
   for (const id of ["figures", "who", "promise"]) byId(id).hidden = true;
-  // Nothing of what was read stays behind a closed door.
+  // No figures stay on the page.
   const filled = "#figures :is(select, tbody, thead, .downloads, .chart, .newest, h2:not([data-text])), #who-name, #promise-text, #promise-figures";
   for (const element of document.querySelectorAll(filled)) element.replaceChildren();
 }
@@ -148,7 +148,7 @@ function showPromise() {
   byId("promise").hidden = false;
 }
 
-// Choices
+// Selection
 
 const entry = () => index.tables.find((each) => each.table === choice.table && each.period_kind === choice.period_kind);
 const statTitle = (stat) => index.stats.find((each) => each.stat === stat)?.title ?? stat;
@@ -268,7 +268,7 @@ function offerDownloads(id, title, path, query) {
   );
 }
 
-// What people do
+// Events
 
 byId("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -295,10 +295,10 @@ byId("language").addEventListener("change", (event) => {
   keepInAddress();
   calm();
   say("");
-  // Titles come from the API, in the language that it is asked in.
+  // Titles come from the API, in the requested language.
   if (signedIn) attempt(enter);
 });
-// A page that the browser keeps for the way back keeps no key.
+// A page in the browser's back/forward cache must not keep the key.
 addEventListener("pagehide", leave);
 let settling = 0;
 new ResizeObserver(() => {
@@ -306,7 +306,7 @@ new ResizeObserver(() => {
   settling = setTimeout(drawChart, SETTLE_MILLISECONDS);
 }).observe(byId("chart"));
 
-// Starting: the issuer sends people back here with a code in the address.
+// Start: the issuer redirects users here with a code in the URL.
 const back = comeBack();
 if (back) chooseFrom(back.search);
 speak(nearestLanguage([choice.lang, ...navigator.languages]));

@@ -1,4 +1,4 @@
-// A line with its confidence band; where there is no number there is a gap, and never a zero.
+// A line with its confidence band; without a number there is a gap, never a zero.
 
 import { draw } from "./dom.js";
 import { isShown } from "./figures.js";
@@ -44,7 +44,7 @@ function axis(ticks, unit, write, left, width, y) {
 function dates(points, write, x, width, left) {
   const fits = Math.max(1, Math.floor((width - left - RIGHT) / (9 * LETTER)));
   const every = Math.ceil(points.length / fits);
-  // Counted from the newest, which is what people look for first.
+  // From the newest on, which users look for first.
   return points.flatMap((point, place) =>
     (points.length - 1 - place) % every
       ? []

@@ -1,4 +1,4 @@
-// Elements, made without a line of markup in a string.
+// Creates elements, without markup in strings.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -20,7 +20,7 @@ export function draw(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-// Replaces the options of a select; keeps the choice where it is still there.
+// Replaces the options of a select; keeps the selection if it still exists.
 export function offer(select, options, wanted) {
   select.replaceChildren(...options.map(([value, title]) => make("option", { value }, title)));
   const values = options.map(([value]) => value);

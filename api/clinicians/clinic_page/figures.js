@@ -1,8 +1,8 @@
-// How a figure is written: about so much, with its interval, or no number at all.
+// Formats a figure: an estimate with its interval, or no number.
 
 const SHOWN = new Set(["ok", "unstable"]);
 
-// A status that this page does not know carries no number, whatever comes with it.
+// An unknown status means no number, whatever else the figure has.
 export const isShown = (figure) => SHOWN.has(figure.status) && figure.estimate !== null;
 
 export function writer(texts) {
@@ -11,7 +11,7 @@ export function writer(texts) {
   const percent = { style: "percent" };
   const formats = { people: format(0), sessions: format(0), share: format(1, 1, percent), points: format(2) };
   const tickFormats = { share: format(1, 0, percent), points: format(2, 0) };
-  // A real minus sign, which also screen readers read as one.
+  // A real minus sign, which screen readers read as one.
   const written = (found, value) => (found ?? formats.points).format(value).replace("-", "\u2212");
   const days = new Intl.DateTimeFormat(texts.locale, { timeZone: "UTC", day: "numeric", month: "short", year: "numeric" });
   const shortDay = new Intl.DateTimeFormat(texts.locale, { timeZone: "UTC", day: "numeric", month: "short" });

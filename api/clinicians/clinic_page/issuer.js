@@ -1,8 +1,8 @@
 // Signing in at the organisation's own OpenID Connect issuer: authorization code with PKCE
-// (RFC 7636, RFC 9700). Between leaving and coming back, the tab's session storage holds what
-// proves that it was this tab that left; never a token, and nothing once it is back.
+// (RFC 7636, RFC 9700). During the redirect, the tab's session storage has what proves that this tab
+// started the sign-in; never a token, and nothing afterwards.
 
-import { Trouble } from "./calls.js";
+import { Trouble } from "./api.js";
 
 const LEFT = "footing-sign-in";
 const HERE = () => location.origin + location.pathname;
@@ -25,7 +25,7 @@ async function discover(way) {
   return found;
 }
 
-// Tells how to sign in there; null where only keys open the figures.
+// Returns how to sign in at the issuer; null if only keys are accepted.
 export async function signInThere() {
   const response = await fetch(new URL("sign-in.json", import.meta.url), { credentials: "omit" }).catch(() => null);
   return response?.ok ? response.json() : null;
@@ -50,7 +50,7 @@ export async function goThere(way, search) {
   location.assign(url);
 }
 
-// Tells whether the issuer sent the browser back, and clears what it brought from the address.
+// Returns whether the issuer redirected the browser here, and removes its parameters from the URL.
 export function comeBack() {
   const said = new URLSearchParams(location.search);
   if (!said.has("state") || !(said.has("code") || said.has("error"))) return null;

@@ -1,4 +1,4 @@
-"""A phone: enrols, keeps its token, and posts what its person did."""
+"""A device: enrols, keeps its token, and uploads records."""
 
 import datetime
 import uuid
@@ -10,7 +10,7 @@ CONSENT_VERSION = "2026-11-22"
 Json = dict[str, Any]
 
 
-class Phone:
+class Device:
     """Talks to the API as an app does: over HTTP alone, with its own token."""
 
     def __init__(self, client: httpx.Client) -> None:

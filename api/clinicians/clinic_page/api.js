@@ -1,5 +1,5 @@
-// The calls to this server. The key is kept in this module's memory and nowhere else: browsers of
-// shared computers bring session storage back when somebody reopens a closed tab.
+// Requests to this server. The key is kept in this module's memory and nowhere else: session storage
+// comes back when someone reopens a closed tab on a shared computer.
 
 const ROOT = new URL("../v1/", import.meta.url);
 const PATIENCE_MILLISECONDS = 30_000;
@@ -7,7 +7,7 @@ const PATIENCE_MILLISECONDS = 30_000;
 let token = "";
 
 export class Trouble extends Error {
-  // code: the API's own, or "offline"; status: 0 where nothing was answered.
+  // code: the problem's, or "offline"; status: 0 without a response.
   constructor(code, status, detail, retryAfter, requestId) {
     super(detail || code);
     Object.assign(this, { code, status, detail, retryAfter, requestId });
@@ -23,7 +23,7 @@ async function troubleOf(response) {
   try {
     problem = await response.json();
   } catch {
-    // A proxy may answer in its own words.
+    // The response may be from a proxy.
   }
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   return new Trouble(
@@ -49,7 +49,7 @@ async function ask(path, parameters, accept) {
         Authorization: `Bearer ${token}`,
       },
       credentials: "omit",
-      // Nothing that was read stays on the disk of a computer that others use too.
+      // Nothing is stored on the disk of a shared computer.
       cache: "no-store",
       redirect: "error",
       signal: AbortSignal.timeout(PATIENCE_MILLISECONDS),

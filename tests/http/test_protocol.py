@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.support import databases
-from tests.support.phone import CONSENT_VERSION, Phone
+from tests.support.device import CONSENT_VERSION, Device
 from tests.support.server import Server, running_server
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -334,12 +334,12 @@ def test_a_flood_of_keys_costs_next_to_nothing(server: Server, path: str, keys: 
         "consent": {"version": CONSENT_VERSION, "storage": True, "research": False},
     }
     with httpx.Client(base_url=server.url) as client:
-        phone = Phone(client)
-        phone.token = client.post("/v1/participants", json=enrolment).json()["device_token"]
+        device = Device(client)
+        device.token = client.post("/v1/participants", json=enrolment).json()["device_token"]
         body = {f"k{number}": 1 for number in range(keys)}
         Path(f"/proc/{server.process.pid}/clear_refs").write_text("5", "ascii")
         cpu, memory = cpu_seconds(server), megabytes(server, "VmRSS")
-        response = client.post(path, json=body, headers=phone.headers)
+        response = client.post(path, json=body, headers=device.headers)
         assert response.status_code == 413
         assert response.json()["code"] == "body_too_complex"
         assert cpu_seconds(server) - cpu < 0.3

@@ -1,8 +1,8 @@
-"""What a connection may cost: how long a client may be silent, how much it may send ahead.
+"""uvicorn's connections, with limits of time and size.
 
-uvicorn closes connections that idle after an answer, and knows no other limit: neither for a
-request that never ends, nor for an answer that is never read. Its `limit_concurrency` refuses the
-requests of everyone once there are too many connections; here, only the newcomers are refused.
+uvicorn closes connections that are idle after a response, and has no other limits: neither for a
+request that never ends, nor for a response that is never read. Its `limit_concurrency` rejects all
+requests once there are too many connections; here, only new connections are rejected.
 """
 
 import asyncio
@@ -35,30 +35,30 @@ log = structlog.get_logger("footing.access")
 
 
 class GentleTransport:
-    """A connection whose `close` lets the client read the answer first.
+    """A connection whose `close` lets the client read the response first.
 
-    A socket that is closed with unread data in it is reset, and a client that is still sending
-    would see a broken connection instead of the reason.
+    Closing a socket with unread data resets it, and a client that is still sending would see a
+    broken connection instead of the reason.
     """
 
-    def __init__(self, protocol: "WireProtocol") -> None:
+    def __init__(self, protocol: "LimitedProtocol") -> None:
         self.protocol = protocol
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.protocol.transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send, unless there is no one left to take it."""
+        """Send, unless the connection is ending."""
         if not (self.protocol.ended or self.protocol.transport.is_closing()):
             self.protocol.transport.write(data)
 
     def close(self) -> None:
-        """Close once the client has nothing more to send, or has had its time."""
+        """Close when the client has stopped sending, or after a time limit."""
         self.protocol.close_gently()
 
 
-class WireProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 connection with limits; they come from the settings of the app."""
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 connection with limits from the settings of the app."""
 
     def __init__(
         self,
@@ -70,15 +70,15 @@ class WireProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.settings: Settings = app_state["settings"]
         self.max_header_bytes = self.settings.max_header_bytes
-        # A request is read head first, then body, if there is one.
+        # A request has a head, and then a body, if there is one.
         self.in_head = True
-        # Whether a request has begun whose head is not complete; whether its body got on.
+        # Whether the head of a request is incomplete; whether its body made progress.
         self.begun = False
         self.got_on = False
-        # Lines and headers of this request; and bytes that have come since it last got on.
+        # The size of this request's line and headers; and bytes received since the last progress.
         self.header_bytes = 0
         self.waiting_bytes = 0
-        # Whatever still comes is thrown away; and nothing more is sent either.
+        # Further input is discarded; and nothing more is sent.
         self.lingering = False
         self.ended = False
         self.reading: TimerHandle | None = None
@@ -98,7 +98,7 @@ class WireProtocol(HttpToolsProtocol):
             self.reading = None
 
     def _expect_rest(self) -> None:
-        """Wait for what is still missing of a request. Most arrive whole and start no timer."""
+        """Wait for the rest of a request. Most arrive in one piece and start no timer."""
         missing = self.begun or self.waiting_bytes if self.in_head else self.got_on
         if not missing or self.lingering or self.transport.is_closing():
             return
@@ -123,7 +123,7 @@ class WireProtocol(HttpToolsProtocol):
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request, unless there are too many connections already."""
+        """Accept a connection, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
             message = "Too many connections are open. Try again later."
@@ -132,14 +132,14 @@ class WireProtocol(HttpToolsProtocol):
         self._expect(self.settings.header_timeout_seconds, self._head_timed_out)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget every timer."""
+        """Cancel all timers."""
         self._expect_nothing()
         self._unset_keepalive_if_required()
         self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read, and measure headers that are not complete yet."""
+        """Read, and measure incomplete headers."""
         if self.lingering or self.transport.is_closing():
             return
         self.waiting_bytes += len(data)
@@ -150,15 +150,15 @@ class WireProtocol(HttpToolsProtocol):
         self._expect_rest()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection; where an answer was never taken, without waiting for that."""
+        """Close an idle connection; do not wait for a response that was never read."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         super().timeout_keep_alive_handler()
 
-    # What the parser finds
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """Start a request; one that was sent ahead has its time from here."""
+        """Start a request; the time limit of a pipelined one starts here."""
         super().on_message_begin()
         self.header_bytes = 0
         self.begun = True
@@ -169,7 +169,7 @@ class WireProtocol(HttpToolsProtocol):
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Measure each header, also those that trail a body in chunks."""
+        """Measure each header, also trailers of a chunked body."""
         if self._fits(len(name) + len(value) + len(b": \r\n")):
             super().on_header(name, value)
 
@@ -180,7 +180,7 @@ class WireProtocol(HttpToolsProtocol):
         return not self.lingering
 
     def on_headers_complete(self) -> None:
-        """Hand the request on."""
+        """Pass the request on."""
         if self.lingering:
             return
         self.in_head, self.begun, self.got_on, self.waiting_bytes = False, False, True, 0
@@ -188,14 +188,14 @@ class WireProtocol(HttpToolsProtocol):
         self.cycle.transport = self.gentle_transport  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body; the next one has its time from here."""
+        """Accept a chunk of the body; the time limit of the next one starts here."""
         if self.lingering:
             return
         super().on_body(body)
         self.got_on, self.waiting_bytes = True, 0
 
     def on_message_complete(self) -> None:
-        """End the body; nothing is expected until another request begins."""
+        """End the body; nothing is expected until the next request."""
         if self.lingering:
             return
         self._expect_nothing()
@@ -205,12 +205,12 @@ class WireProtocol(HttpToolsProtocol):
     # Responses that no client reads
 
     def pause_writing(self) -> None:
-        """Watch whether the client takes anything of the answer."""
+        """Start the time limit for a client that does not read the response."""
         super().pause_writing()
         self._watch()
 
     def resume_writing(self) -> None:
-        """Go on: the client has taken most of what was written."""
+        """Continue: the client has read most of what was written."""
         self._stop_watching()
         super().resume_writing()
 
@@ -233,7 +233,7 @@ class WireProtocol(HttpToolsProtocol):
     # Endings
 
     def close_gently(self) -> None:
-        """Close the connection, after what the client is still sending."""
+        """Close the connection when the client has stopped sending."""
         if self.ended or self.transport.is_closing():
             return
         if self.in_head and not self.waiting_bytes:
@@ -246,20 +246,20 @@ class WireProtocol(HttpToolsProtocol):
         self._expect(self.settings.body_timeout_seconds, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
+        """Respond to input that is not HTTP."""
         self._refuse(MalformedHttp(msg))
 
     def _refuse_headers(self) -> None:
         self._refuse(HeadersTooLarge("The request's line and headers are too large together."))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer a request that is not complete, and end the connection."""
+        """Respond to an incomplete request, and close the connection."""
         if self.lingering:
             return
         self.lingering = True
         newest: RequestResponseCycle | None = self.cycle
         if self.in_head and newest is not None and not newest.response_complete:
-            # An earlier request is still being answered, and the connection ends with that.
+            # The response to an earlier request is in progress; the connection ends after it.
             newest.keep_alive = False
             return
         if not self.in_head:
@@ -281,5 +281,5 @@ class WireProtocol(HttpToolsProtocol):
         log.info(
             "request rejected", status=problem.status, code=problem.code, request_id=request_id
         )
-        self.waiting_bytes = max(self.waiting_bytes, 1)  # something is always left to read
+        self.waiting_bytes = max(self.waiting_bytes, 1)  # there is always more to read
         self.close_gently()

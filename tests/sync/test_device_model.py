@@ -1,4 +1,4 @@
-"""Two phones of one person, a line that loses answers, and a model of what must be stored.
+"""Two devices of one person, a line that loses answers, and a model of what must be stored.
 
 Hypothesis makes up what they do: `make fuzz` for longer, and each time something else.
 """
@@ -33,7 +33,7 @@ from api.participants.models import Participant, RecordedChange
 from tests.core.stored import in_database
 from tests.support.budget import budget
 from tests.support.clock import START, FakeClock
-from tests.support.offline import DELETABLE, PATHS, OfflinePhone, QueuedRecord, RecordKey, key_of
+from tests.support.offline import DELETABLE, PATHS, OfflineDevice, QueuedRecord, RecordKey, key_of
 
 Json = dict[str, Any]
 STATUSES = ("continue", "caution", "pause", "stop")
@@ -54,7 +54,7 @@ AGES = st.builds(
     days=st.sampled_from((0, 1, 2, 3, 20, 41, 42, 43, 60, 85, 100)),
     seconds=st.sampled_from((0, 0, 1, 3600)),
 )
-# A phone's clock may run ahead of the server's by up to a day.
+# A device's clock may run ahead of the server's by up to a day.
 CLOCKS = AGES | st.just(-datetime.timedelta(hours=20))
 ZONES = st.sampled_from(("Europe/Madrid", "Pacific/Auckland", "America/Lima", "Mars/Olympus_Mons"))
 DATES_OFF = st.sampled_from((0, 0, -1, 1))
@@ -84,7 +84,7 @@ def written(instant: datetime.datetime) -> str:
 
 
 def own_date(record: Json) -> str:
-    """Tell which date it was where the person was; on Mars nobody can tell but the person."""
+    """Return the local date of a person; in an unknown zone, the one that they sent."""
     instant = datetime.datetime.fromisoformat(record.get("started_at") or record["reported_at"])
     if record["time_zone"] != "Mars/Olympus_Mons":
         return instant.astimezone(zoneinfo.ZoneInfo(record["time_zone"])).date().isoformat()
@@ -96,7 +96,7 @@ def own_date(record: Json) -> str:
 
 
 def hurts(session: Json) -> bool:
-    """Tell whether there is advice on a session's pain."""
+    """Return whether there is advice on a session's pain."""
     before, after = session.get("pain_before"), session.get("pain_after")
     return after is not None and (after >= 7 or (before is not None and after - before >= 2))
 
@@ -142,14 +142,14 @@ class Model:
         return "created"
 
     def delete(self, key: RecordKey | None) -> None:
-        """Delete a record, and whatever it corrects."""
+        """Delete a record, and everything it corrects."""
         while key is not None and key not in self.gone:
             replaces = self.stored.pop(key, {}).get("replaces")
             self.gone.add(key)
             key = ("session", replaces) if replaces else None
 
 
-class TwoPhones(RuleBasedStateMachine):
+class TwoDevices(RuleBasedStateMachine):
     def __init__(self, server: RestartableServer) -> None:
         super().__init__()
         self.server = server
@@ -157,9 +157,9 @@ class TwoPhones(RuleBasedStateMachine):
         self.model = Model()
         self.made: list[QueuedRecord] = []
         self.acknowledged: set[RecordKey] = set()
-        self.phones = [OfflinePhone(server.client) for _ in range(2)]
-        self.code = self.phones[0].enrol()["recovery_code"]
-        self.phones[1].link(self.code)
+        self.devices = [OfflineDevice(server.client) for _ in range(2)]
+        self.code = self.devices[0].enrol()["recovery_code"]
+        self.devices[1].link(self.code)
 
     # What the person does.
 
@@ -168,7 +168,7 @@ class TwoPhones(RuleBasedStateMachine):
         # Ids in no order of time, so that it is never they that sort anything by chance.
         body["id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{number}"))
         self.made.append((kind, body))
-        self.phones[which].queue.append((kind, body))
+        self.devices[which].queue.append((kind, body))
 
     def day(self, age: datetime.timedelta, zone: str, days_off: int) -> tuple[str, Json]:
         instant = START - age
@@ -177,7 +177,7 @@ class TwoPhones(RuleBasedStateMachine):
 
     def session(self, age: datetime.timedelta, day: tuple[str, int], pain: int | None) -> Json:
         started_at, fields = self.day(age, *day)
-        body = self.phones[0].session(
+        body = self.devices[0].session(
             started_at=started_at,
             ended_at=written(START - age + datetime.timedelta(minutes=15)),
             pain_after=pain,
@@ -223,14 +223,14 @@ class TwoPhones(RuleBasedStateMachine):
         for age, day, pain, answers in days:
             reported_at, fields = self.day(age, *day)
             score = {} if pain is None else {"pain_score": pain}
-            body = self.phones[0].report(dict(answers), reported_at=reported_at, **fields, **score)
+            body = self.devices[0].report(dict(answers), reported_at=reported_at, **fields, **score)
             self.queue(which, "symptom_report", body)
 
     @rule(which=WHICH, age=AGES)
     def see_a_professional(self, which: int, age: Any) -> None:
         self.queue(which, "clearance", {"cleared_at": written(START - age)})
 
-    # What the phones do.
+    # What the devices do.
 
     def check_receipt(self, entry: QueuedRecord, receipt: Json, expected: str) -> None:
         assert (receipt["status"], receipt["action"], receipt["code"]) == BATCHED[expected]
@@ -251,7 +251,7 @@ class TwoPhones(RuleBasedStateMachine):
         expected = self.model.post(entry, language)
         kind, body = entry
         headers = {"Accept-Language": language}
-        response = self.phones[which].call("POST", PATHS[kind], body, **headers)
+        response = self.devices[which].call("POST", PATHS[kind], body, **headers)
         assert response.status_code == SINGLE[expected], response.text
         if expected != "conflict":
             answer = response.json()
@@ -262,15 +262,15 @@ class TwoPhones(RuleBasedStateMachine):
         in_order = [entry for kind in PATHS for entry in entries if entry[0] == kind]
         expected = [self.model.post(entry, language) for entry in in_order]
         headers = {"Accept-Language": language}
-        receipts = self.phones[which].post_batch(entries, **headers)
+        receipts = self.devices[which].post_batch(entries, **headers)
         for entry, receipt, status in zip(in_order, receipts, expected, strict=True):
             self.check_receipt(entry, receipt, status)
         return expected
 
-    @precondition(lambda self: any(phone.queue for phone in self.phones))
+    @precondition(lambda self: any(device.queue for device in self.devices))
     @rule(which=WHICH, pick=PICK, lost=LOST, language=LANGUAGES)
     def upload_one(self, which: int, pick: int, lost: bool, language: str) -> None:  # noqa: FBT001
-        queue = self.phones[which].queue
+        queue = self.devices[which].queue
         if queue:
             entry = queue[pick % len(queue)]
             self.post(which, entry, language)
@@ -278,7 +278,7 @@ class TwoPhones(RuleBasedStateMachine):
                 self.acknowledged.add(key_of(entry))
                 queue.remove(entry)
 
-    @precondition(lambda self: any(phone.queue for phone in self.phones))
+    @precondition(lambda self: any(device.queue for device in self.devices))
     @rule(which=WHICH, order=st.randoms(), part=st.integers(1, 20), lost=LOST, language=LANGUAGES)
     def upload_together(
         self,
@@ -289,18 +289,18 @@ class TwoPhones(RuleBasedStateMachine):
         language: str,
     ) -> None:
         """Upload some of the queue in any order, some records twice."""
-        phone = self.phones[which]
-        entries = list(phone.queue)
+        device = self.devices[which]
+        entries = list(device.queue)
         order.shuffle(entries)
         entries = entries[:part]
         self.post_batch(which, entries + entries[: part // 4], language)
         if not lost:
-            phone.queue = [entry for entry in phone.queue if entry not in entries]
+            device.queue = [entry for entry in device.queue if entry not in entries]
 
     @precondition(lambda self: self.made)
     @rule(which=WHICH, picks=st.lists(PICK, min_size=1, max_size=4), together=st.booleans())
     def upload_again(self, which: int, picks: list[int], together: bool) -> None:  # noqa: FBT001
-        """Send what any phone made at any time, as after a restored backup of the phone."""
+        """Send what any device made at any time, as after a restored backup of the device."""
         entries = [self.made[pick % len(self.made)] for pick in picks]
         if together:
             self.post_batch(which, entries, "en")
@@ -333,56 +333,56 @@ class TwoPhones(RuleBasedStateMachine):
             return
         key = (kind, body["id"])
         known = key in self.model.stored or key in self.model.gone
-        response = self.phones[which].call("DELETE", f"{PATHS[kind]}/{body['id']}")
+        response = self.devices[which].call("DELETE", f"{PATHS[kind]}/{body['id']}")
         assert response.status_code == (204 if known else 404)
         if known:
             self.model.delete(key)
 
     @rule(which=WHICH, limit=st.sampled_from((1, 2, 7, 50, 200)), lost=LOST)
     def fetch(self, which: int, limit: int, lost: bool) -> None:  # noqa: FBT001
-        phone = self.phones[which]
+        device = self.devices[which]
         if lost:
-            phone.read_page(limit)
+            device.read_page(limit)
         else:
-            phone.fetch(limit)
+            device.fetch(limit)
 
     @rule(which=WHICH)
     def reconcile(self, which: int) -> None:
-        for key, status in self.phones[which].reconcile().items():
+        for key, status in self.devices[which].reconcile().items():
             stored = "present" if key in self.model.stored else "missing"
             assert status in ({stored} if key not in self.model.gone else {"deleted"})
 
-    # What becomes of the phones and of the server.
+    # What becomes of the devices and of the server.
 
     @rule(which=WHICH, lost=LOST)
     def rotate(self, which: int, lost: bool) -> None:  # noqa: FBT001
-        phone = self.phones[which]
-        response = phone.call("POST", "/v1/devices/current/rotate")
+        device = self.devices[which]
+        response = device.call("POST", "/v1/devices/current/rotate")
         assert response.status_code == 200
         if not lost:
-            old = phone.headers
-            phone.token = response.json()["device_token"]
-            assert phone.get("/v1/me").status_code == 200
-            assert phone.client.get("/v1/me", headers=old).status_code == 401
+            old = device.headers
+            device.token = response.json()["device_token"]
+            assert device.get("/v1/me").status_code == 200
+            assert device.client.get("/v1/me", headers=old).status_code == 401
 
     @rule(which=WHICH, lost=LOST)
-    def replace_the_phone(self, which: int, lost: bool) -> None:  # noqa: FBT001
-        """Lose a phone with all that it holds, and link a new one by the recovery code."""
+    def replace_the_device(self, which: int, lost: bool) -> None:  # noqa: FBT001
+        """Lose a device with all that it holds, and link a new one by the recovery code."""
         if lost:
-            OfflinePhone(self.server.client).link(self.code)
-        new = OfflinePhone(self.server.client)
+            OfflineDevice(self.server.client).link(self.code)
+        new = OfflineDevice(self.server.client)
         new.link(self.code)
-        device = self.phones[which].token.split("_")[2]
+        device = self.devices[which].token.split("_")[2]
         assert new.call("DELETE", f"/v1/devices/{uuid.UUID(device)}").status_code == 204
-        assert self.phones[which].get("/v1/me").status_code == 401
-        self.phones[which] = new
+        assert self.devices[which].get("/v1/me").status_code == 401
+        self.devices[which] = new
 
     @precondition(lambda self: len(self.made) % 6 == 5)
     @rule()
     def restart_the_server(self) -> None:
         self.server.start()
-        for phone in self.phones:
-            phone.client = self.server.client
+        for device in self.devices:
+            device.client = self.server.client
 
     # What always holds.
 
@@ -392,13 +392,13 @@ class TwoPhones(RuleBasedStateMachine):
         assert self.acknowledged <= set(self.model.stored) | self.model.gone
 
     def teardown(self) -> None:
-        """Let both phones upload and fetch to the end; then nothing may be left to wish for."""
-        for which, phone in enumerate(self.phones):
-            self.post_batch(which, phone.queue, "en")
-            phone.queue = []
-        for phone in self.phones:
-            phone.fetch_all()
-            assert phone.held.keys() == self.model.stored.keys()
+        """Synchronise both devices completely; then they and the server must agree."""
+        for which, device in enumerate(self.devices):
+            self.post_batch(which, device.queue, "en")
+            device.queue = []
+        for device in self.devices:
+            device.fetch_all()
+            assert device.held.keys() == self.model.stored.keys()
         self.server.records += len(self.model.stored)
         self.check_content()
         self.check_tables()
@@ -406,12 +406,12 @@ class TwoPhones(RuleBasedStateMachine):
         self.check_against_an_upload_in_order()
 
     def check_content(self) -> None:
-        phone = self.phones[0]
-        assert phone.held == self.phones[1].held
+        device = self.devices[0]
+        assert device.held == self.devices[1].held
         for (kind, record_id), body in self.model.stored.items():
-            held = phone.held[kind, record_id]
+            held = device.held[kind, record_id]
             if kind != "clearance":
-                assert phone.get(f"{PATHS[kind]}/{record_id}").json() == held
+                assert device.get(f"{PATHS[kind]}/{record_id}").json() == held
             for name, value in body.items():
                 if name == "local_date":
                     own = own_date(body)
@@ -426,7 +426,7 @@ class TwoPhones(RuleBasedStateMachine):
                     assert held[name] == value
 
     def check_tables(self) -> None:
-        participant = uuid.UUID(self.phones[0].participant_id)
+        participant = uuid.UUID(self.devices[0].participant_id)
 
         async def read(db: AsyncSession) -> dict[str, list[Any]]:
             return {
@@ -450,18 +450,18 @@ class TwoPhones(RuleBasedStateMachine):
         assert decided == {row.id for row in rows["symptom_report"]}
 
     def check_reconciled(self) -> None:
-        phone = self.phones[0]
+        device = self.devices[0]
         for kind, record_id in self.model.gone:
-            phone.queue.append((kind, {"id": record_id}))
-        statuses = phone.reconcile()
+            device.queue.append((kind, {"id": record_id}))
+        statuses = device.reconcile()
         assert {key for key, status in statuses.items() if status == "present"} == set(
             self.model.stored
         )
         assert {key for key, status in statuses.items() if status == "deleted"} == self.model.gone
 
     def check_against_an_upload_in_order(self) -> None:
-        """Whatever the line did, it all reads as if it had been uploaded at once and in order."""
-        phone, fresh = self.phones[0], OfflinePhone(self.server.client)
+        """Despite lost responses, everything reads as if uploaded at once and in order."""
+        device, fresh = self.devices[0], OfflineDevice(self.server.client)
         fresh.enrol()
         for key in sorted(self.model.stored, key=self.moment):
             language = self.model.language[key]
@@ -470,15 +470,15 @@ class TwoPhones(RuleBasedStateMachine):
             assert fresh.call("POST", PATHS[kind], body, **headers).status_code == 201
         fresh.fetch_all()
         for key, expected in fresh.held.items():
-            assert phone.held[key] == expected
-        ours, theirs = (each.get("/v1/me/progress").json() for each in (phone, fresh))
+            assert device.held[key] == expected
+        ours, theirs = (each.get("/v1/me/progress").json() for each in (device, fresh))
         if any(kind == "symptom_report" for kind, _ in self.model.gone):
             # Deleting a report never lifts a hold, so there can be more of them; and a clearance
             # goes on covering what the deleted report had asked for, so there can be fewer.
-            kept, anew = ours.pop("activities"), theirs.pop("activities")
+            kept, again = ours.pop("activities"), theirs.pop("activities")
             if not any(kind == "clearance" for kind, _ in self.model.stored):
-                assert set(kept["rule_ids"]) >= set(anew["rule_ids"])
-            assert STATUSES.index(kept["status"]) >= STATUSES.index(anew["status"])
+                assert set(kept["rule_ids"]) >= set(again["rule_ids"])
+            assert STATUSES.index(kept["status"]) >= STATUSES.index(again["status"])
         assert ours == theirs
 
     def moment(self, key: RecordKey) -> tuple[str, str]:
@@ -501,13 +501,12 @@ def test_every_record_is_stored_once_whatever_two_devices_and_the_connection_do(
     chosen = settings(
         max_examples=budget(quick=4, full=60),
         stateful_step_count=budget(quick=25, full=50),
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         # A failing run is long to make shorter; to explain it would take several times longer.
         phases=set(Phase) - {Phase.explain},
     )
-    run_state_machine_as_test(lambda: TwoPhones(server), settings=chosen)  # type: ignore[arg-type]  # anything that makes one will do
+    run_state_machine_as_test(lambda: TwoDevices(server), settings=chosen)  # type: ignore[arg-type]  # anything that makes one will do
     summary = f"{server.steps} steps of {server.people} people with {server.records} records"
     record_property("steps", summary)
     print(f"\n{summary}: no violation")  # noqa: T201  # what -s and a report show

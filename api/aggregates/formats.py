@@ -1,7 +1,7 @@
-"""The one way out: figures that are decided, as JSON, as CSV, or as FHIR. Pure.
+"""Writes figures as JSON, CSV or FHIR. Pure.
 
-An answer's figures say themselves whether there is a number. Nothing is decided here again, so that
-what is suppressed in one form is suppressed in all.
+Whether a figure has a number was decided before. Nothing is decided here, so that what is
+suppressed in one format is suppressed in all.
 """
 
 import csv
@@ -21,9 +21,9 @@ from api.aggregates.texts import promised_percent
 
 JSON = "application/json"
 CSV = "text/csv"
-# As text, a cell that begins like this would be run by a spreadsheet.
+# A spreadsheet would run a text that begins like this as a formula.
 RUNNING = ("=", "+", "-", "@", "\t", "\r")
-# Spreadsheets take a file without it for one in another character set.
+# Without it, spreadsheets assume another character set.
 BYTE_ORDER_MARK = "\ufeff"
 FIGURE = tuple(AggregateFigure.model_fields)
 COLUMNS = (
@@ -31,12 +31,12 @@ COLUMNS = (
     *("key", "title", "stat", "unit", *FIGURE, "rho", "epsilon", "delta"),
 )
 
-Answer = AggregateTable | AggregateSeries
+AggregateResponse = AggregateTable | AggregateSeries
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form to answer in."""
+    """A response format."""
 
     media_type: str
     fhir_version: Version = "4.3"
@@ -44,71 +44,71 @@ class Form:
 
 @dataclass(frozen=True)
 class Written:
-    """An answer as it leaves: its bytes, what they are, and what to call them as a file."""
+    """A response: its bytes, media type and file name."""
 
     data: bytes
     media_type: str
     file_name: str
 
 
-def labelled_figures(answer: Answer) -> Iterator[LabelledFigure]:
-    """Return every figure of an answer with all that it is about."""
-    if isinstance(answer, AggregateTable):
-        for cell in answer.cells:
+def labelled_figures(response: AggregateResponse) -> Iterator[LabelledFigure]:
+    """Return every figure of a response with its labels."""
+    if isinstance(response, AggregateTable):
+        for cell in response.cells:
             about = (cell.key, cell.title, cell.stat, cell.unit)
-            yield LabelledFigure(answer.period, answer.privacy, *about, cell)
+            yield LabelledFigure(response.period, response.privacy, *about, cell)
         return
-    for point in answer.points:
+    for point in response.points:
         period = AggregatePeriod(
-            period_kind=answer.period_kind,
+            period_kind=response.period_kind,
             starts_on=point.starts_on,
             ends_on=point.ends_on,
             status=point.period_status,
             publication_id=point.publication_id,
             closed_at=point.closed_at,
         )
-        # Policies change: each publication has what it was published under.
+        # Policies change: each publication has the values of its own.
         own = {name: getattr(point, name) for name in ("rho", "epsilon", "plan_hash")}
         own |= {"best_guess_percent": promised_percent(point.rho)}
-        about = (answer.key, answer.key_title, answer.stat, answer.unit)
-        yield LabelledFigure(period, answer.privacy.model_copy(update=own), *about, point)
+        about = (response.key, response.key_title, response.stat, response.unit)
+        yield LabelledFigure(period, response.privacy.model_copy(update=own), *about, point)
 
 
-def write(answer: Answer, form: Form, language: str) -> Written:
-    """Write an answer."""
-    if isinstance(answer, AggregateTable):
-        name = f"footing-{answer.table}-{answer.period.period_kind}-{answer.period.starts_on}"
+def write(response: AggregateResponse, form: Form, language: str) -> Written:
+    """Write a response."""
+    if isinstance(response, AggregateTable):
+        name = f"footing-{response.table}-{response.period.period_kind}-{response.period.starts_on}"
     else:
-        name = f"footing-{answer.table}-{answer.period_kind}-{answer.stat}"
+        name = f"footing-{response.table}-{response.period_kind}-{response.stat}"
     if form.media_type == CSV:
-        return Written(csv_bytes(answer), f"{CSV}; charset=utf-8", f"{name}.csv")
+        return Written(csv_bytes(response), f"{CSV}; charset=utf-8", f"{name}.csv")
     if form.media_type == fhir.MEDIA_TYPE:
         reports = fhir.reports(
-            answer.table, answer.title, labelled_figures(answer), form.fhir_version, language
+            response.table, response.title, labelled_figures(response), form.fhir_version, language
         )
-        one = isinstance(answer, AggregateTable)
+        one = isinstance(response, AggregateTable)
         data = fhir.document(reports, form.fhir_version, one=one)
         media_type = f"{fhir.MEDIA_TYPE}; fhirVersion={form.fhir_version}"
         return Written(data, media_type, f"{name}.fhir.json")
-    return Written(answer.model_dump_json().encode(), JSON, f"{name}.json")
+    return Written(response.model_dump_json().encode(), JSON, f"{name}.json")
 
 
 def _plain(text: object) -> str:
-    """Write a text so that no spreadsheet takes it for a formula."""
+    """Write a text so that no spreadsheet runs it as a formula."""
     written = str(text)
     return f"'{written}" if written.startswith(RUNNING) else written
 
 
-def csv_bytes(answer: Answer) -> bytes:
+def csv_bytes(response: AggregateResponse) -> bytes:
     """Write the figures as CSV (RFC 4180): no number where there is none, and always a status."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for labelled in labelled_figures(answer):
+    for labelled in labelled_figures(response):
         figure = labelled.figure.model_dump(include=set(FIGURE), mode="json")
         period = labelled.period
         about = (
-            answer.table,
+            response.table,
             period.period_kind,
             period.starts_on,
             period.ends_on,
@@ -118,7 +118,7 @@ def csv_bytes(answer: Answer) -> bytes:
             labelled.stat,
             labelled.unit,
         )
-        # Numbers are ours, and may begin with a minus.
+        # Numbers come from the server, and may begin with a minus sign.
         writer.writerow(
             [
                 *map(_plain, about),

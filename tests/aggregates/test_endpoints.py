@@ -394,5 +394,5 @@ def test_a_clock_that_is_behind_the_installation_is_no_fault(
     clinician: Clinician, clock: FakeClock
 ) -> None:
     clock.instant = datetime.datetime(2026, 9, 1, tzinfo=datetime.UTC)
-    # The key is older than its own beginning, which is nobody's fault either.
+    # By this clock the key was created in the future, which is no error either.
     assert ask(clinician, TABLE).status_code == 200

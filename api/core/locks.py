@@ -1,4 +1,4 @@
-"""Work that one process does at a time: the others wait for their turn, and say so."""
+"""Locks for jobs that only one process may do at a time; others wait, with a message."""
 
 import asyncio
 import contextlib
@@ -12,43 +12,43 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.core.db import Database
 from api.core.errors import Busy
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 def quiet(_: str) -> None:
-    """Say nothing."""
+    """Notify no one."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for others: all in all, and between two attempts."""
+    """How long to wait for a lock: in total, and between two attempts."""
 
     seconds: float = 600.0
     pause_seconds: float = 0.5
 
 
 class Waiting:
-    """One wait for others: said once, and not without an end."""
+    """One wait for a lock: announced once, and limited."""
 
-    def __init__(self, patience: Patience, say: Say) -> None:
+    def __init__(self, patience: Patience, notify: Notify) -> None:
         self._patience = patience
-        self._say = say
+        self._notify = notify
         self._give_up = asyncio.get_running_loop().time() + patience.seconds
         self._said = False
 
     async def go_on(self, why: str) -> None:
-        """Wait a little, or raise Busy when it has been too long."""
+        """Wait until the next attempt, or raise Busy after too long."""
         if asyncio.get_running_loop().time() > self._give_up:
             message = f"{why}; given up after {self._patience.seconds:.0f} seconds. Run it again."
             raise Busy(message)
         if not self._said:
-            self._say(f"{why}; waiting.")
+            self._notify(f"{why}; waiting.")
             self._said = True
         await asyncio.sleep(self._patience.pause_seconds)
 
 
 def is_lock_timeout(error: DBAPIError) -> bool:
-    """Tell whether a statement failed because another transaction holds the lock."""
+    """Return whether a statement failed because another transaction holds a lock."""
     # Lock not available, and a deadlock.
     if getattr(error.orig, "sqlstate", None) in {"55P03", "40P01"}:
         return True
@@ -56,28 +56,28 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 
 
 class _TakenError(Exception):
-    """Another process has the turn."""
+    """Another process holds the lock."""
 
 
 async def _take(db: AsyncSession, job: str) -> None:
-    # On SQLite this already is the turn: its transactions that write begin with a lock.
+    # On SQLite this is enough: transactions that write begin with a lock.
     await db.connection()
     if db.get_bind().dialect.name == "postgresql":
-        # Of the transaction, not of the session, which a pooler would share with others.
+        # A lock of the transaction, not of the session, which a pooler would share with others.
         key = func.hashtextextended(f"footing {job}", 0)
         if not (await db.exec(select(func.pg_try_advisory_xact_lock(key)))).one():
             raise _TakenError
 
 
 @contextlib.asynccontextmanager
-async def in_turn(
-    database: Database, job: str, say: Say = quiet, patience: Patience | None = None
+async def job_lock(
+    database: Database, job: str, notify: Notify = quiet, patience: Patience | None = None
 ) -> AsyncIterator[AsyncSession]:
     """Open a transaction that writes, while no other process has one open for the same job.
 
-    Waits for the others and says so once; raises Busy when they take too long.
+    Waits for other processes, with one message; raises Busy if they take too long.
     """
-    waiting = Waiting(patience or Patience(), say)
+    waiting = Waiting(patience or Patience(), notify)
     while True:
         try:
             async with contextlib.AsyncExitStack() as stack:

@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from tests.faults.stored_records import assert_stored
-from tests.support.offline import OfflinePhone, QueuedRecord
-from tests.support.phone import Json
+from tests.support.device import Json
+from tests.support.offline import OfflineDevice, QueuedRecord
 from tests.support.server import running_server
 
 
-def a_week_away(old: OfflinePhone, now: datetime.datetime) -> Json:
+def a_week_away(old: OfflineDevice, now: datetime.datetime) -> Json:
     """Fill the queue of a phone; return what of it the server can't know yet."""
     a_week_ago = now - datetime.timedelta(days=7)
     # Every day she exercises. On the third day the pain goes down into the leg.
@@ -45,7 +45,7 @@ def server(database_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
 def test_a_week_offline_then_two_devices(server: httpx.Client, database_url: str) -> None:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     # Ana enrols before she leaves, and writes the recovery code down.
-    old = OfflinePhone(server)
+    old = OfflineDevice(server)
     code = old.enrol(time_zone="Europe/Madrid", language="es")["recovery_code"]
 
     # A week without a line.
@@ -71,7 +71,7 @@ def test_a_week_offline_then_two_devices(server: httpx.Client, database_url: str
     assert progress["activities"]["status"] in {"pause", "stop"}
 
     # She buys a new phone: the code brings everything back.
-    new = OfflinePhone(server)
+    new = OfflineDevice(server)
     new.link(code)
     new.fetch_all()
     old.fetch_all()

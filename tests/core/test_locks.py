@@ -11,9 +11,9 @@ from api.commands.console import LATER, run
 from api.core.config import Settings
 from api.core.db import Database
 from api.core.errors import Busy
-from api.core.turns import Patience, in_turn
+from api.core.locks import Patience, job_lock
 
-# On SQLite an attempt by itself waits so long for the writer.
+# On SQLite a single attempt waits this long for the writer.
 SHORTLY = {"database_timeout_seconds": 0.2}
 Work = Callable[[Database, Database], Awaitable[None]]
 
@@ -44,10 +44,10 @@ def test_the_second_process_waits_for_the_first_and_logs_it_once(database_url: s
             said.set()
 
         async def follow() -> None:
-            async with in_turn(second, "seed", say, Patience(30, 0.01)):
+            async with job_lock(second, "seed", say, Patience(30, 0.01)):
                 order.append("second")
 
-        async with in_turn(first, "seed"):
+        async with job_lock(first, "seed"):
             following = asyncio.create_task(follow())
             await asyncio.wait_for(said.wait(), 20)
             # Time for more attempts, and more lines if there were any.
@@ -63,9 +63,9 @@ def test_the_second_process_waits_for_the_first_and_logs_it_once(database_url: s
 
 def test_a_process_that_waits_for_too_long_stops_with_a_message(database_url: str) -> None:
     async def work(first: Database, second: Database) -> None:
-        async with in_turn(first, "purge"):
+        async with job_lock(first, "purge"):
             with pytest.raises(Busy, match=r"given up after 0 seconds\. Run it again\."):
-                async with in_turn(second, "purge", patience=Patience(0, 0.01)):
+                async with job_lock(second, "purge", patience=Patience(0, 0.01)):
                     pytest.fail("two at once")
 
     with_two(database_url, work)
@@ -74,7 +74,7 @@ def test_a_process_that_waits_for_too_long_stops_with_a_message(database_url: st
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_different_work_goes_on_side_by_side(database_url: str) -> None:
     async def work(first: Database, second: Database) -> None:
-        async with in_turn(first, "purge"), in_turn(second, "publish", patience=Patience(0, 0)):
+        async with job_lock(first, "purge"), job_lock(second, "publish", patience=Patience(0, 0)):
             pass
 
     with_two(database_url, work)
@@ -83,9 +83,9 @@ def test_different_work_goes_on_side_by_side(database_url: str) -> None:
 def test_an_error_within_a_turn_ends_it(database_url: str) -> None:
     async def work(first: Database, second: Database) -> None:
         with contextlib.suppress(ZeroDivisionError):
-            async with in_turn(first, "purge"):
+            async with job_lock(first, "purge"):
                 raise ZeroDivisionError
-        async with in_turn(second, "purge", patience=Patience(0, 0)):
+        async with job_lock(second, "purge", patience=Patience(0, 0)):
             pass
 
     with_two(database_url, work)
