@@ -201,7 +201,7 @@ class EvaluationRoute(AnsweringRoute):
         return response
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler: a request is counted first, since a rejected one gets a decision too."""
+        """Wrap the handler: requests are counted first, as rejected ones get a decision too."""
         handle = super().get_route_handler()
 
         async def counted(request: Request) -> Response:
