@@ -34,10 +34,12 @@ from api.http.json_limits import BodyLimits
 from api.http.limiter import Limiter
 from api.http.middleware import CacheMiddleware, RequestMiddleware
 from api.http.operations import router as operations_router
+from api.http.ordinary import OrdinaryMiddleware, OrdinaryRoute
 from api.http.queries import check_query
 from api.http.response_cache import ResponseCache
 from api.journal.plans import router as plans_router
 from api.journal.router import REPORTS
+from api.journal.router import logging as logging_router
 from api.journal.router import reporting as reporting_router
 from api.journal.router import router as journal_router
 from api.migrations import require_head
@@ -174,6 +176,11 @@ def middleware_for(settings: Settings) -> list[Middleware]:
         )
     if settings.deprecations:
         middleware.append(Middleware(DeprecationMiddleware, endpoints=settings.deprecations))
+    uploads = (logging_router, reporting_router, batching, evaluating)
+    ordinary = [
+        route for router in uploads for route in router.routes if isinstance(route, OrdinaryRoute)
+    ]
+    middleware.append(Middleware(OrdinaryMiddleware, routes=ordinary))
     return middleware
 
 
@@ -227,6 +234,7 @@ def shared_routes() -> Sequence[BaseRoute]:
         evaluating,
         participants_router,
         schedule_router,
+        logging_router,
         journal_router,
         reporting_router,
         batching,

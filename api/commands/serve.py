@@ -1,5 +1,6 @@
 """`footing serve`: the server."""
 
+import gc
 import socket
 from typing import Annotated
 
@@ -58,7 +59,10 @@ def serving_app() -> object:
     """Make the app in a worker process."""
     settings = Settings()
     set_up_logging(settings)
-    return create_app(settings)
+    app = create_app(settings)
+    # What was made by now stays: to look through it again would hold up all requests.
+    gc.freeze()
+    return app
 
 
 @app.command()

@@ -38,3 +38,8 @@ def sha256(data: bytes) -> str:
 def content_hash(value: Any) -> str:
     """Return the hash of a JSON value: the SHA-256 of its canonical bytes, in hexadecimal."""
     return sha256(canonical(value))
+
+
+def simple_content_hash(value: Any) -> str:
+    """Return the same hash of a value with simple parts: see `canonical_simple`."""
+    return sha256(canonical_simple(value))

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import parse_many
-from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.storage import Storage
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from pydantic import (
@@ -61,8 +61,6 @@ Rate = Annotated[str, AfterValidator(_rate)]
 
 def open_rate_storage(url: str) -> Storage:
     """Open the storage of rate limits; this does not connect yet."""
-    if url == MEMORY:
-        return MemoryStorage()
     storage = storage_from_string(
         f"async+{url}",
         wrap_exceptions=True,
@@ -77,13 +75,14 @@ def open_rate_storage(url: str) -> Storage:
 
 
 def _rate_storage(value: str) -> str:
+    if value == MEMORY:
+        return value
     # The value may contain a password, so it is not repeated.
-    if value != MEMORY and not value.startswith(("redis://", "rediss://")):
+    if not value.startswith(("redis://", "rediss://")):
         message = "is not a storage: use memory:// or redis://HOST:6379/0"
         raise ValueError(message)
     try:
-        if value != MEMORY:
-            importlib.import_module("redis")
+        importlib.import_module("redis")
     except ImportError:
         message = "needs the client library for Redis: pip install 'footing[redis]'"
         raise ValueError(message) from None

@@ -92,17 +92,9 @@ class RequestModel(BaseModel):
         extra="forbid", frozen=True, hide_input_in_errors=True, json_schema_extra=_allow_null
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or None not in data.values():
-            return data
-        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-        return {k: v for k, v in data.items() if v is not None or k not in optional}
-
     @model_validator(mode="wrap")
     @classmethod
-    def _stop_at_enough(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _validate(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         tally = _tally.get()
         if tally is None:
             with counting_faults() as tally:
@@ -115,23 +107,30 @@ class RequestModel(BaseModel):
             # A fault like any other, so that unvalidated input never counts as valid.
             raise PydanticCustomError("not_checked", "was not checked: enough else is wrong")
         before = tally.found
+        if isinstance(value, dict):
+            value = cls._without_flood(value, tally.enough)
+            if None in value.values():
+                value = cls._without_null(value)
         try:
-            return handler(cls._without_flood(value, tally.enough))
+            return handler(value)
         except ValidationError as error:
             tally.found = before + error.error_count()
             raise
 
     @classmethod
-    def _without_flood(cls, value: Any, enough: int) -> Any:
+    def _without_null(cls, value: dict[Any, Any]) -> dict[Any, Any]:
+        fields = cls.__pydantic_fields__
+        optional = {name for name, field in fields.items() if not field.is_required()}
+        return {k: v for k, v in value.items() if v is not None or k not in optional}
+
+    @classmethod
+    def _without_flood(cls, value: dict[Any, Any], enough: int) -> dict[Any, Any]:
         """Drop unknown fields beyond the limit; the remaining ones are rejected."""
-        if (
-            not isinstance(value, dict)
-            or cls.model_config.get("extra") != "forbid"
-            or len(value) <= len(cls.model_fields) + enough
-        ):
+        fields = cls.__pydantic_fields__
+        if len(value) <= len(fields) + enough or cls.model_config.get("extra") != "forbid":
             return value
-        unknown = islice((name for name in value if name not in cls.model_fields), enough)
-        kept = cls.model_fields.keys() | set(unknown)
+        unknown = islice((name for name in value if name not in fields), enough)
+        kept = fields.keys() | set(unknown)
         return {name: given for name, given in value.items() if name in kept}
 
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, and_, delete, literal, tuple_, update
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, delete, exists, literal, tuple_, update
 from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -13,7 +13,9 @@ from sqlmodel.sql.expression import Select
 
 from api.core.canonical import canonical
 from api.core.db import UNSYNCED, NewRow, UtcDateTime, insert_once
+from api.core.direct import Direct
 from api.core.errors import NotFound
+from api.http.fields import EARLIEST
 from api.journal.history import Episode, PastReport, Timeline
 from api.journal.holds import Hold, StatusInForce, asked_for, in_force
 from api.journal.models import ActivityHold, Clearance, StoredDecision, SymptomReport
@@ -53,30 +55,49 @@ def past_report(report: SymptomReport) -> PastReport:
     return PastReport(report.id, report.reported_at, report.pain_score)
 
 
+def _bound(at: str, record_id: str) -> ColumnElement[Any]:
+    return tuple_(bindparam(at, type_=UtcDateTime), bindparam(record_id, type_=Uuid))
+
+
+_OWN = col(SymptomReport.participant_id) == bindparam("owner")
+_PAIN_SCORE = col(SymptomReport.pain_score)
+_BEFORE = _bound("at", "id") > POSITION
+# Of an episode, in the order of time.
+_IN_EPISODE = (_OWN, _BEFORE, _bound("free_at", "free_id") < POSITION)
+_OLDEST = (REPORTED_AT, ID)
+NEWEST_PAIN_FREE = Direct(
+    select(REPORTED_AT, ID).where(_OWN, _BEFORE, _PAIN_SCORE == 0).order_by(*NEWEST_FIRST).limit(1)
+)
+EPISODE = Direct(
+    select(
+        select(REPORTED_AT).where(*_IN_EPISODE).order_by(*_OLDEST).limit(1).scalar_subquery(),
+        select(_PAIN_SCORE)
+        .where(*_IN_EPISODE, _PAIN_SCORE.is_not(None))
+        .order_by(*_OLDEST)
+        .limit(1)
+        .scalar_subquery(),
+        exists().where(_OWN, _bound("at", "id") < POSITION),
+    )
+)
+# Before every report.
+BEGINNING = (EARLIEST, uuid.UUID(int=0))
+
+
 async def episode_before(
     db: AsyncSession, participant_id: uuid.UUID, report: PastReport
-) -> Episode:
-    """Return the episode that a report belongs to.
+) -> tuple[Episode, bool]:
+    """Return the episode that a report belongs to, and whether there are later reports.
 
-    Three index look-ups, however many reports there are: the newest pain-free report before it, the
-    first report after that one, and the first of those with a pain score.
+    Four index look-ups, however many reports there are: the newest pain-free report before it, the
+    first report after that one, the first of those with a pain score, and any later report.
     """
-    earlier = _past_reports(participant_id).where(
-        position(report.reported_at, report.id) > POSITION
+    place = {"owner": participant_id, "at": report.reported_at, "id": report.id}
+    found = await NEWEST_PAIN_FREE.rows(db, place)
+    free_at, free_id = found[0] if found else BEGINNING
+    ((began, first_score, has_later),) = await EPISODE.rows(
+        db, {**place, "free_at": free_at, "free_id": free_id}
     )
-    pain_free = earlier.where(SymptomReport.pain_score == 0).order_by(*NEWEST_FIRST).limit(1)
-    last = (await db.exec(pain_free)).first()
-    if last is not None:
-        last_id, last_reported_at, _ = last
-        earlier = earlier.where(position(last_reported_at, last_id) < POSITION)
-    oldest = earlier.order_by(REPORTED_AT, ID).limit(1)
-    first = (await db.exec(oldest)).first()
-    scored = oldest.where(col(SymptomReport.pain_score).is_not(None))
-    first_scored = (await db.exec(scored)).first()
-    return Episode(
-        PastReport(*first).reported_at if first is not None else None,
-        PastReport(*first_scored).pain_score if first_scored is not None else None,
-    )
+    return Episode(began, first_score), has_later
 
 
 def _past_reports(participant_id: uuid.UUID) -> Select[uuid.UUID, datetime.datetime, int | None]:
@@ -224,7 +245,7 @@ async def reconsider_later(
     ).order_by(REPORTED_AT, ID)
     if (await db.exec(later.limit(1))).first() is None:
         return
-    episode = await episode_before(db, participant_id, changed)
+    episode, _ = await episode_before(db, participant_id, changed)
     if not deleted:
         episode = episode.after(changed)
     for report, decision in (await db.exec(later)).all():

@@ -9,7 +9,13 @@ from api.http.deps import CurrentClock, ReadDb
 from api.http.fields import RecordId
 from api.http.pages import DEFAULT_LIMIT, Cursor, Limit
 from api.journal import decisions, reading, service
-from api.journal.deps import OwnJournal, ReadingLanguage, ReportRoute, StoringJournal
+from api.journal.deps import (
+    OwnJournal,
+    ReadingLanguage,
+    ReportRoute,
+    StoringJournal,
+    UploadRoute,
+)
 from api.journal.progress_queries import read_progress
 from api.journal.schemas import (
     DecisionDetails,
@@ -29,6 +35,7 @@ from api.triage.deps import CurrentRules, KnownRuleSets
 
 REPORTS = "/v1/symptom-reports"
 router = APIRouter(prefix="/v1", tags=["journal"])
+logging = APIRouter(prefix="/v1", tags=["journal"], route_class=UploadRoute)
 reporting = APIRouter(prefix="/v1", tags=["journal"], route_class=ReportRoute)
 # 201 the first time, 200 if the same content was stored before, 409 if other content was.
 REPEATABLE: dict[int | str, dict[str, object]] = {
@@ -40,7 +47,7 @@ PageLimit = Annotated[Limit, Query()]
 PageCursor = Annotated[Cursor, Query()]
 
 
-@router.post("/sessions", status_code=201, responses=REPEATABLE | {200: {"model": LoggedSession}})
+@logging.post("/sessions", status_code=201, responses=REPEATABLE | {200: {"model": LoggedSession}})
 async def log_session(
     journal: StoringJournal, session: NewSession, response: Response
 ) -> LoggedSession:

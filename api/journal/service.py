@@ -10,7 +10,8 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col, select
 
-from api.core.db import UNSYNCED, NewRow
+from api.core.canonical import simple_content_hash
+from api.core.db import UNSYNCED, NewRow, as_read
 from api.core.errors import Fault, NotFound, refuse
 from api.journal import decisions, reading, uploads
 from api.journal.errors import IdConflict
@@ -43,6 +44,8 @@ class Kept(Generic[Stored_co]):
     row: Stored_co
     # The decision on a report, unless it was stored before.
     decision: Json | None = None
+    # Whether it is a new report, and there may be later ones.
+    is_late: bool = False
 
     @property
     def created(self) -> bool:
@@ -69,21 +72,19 @@ def row_of(
     `local_date` is that of the instant in its zone; a different one that was sent is kept beside
     it. Columns that depend on triage or on other records are left to the caller.
     """
-    content = uploads.content_of(record)
+    content, values = uploads.content_of(record), vars(record).copy()
     match record:
         case NewSession():
-            values = {**record.model_dump(exclude={"items"}), "items": content["items"]}
+            values["items"] = content["items"]
             values |= _dated(record.started_at, record.time_zone, record.local_date)
         case NewSymptomReport():
-            values = record.model_dump(exclude={"device_decision"})
+            del values["device_decision"]
             values["answers"] = content.get("answers", {})
             values |= _dated(record.reported_at, record.time_zone, record.local_date)
-        case _:
-            values = record.model_dump()
     return {
         **values,
         "participant_id": participant_id,
-        "content_hash": uploads.hash_of(record),
+        "content_hash": simple_content_hash(content),
         "received_at": received_at,
     }
 
@@ -105,7 +106,7 @@ def _keep(
     """Store a record, with rows that belong to it, unless its id is taken or was deleted."""
     key = (KIND_OF[type(record)], record.id)
     values = {**row_of(writing.participant_id, record, writing.now), **(more or {})}
-    sent = model(**values)
+    sent = as_read(model, values)
     if key in writing.deleted:
         return Kept("deleted", sent)
     stored = writing.stored.get(key)
@@ -205,8 +206,11 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
     answers = read_answers(writing.rule_set, report)
     refuse(uploads.report_faults(report, writing.now))
     past = PastReport(report.id, report.reported_at, report.pain_score)
+    has_later = True
     if writing.timeline is None:
-        episode = await decisions.episode_before(writing.db, writing.participant_id, past)
+        episode, has_later = await decisions.episode_before(
+            writing.db, writing.participant_id, past
+        )
     else:
         episode = writing.timeline.episode_before(past)
     case = Case(
@@ -231,7 +235,7 @@ async def keep_report(writing: Writing, report: NewSymptomReport) -> Kept[Sympto
         return Kept("deleted", kept.row, {**decided.document, "id": None})
     if writing.timeline is not None:
         writing.timeline.add(past)
-    return Kept("created", kept.row, decided.document)
+    return Kept("created", kept.row, decided.document, is_late=has_later)
 
 
 async def file_report(
@@ -243,7 +247,7 @@ async def file_report(
     """
     await writing.look_up([report])
     kept = await keep_report(writing, report)
-    if kept.created:
+    if kept.is_late:
         past = PastReport(report.id, report.reported_at, report.pain_score)
         await decisions.reconsider_later(writing, past, until=past)
     if kept.decision is None:

@@ -7,10 +7,10 @@ corrections after that comparison.
 
 import datetime
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from api.core.canonical import content_hash
+from api.core.canonical import simple_content_hash
 from api.core.errors import Fault
 from api.core.zones import find_zone, one_spelling
 from api.journal.models import Clearance, ExerciseSession, SymptomReport
@@ -31,11 +31,6 @@ def content_of(record: Record) -> dict[str, Any]:
         if not content["answers"]:
             del content["answers"]
     return content
-
-
-def hash_of(record: Record) -> str:
-    """Return the hash of a record's content."""
-    return content_hash(content_of(record))
 
 
 def own_date(
@@ -70,12 +65,12 @@ def originals(replaces: Mapping[uuid.UUID, uuid.UUID]) -> dict[uuid.UUID, uuid.U
 def is_stored_as(stored: ExerciseSession | SymptomReport | Clearance, record: Record) -> bool:
     """Return whether a stored row has the content of this upload."""
     content = content_of(record)
-    if content_hash(content) == stored.content_hash:
+    if simple_content_hash(content) == stored.content_hash:
         return True
     # Older rows keep the zone in the spelling it was sent in.
     as_then = {**content, "time_zone": getattr(stored, "time_zone", None)}
     same_zone = one_spelling(as_then["time_zone"] or "") == content.get("time_zone")
-    return same_zone and content_hash(as_then) == stored.content_hash
+    return same_zone and simple_content_hash(as_then) == stored.content_hash
 
 
 def _in_the_future(
@@ -87,7 +82,7 @@ def _in_the_future(
 
 
 def session_faults(
-    session: NewSession, known_activities: Iterable[str], now: datetime.datetime
+    session: NewSession, known_activities: Collection[str], now: datetime.datetime
 ) -> Iterator[Fault]:
     """Yield the faults of a session that a schema cannot express."""
     yield from _in_the_future("started_at", session.started_at, now)
@@ -97,9 +92,8 @@ def session_faults(
         yield from _in_the_future("ended_at", session.ended_at, now)
     if session.replaces == session.id:
         yield Fault("/replaces", "replaces_itself", "a session cannot replace itself")
-    known = set(known_activities)
     for index, item in enumerate(session.items):
-        if item.activity_id not in known:
+        if item.activity_id not in known_activities:
             message = f"Unknown activity `{item.activity_id}`."
             yield Fault(f"/items/{index}/activity_id", "unknown_activity", message)
 

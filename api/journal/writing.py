@@ -2,16 +2,20 @@
 
 import datetime
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Mapped
 from sqlmodel import and_, bindparam, col, exists, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import Select
 
 from api.content.service import known_activities
 from api.core.db import NewRow, table_of
+from api.core.direct import Direct, Row
 from api.journal.history import Timeline
 from api.journal.models import Clearance, ExerciseSession, SymptomReport
 from api.journal.schemas import NewClearance, NewSession, NewSymptomReport, Record
@@ -50,25 +54,32 @@ async def find_records(
     return (await db.exec(select(model).where(*own))).all()
 
 
-# Which of these ids are in the change feed, and whether the rule set was withdrawn. Read after the
-# lock, so that what other devices and a withdrawal have committed by then is seen.
 _WITHDRAWN = select(
     exists().where(col(WithdrawnRuleSet.hash) == bindparam("rule_set")).label("withdrawn")
 ).subquery("rule_set")
-LOOK_UP = select(
-    _WITHDRAWN.c.withdrawn,
-    col(RecordedChange.kind),
-    col(RecordedChange.record_id),
-    col(RecordedChange.deleted),
-).select_from(
-    _WITHDRAWN.outerjoin(
-        table_of(RecordedChange),
-        and_(
-            col(RecordedChange.participant_id) == bindparam("owner"),
-            col(RecordedChange.record_id).in_(bindparam("ids", expanding=True)),
-        ),
+
+
+def _look_up(
+    record_id_is: Callable[[Mapped[uuid.UUID]], ColumnElement[bool]],
+) -> Select[bool, str, uuid.UUID, bool]:
+    """Select which ids are in the change feed, and whether the rule set was withdrawn.
+
+    Read after the lock, so that what other devices and a withdrawal have committed by then is seen.
+    """
+    feed = and_(
+        col(RecordedChange.participant_id) == bindparam("owner"),
+        record_id_is(col(RecordedChange.record_id)),
     )
-)
+    return select(
+        _WITHDRAWN.c.withdrawn,
+        col(RecordedChange.kind),
+        col(RecordedChange.record_id),
+        col(RecordedChange.deleted),
+    ).select_from(_WITHDRAWN.outerjoin(table_of(RecordedChange), feed))
+
+
+LOOK_UP = _look_up(lambda record_id: record_id.in_(bindparam("ids", expanding=True)))
+LOOK_UP_ONE = Direct(_look_up(lambda record_id: record_id == bindparam("id")))
 
 
 @dataclass
@@ -119,14 +130,21 @@ class Writing:
 
     async def look_up_ids(self, ids: Collection[uuid.UUID]) -> None:
         """Look up which ids were ever stored, and which were deleted."""
-        connection = await self.db.connection()
-        arguments = {"rule_set": self.rule_set.hash, "owner": self.participant_id, "ids": [*ids]}
-        for withdrawn, kind, record_id, deleted in await connection.execute(LOOK_UP, arguments):
-            if withdrawn and self.rule_set.hash == arguments["rule_set"]:
+        hash_, rows = self.rule_set.hash, await self._look_up_rows(ids)
+        for withdrawn, kind, record_id, deleted in rows:
+            if withdrawn and self.rule_set.hash == hash_:
                 self.rule_set = await self.rule_sets.usable(self.db, self.rule_set)
             if kind is not None:
                 key = (ChangedKind(kind), record_id)
                 (self.deleted if deleted else self.ever_stored).add(key)
+
+    async def _look_up_rows(self, ids: Collection[uuid.UUID]) -> Iterable[Row]:
+        values = {"rule_set": self.rule_set.hash, "owner": self.participant_id}
+        if len(ids) == 1:
+            (only,) = ids
+            return await LOOK_UP_ONE.rows(self.db, {**values, "id": only})
+        connection = await self.db.connection()
+        return (await connection.execute(LOOK_UP, {**values, "ids": [*ids]})).all()
 
     def add(self, kind: ChangedKind, row: StoredRecord, rows: Iterable[NewRow]) -> None:
         """Store a new record, with the rows that belong to it."""

@@ -3,15 +3,16 @@
 import datetime
 import functools
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Insert, bindparam, insert, update
+from sqlalchemy import bindparam, insert, update
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.core.db import UNSYNCED, NewRow, Values, table_of
+from api.core.direct import Direct, connection_of
 from api.participants.models import Participant, RecordedChange
 
 
@@ -46,6 +47,7 @@ COUNT_CHANGES = (
     .execution_options(**UNSYNCED)
 )
 ADD_CHANGES = insert(RecordedChange)
+COUNT = Direct(COUNT_CHANGES)
 
 
 async def store(
@@ -67,17 +69,12 @@ async def store(
     by_table: dict[type[SQLModel], list[Values]] = {}
     for model, values in rows:
         by_table.setdefault(model, []).append(values)
-    connection = await db.connection()
-    one_each = all(len(values) == 1 for values in by_table.values())
-    if len(changes) == 1 and one_each and connection.dialect.name == "postgresql":
-        (change,) = changes
-        parameters = _noted(change, now) | {"owner": participant_id, "count": 1}
-        shapes = []
-        for model, (row,) in by_table.items():
-            parameters |= {f"{model.__tablename__}_{name}": value for name, value in row.items()}
-            shapes.append((model, frozenset(row)))
-        await connection.execute(_in_one_statement(tuple(shapes)), parameters)
+    if len(changes) == 1 and all(len(values) == 1 for values in by_table.values()):
+        await _store_one(
+            db, participant_id, {m: row for m, (row,) in by_table.items()}, changes[0], now
+        )
         return
+    connection = await db.connection()
     for model, found in by_table.items():
         await connection.execute(insert(model), found)
     if changes:
@@ -91,6 +88,31 @@ async def store(
         await connection.execute(ADD_CHANGES, noted)
 
 
+async def _store_one(
+    db: AsyncSession,
+    participant_id: uuid.UUID,
+    rows: Mapping[type[SQLModel], Values],
+    change: Change,
+    now: datetime.datetime,
+) -> None:
+    """Insert one row into each table, with one change.
+
+    SQLite has no INSERT inside of WITH, and no network to cross.
+    """
+    noted = _noted(change, now) | {"owner": participant_id, "count": 1}
+    if connection_of(db).dialect.name == "postgresql":
+        for model, row in rows.items():
+            noted |= {f"{model.__tablename__}_{name}": value for name, value in row.items()}
+        shapes = tuple((model, frozenset(row)) for model, row in rows.items())
+        await _in_one_statement(shapes).rows(db, noted)
+        return
+    for model, row in rows.items():
+        await _one_row(model, frozenset(row)).rows(db, row)
+    ((number,),) = await COUNT.rows(db, noted)
+    change_row = {**_noted(change, now), "participant_id": participant_id, "number": number}
+    await _one_row(RecordedChange, frozenset(change_row)).rows(db, change_row)
+
+
 def _noted(change: Change, now: datetime.datetime) -> dict[str, object]:
     return {
         "kind": change.kind.value,
@@ -101,11 +123,14 @@ def _noted(change: Change, now: datetime.datetime) -> dict[str, object]:
 
 
 @functools.cache
-def _in_one_statement(shapes: tuple[tuple[type[SQLModel], frozenset[str]], ...]) -> Insert:
-    """Make the statement that inserts one row into each table with one change: one round trip.
+def _one_row(model: type[SQLModel], names: frozenset[str]) -> Direct:
+    """Make the statement that inserts one row."""
+    return Direct(insert(table_of(model)).values({name: bindparam(name) for name in names}))
 
-    PostgreSQL only; SQLite has no INSERT inside of WITH, and no network to cross.
-    """
+
+@functools.cache
+def _in_one_statement(shapes: tuple[tuple[type[SQLModel], frozenset[str]], ...]) -> Direct:
+    """Make the statement that inserts one row into each table with one change: one round trip."""
     counted = COUNT_CHANGES.cte("counted")
     columns = RecordedChange.__table__.c  # type: ignore[attr-defined]  # set by SQLModel
     noted = ("kind", "record_id", "deleted", "changed_at")
@@ -119,7 +144,7 @@ def _in_one_statement(shapes: tuple[tuple[type[SQLModel], frozenset[str]], ...])
         table = table_of(model)
         row = insert(table).values({name: bindparam(f"{table.name}_{name}") for name in names})
         statement = statement.add_cte(row.cte(f"new_{table.name}"))
-    return statement
+    return Direct(statement)
 
 
 async def record_changes(

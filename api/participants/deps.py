@@ -141,6 +141,17 @@ async def count_request(request: Request, response: Response, caller: Caller) ->
     refuse_unknown_parameters(request)
 
 
+async def admit(
+    request: Request, response: Response, token: DeviceToken, db: AsyncSession, access: Access
+) -> Caller:
+    """Authenticate a participant in the request's transaction, count the request and allow it."""
+    caller = await identify(request, db, token, access)
+    await count_request(request, response, caller)
+    if access is Access.STORE:
+        require_storage_consent(caller)
+    return caller
+
+
 def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
     """Make the dependency that authenticates a participant in the request's transaction."""
     transaction = open_read_db if access is Access.READ else open_db
@@ -151,11 +162,7 @@ def participant(access: Access) -> Callable[..., Awaitable[Caller]]:
         token: Token,
         db: Annotated[AsyncSession, Depends(transaction, scope="function")],
     ) -> Caller:
-        caller = await identify(request, db, token, access)
-        await count_request(request, response, caller)
-        if access is Access.STORE:
-            require_storage_consent(caller)
-        return caller
+        return await admit(request, response, token, db, access)
 
     return authenticate
 

@@ -16,6 +16,7 @@ from api.content.catalogue import Catalogue
 from api.core.clock import Clock
 from api.core.config import Settings
 from api.core.db import UNSYNCED, insert_once
+from api.core.direct import Direct
 from api.core.errors import CHALLENGE, Fault, NotAuthenticated, refuse
 from api.core.tokens import hash_secret
 from api.participants import consents, devices
@@ -106,7 +107,7 @@ class Locking(Enum):
     ERASING = False
 
 
-CALLER = (
+_CALLER = (
     sa_select(
         col(Device.secret_hash),
         col(Device.pending_hash),
@@ -124,8 +125,10 @@ CALLER = (
 # After waiting for a lock, PostgreSQL reads the locked rows again, and only those: both are locked,
 # so that an upload that waited for a revocation or a withdrawn consent is refused. The participant
 # comes first, as everywhere: in another order two transactions could deadlock.
+CALLER = Direct(_CALLER)
 LOCKED_CALLER = {
-    lock: CALLER.with_for_update(of=[Participant, Device], key_share=lock.value) for lock in Locking
+    lock: Direct(_CALLER.with_for_update(of=[Participant, Device], key_share=lock.value))
+    for lock in Locking
 }
 
 
@@ -133,11 +136,11 @@ async def verify(db: AsyncSession, token: DeviceToken, lock: Locking | None = No
     """Verify a device token, or raise NotAuthenticated (Erased, if its participant was erased)."""
     statement = CALLER if lock is None else LOCKED_CALLER[lock]
     ids = {"participant": token.participant_id, "device": token.device_id}
-    found = (await (await db.connection()).execute(statement, ids)).first()
-    if found is None:
+    found = await statement.rows(db, ids)
+    if not found:
         await _refuse_erased(db, token)
     else:
-        secret_hash, pending_hash, revoked_at, used, language, storage_consent = found
+        secret_hash, pending_hash, revoked_at, used, language, storage_consent = found[0]
         pending = token.matches(pending_hash)
         if revoked_at is None and (pending or token.matches(secret_hash)):
             return Verified(pending, not used, language, storage_consent)

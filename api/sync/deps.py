@@ -3,13 +3,13 @@
 import datetime
 from typing import Any
 
+from api.journal.deps import AnsweringUploadRoute
 from api.sync.refusals import decide_on_batch
-from api.triage.deps import AnsweringRoute
 from api.triage.evaluation import Json
 from api.triage.rules import RuleSet
 
 
-class BatchRoute(AnsweringRoute):
+class BatchRoute(AnsweringUploadRoute):
     """The route of a batch: one that is refused as a whole has no receipts to say what to do."""
 
     def decide(

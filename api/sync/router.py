@@ -24,7 +24,7 @@ batching = APIRouter(tags=["journal"], route_class=BatchRoute)
 
 
 @batching.post(BATCHES)
-async def upload_batch(journal: StoringJournal, batch: Batch) -> BatchReceipts:
+async def upload_batch(journal: StoringJournal, batch: Batch, _response: Response) -> BatchReceipts:
     """Upload records that were kept offline. Each record gets a receipt, and none blocks another.
 
     A batch can be sent again: records that are already stored are a `duplicate`. A batch that is

@@ -6,15 +6,13 @@ Also the decision in rejections and failures: every request for triage gets a de
 import contextlib
 import datetime
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, QueryParams
-from starlette.requests import ClientDisconnect
 
 from api.content.deps import AcceptLanguage, CurrentRelease, Lang
 from api.content.release import ServedRelease
@@ -25,6 +23,7 @@ from api.http.context import context_of
 from api.http.deps import Context
 from api.http.languages import choose_language
 from api.http.limits import count_public
+from api.http.ordinary import MAX_ACCEPT_LANGUAGE, OrdinaryRoute, accepted_languages
 from api.http.problems import from_validation
 from api.triage.cautious import cautious_outcome
 from api.triage.evaluation import Json, decide
@@ -32,9 +31,6 @@ from api.triage.refusals import decide_on_usable, is_decided_on
 from api.triage.reports import case_of_sent
 from api.triage.rules import RuleSet
 from api.triage.service import RuleSets
-
-# The same limit for Accept-Language as in a handler.
-MAX_ACCEPT_LANGUAGE = 500
 
 
 async def get_rule_sets(context: Context) -> RuleSets:
@@ -113,8 +109,8 @@ def last_resort(
     return decide
 
 
-class AnsweringRoute(APIRoute):
-    """A route of requests for triage: its rejections include a decision as well.
+class AnsweringRoute(OrdinaryRoute):
+    """A route whose caller asks what to do: what it refuses is answered with a decision as well.
 
     Its router is included by the app directly: nested in another one, requests would be logged
     without the prefix of that.
@@ -126,33 +122,29 @@ class AnsweringRoute(APIRoute):
     ) -> Json | None:
         """Decide on the usable parts of a rejected body, whatever it contains."""
 
-    async def admit(self, request: Request) -> Mapping[str, str]:  # noqa: ARG002  # for others
-        """Reject a request before anything is computed, or return headers of its response."""
-        return {}
-
-    async def answer_ordinary(self, request: Request) -> Response | None:  # noqa: ARG002  # for others
-        """Respond without FastAPI, which costs more than a decision, if the request allows that."""
-        return None
-
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler: add a decision to what it raises."""
         handle = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
-            headers = await self.admit(request)
             try:
-                response = await self.answer_ordinary(request) or await handle(request)
-            except Problem as problem:
-                await self._tell(request, problem)
-                raise
+                async with self.telling(request):
+                    return await handle(request)
             except RequestValidationError as raised:
                 invalid = from_validation(raised)
                 await self._tell(request, invalid)
                 raise invalid from raised
-            response.headers.update(headers)
-            return response
 
         return answered
+
+    @contextlib.asynccontextmanager
+    async def telling(self, request: Request) -> AsyncIterator[None]:
+        """Put a decision beside each refusal."""
+        try:
+            yield
+        except Problem as problem:
+            await self._tell(request, problem)
+            raise
 
     async def _tell(self, request: Request, problem: Problem) -> None:
         """Add a decision to a rejection; the body was read before."""
@@ -198,22 +190,27 @@ def _encoded(asked: Asking, decision: Json) -> bytes:
 class EvaluationRoute(AnsweringRoute):
     """The route of evaluations."""
 
-    async def answer_ordinary(self, request: Request) -> Response | None:
-        """Evaluate a JSON object that is sent without a query: it cannot be rejected."""
-        accept_language = request.headers.get("accept-language", "")
-        if request.scope["query_string"] or len(accept_language) > MAX_ACCEPT_LANGUAGE:
-            return None
-        try:
-            sent = await request.json()
-        except (ValueError, ClientDisconnect):
-            return None
+    async def answer_ordinary(self, request: Request, sent: Any) -> Response | None:
+        """Evaluate a JSON object: nothing can be refused in it but one too many."""
         if not isinstance(sent, dict):
             return None
-        return evaluated(await get_asked(request, accept_language=accept_language), sent)
+        headers = await count_public(request)
+        accept_language = accepted_languages(request.scope)
+        response = evaluated(await get_asked(request, accept_language=accept_language), sent)
+        response.headers.update(headers)
+        return response
 
-    async def admit(self, request: Request) -> Mapping[str, str]:
-        """Count the request first: a rejected one gets a decision as well, at the same cost."""
-        return await count_public(request)
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler: requests are counted first, as rejected ones get a decision too."""
+        handle = super().get_route_handler()
+
+        async def counted(request: Request) -> Response:
+            headers = await count_public(request)
+            response = await handle(request)
+            response.headers.update(headers)
+            return response
+
+        return counted
 
     def decide(
         self, rule_set: RuleSet, sent: Any, language: str, now: datetime.datetime

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from api.content.vocabulary import ACTIVITY_STATUSES
-from api.core.canonical import content_hash
+from api.core.canonical import simple_content_hash
 from api.core.dates import utc_text
 from api.triage.facts import Answers, Facts, is_open
 from api.triage.rules import CompiledRules, RuleSet, fired
@@ -126,11 +126,8 @@ def judge_report(
 ) -> Outcome:
     """Evaluate the rules for reports."""
     facts = rule_set.report_facts.derive(answers, history_facts)
-    open_must_ask = [
-        name
-        for name in rule_set.must_ask
-        if is_open(answers.get(name)) and name not in facts.closed
-    ]
+    settled = {name for name, answer in answers.items() if not is_open(answer)} | facts.closed
+    open_must_ask = [name for name in rule_set.must_ask if name not in settled]
     return judge(rule_set.reports, facts, open_must_ask, answers_ignored=answers_ignored)
 
 
@@ -294,7 +291,7 @@ def _activities(rule_set: RuleSet, outcome: Outcome, language: str) -> Json:
 
 def facts_hash(outcome: Outcome, history_facts: Sequence[str]) -> str:
     """Name the facts that a decision rests on."""
-    return content_hash(
+    return simple_content_hash(
         {
             "certain": outcome.facts.certain,
             "possible": outcome.facts.possible,

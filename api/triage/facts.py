@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 Answers = Mapping[str, int | str | None]
+OF_ONE_QUESTION = frozenset({"answer", "at_least", "at_most"})
 UNKNOWN = "unknown"
 LEFT = frozenset({"left"})
 RIGHT = frozenset({"right"})
@@ -60,17 +61,14 @@ class OpenQuestions(Mapping[str, frozenset[str]]):
 
 
 Values = dict[str, bool]
-# Adds the certain and the possible value of one fact to those before it.
+# Adds the certain and the possible value of one fact to those before it. It is given the questions
+# that are answered.
 Step = Callable[[Answers, Iterable[str], Values, Values], None]
 
 
 def _answer_step(name: str, question: str, holds: Callable[[Any], bool]) -> Step:
     def step(answers: Answers, _: Iterable[str], certain: Values, possible: Values) -> None:
-        value = answers.get(question)
-        if value is None or value == UNKNOWN:
-            certain[name], possible[name] = False, True
-        else:
-            certain[name] = possible[name] = holds(value)
+        certain[name] = possible[name] = holds(answers[question])
 
     return step
 
@@ -82,7 +80,7 @@ def _both_sides_step(name: str, questions: Sequence[str]) -> Step:
             *(CERTAIN_SIDES.get(value, frozenset()) for value in values)
         )
         certain[name] = sides == BOTH
-        possible[name] = sides == BOTH or any(map(is_open, values))
+        possible[name] = sides == BOTH or None in values
 
     return step
 
@@ -142,11 +140,17 @@ class CompiledFacts:
         definitions: Iterable[Mapping[str, Any]],
         asked_if: Mapping[str, AskedIf] = MappingProxyType({}),
     ) -> None:
-        self._steps: list[tuple[str, Step]] = []
+        self._steps: list[tuple[str, str | None, Step]] = []
+        # What a fact is that hangs on one question, while that is not answered.
+        self._unanswered: tuple[Values, Values] = ({}, {})
         # The questions of each fact, with those of its parts.
         self.questions: dict[str, frozenset[str]] = {}
         for fact in definitions:
-            self._steps.append((fact["id"], _step(fact)))
+            # The question without whose answer there is nothing to compute.
+            only = fact["questions"][0] if fact["kind"] in OF_ONE_QUESTION else None
+            self._steps.append((fact["id"], only, _step(fact)))
+            for values, value in zip(self._unanswered, (False, True), strict=True):
+                values[fact["id"]] = value
             self.questions[fact["id"]] = frozenset(fact["questions"]).union(
                 *(self.questions[part] for part in fact["facts"])
             )
@@ -157,15 +161,16 @@ class CompiledFacts:
 
     def derive(self, answers: Answers, history: Iterable[str] = ()) -> Facts:
         """Compute every fact from the answers of a report, and from what earlier reports say."""
-        certain: Values = {}
-        possible: Values = {}
-        given = dict(answers)
+        certain, possible = (dict(values) for values in self._unanswered)
+        given = {name: answer for name, answer in answers.items() if not is_open(answer)}
         closed: set[str] = set()
-        for name, step in self._steps:
+        for name, only, step in self._steps:
+            if only is not None and only not in given:
+                continue
             step(given, history, certain, possible)
             if name in self._asked_if and not possible[name]:
                 for question, mildest in self._asked_if[name].items():
-                    if is_open(given.get(question)):
+                    if question not in given:
                         given[question] = mildest
                         closed.add(question)
         open_questions = OpenQuestions(self.questions, given)

@@ -5,7 +5,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from types import SimpleNamespace
@@ -13,8 +13,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.types import Message, Receive, Scope, Send
 
+from api.core.config import Settings
 from api.core.db import Queue, QueueFull
 from api.http.admission import Admission
 from api.http.json_limits import BodyLimits
@@ -98,23 +100,66 @@ def test_on_sqlite_readers_do_not_queue_behind_writers(
     device = Device(client)
     device.enrol()
     database = client.app.state.context.database  # type: ignore[attr-defined]
-    with database.writes.place(), database.writes.place():
-        assert device.post_session(device.session()).status_code == 503
-        assert device.get("/v1/sessions").status_code == 200
-        assert client.get("/readyz").status_code == 200
+    database.writes.taken = database.writes.places
+    assert device.post_session(device.session()).status_code == 503
+    assert device.get("/v1/sessions").status_code == 200
+    assert client.get("/readyz").status_code == 200
+    database.writes.taken = 0
     assert device.post_session(device.session()).status_code == 201
 
 
+def queue_of_one(**settings: Any) -> Queue:
+    return Queue(1, Settings(database_max_waiting=1, **settings))
+
+
 def test_a_place_is_given_back_whatever_happens() -> None:
-    queue = Queue(connections=1, max_waiting=1)
-    for _ in range(3):
-        with pytest.raises(LookupError), queue.place():
-            raise LookupError
-    with queue.place(), queue.place():
-        with pytest.raises(QueueFull), queue.place():
-            pass
-        assert queue.taken == 2
-    assert queue.taken == 0
+    async def take_places() -> None:
+        queue = queue_of_one()
+        for _ in range(3):
+            with pytest.raises(LookupError):
+                async with queue.place():
+                    raise LookupError
+        async with queue.place():
+            waiting = asyncio.create_task(take(queue))
+            await asyncio.sleep(0)
+            assert queue.taken == 2
+            with pytest.raises(QueueFull):
+                await take(queue)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            assert queue.taken == 1
+        await take(queue)
+        assert queue.taken == 0
+
+    asyncio.run(take_places())
+
+
+async def take(queue: Queue, then: Callable[[], None] = lambda: None) -> None:
+    async with queue.place():
+        then()
+
+
+def test_who_waits_goes_before_who_comes_later() -> None:
+    async def come_back_at_once() -> list[str]:
+        queue, order = queue_of_one(), []
+        async with queue.place():
+            waiting = asyncio.create_task(take(queue, lambda: order.append("waited")))
+            await asyncio.sleep(0)
+        await take(queue, lambda: order.append("came later"))
+        await waiting
+        return order
+
+    assert asyncio.run(come_back_at_once()) == ["waited", "came later"]
+
+
+def test_nobody_waits_longer_than_the_timeout() -> None:
+    async def wait() -> None:
+        queue = queue_of_one(database_timeout_seconds=0.01)
+        async with queue.place():
+            with pytest.raises(PoolTimeoutError):
+                await take(queue)
+
+    asyncio.run(wait())
 
 
 @pytest.mark.parametrize("database_url", databases.KINDS, indirect=True)
