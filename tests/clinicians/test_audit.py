@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response, StreamingResponse
 from starlette.testclient import TestClient
 
-from api.clinicians.deps import AuditedRoute, ClinicianCaller
+from api.clinicians.deps import AuditedRoute, ClinicianCaller, ClinicianOnly
 from api.clinicians.keys import read_key
 from api.clinicians.models import AuditEntry
 from api.core.config import Settings
@@ -31,7 +31,7 @@ from tests.support.clinician import Clinician, give_key
 from tests.support.clock import FakeClock
 
 # Calls such as those that aggregates will have.
-aggregates = APIRouter(route_class=AuditedRoute)
+aggregates = APIRouter(route_class=AuditedRoute, dependencies=[ClinicianOnly])
 unaudited = APIRouter()
 Table = Annotated[str, Path(max_length=20)]
 
@@ -40,7 +40,6 @@ Table = Annotated[str, Path(max_length=20)]
 async def read_table(
     table: Table,
     db: ReadDb,
-    _: ClinicianCaller,
     stat: Literal["mean", "count"] = "mean",
     key: Annotated[list[str] | None, Query()] = None,
 ) -> dict[str, str]:
@@ -54,7 +53,7 @@ async def read_table(
 
 
 @aggregates.get("/as/{form}")
-async def read_form(form: Table, _: ClinicianCaller) -> Response:
+async def read_form(form: Table) -> Response:
     if form == "unchanged":
         return Response(status_code=304)
 
