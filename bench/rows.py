@@ -270,6 +270,7 @@ def overload(kind: str) -> Callable[[Stage], contextlib.AbstractContextManager[C
                     f"capacity {capacity:.0f}/s; {accepted} accepted, {len(refused)} refused, "
                     f"p99 of refusals {1000 * percentile(refused, 99):.0f} ms, "
                     f"{sum(offered.abrupt for offered in too_many)} without Retry-After; "
+                    f"sent up to {1000 * max(each.behind for each in too_many):.0f} ms late; "
                     f"memory grew by {grown:.0f} MiB"
                 )
 

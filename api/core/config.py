@@ -201,7 +201,7 @@ class Settings(BaseSettings):
     max_batch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
     max_header_bytes: Annotated[int, Field(ge=4096, le=1024 * 1024)] = 32 * 1024
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 800
-    max_requests_in_progress: Annotated[int, Field(ge=1, le=10_000)] = 64
+    max_requests_in_progress: Annotated[int, Field(ge=1, le=10_000)] = 32
     max_exports: Annotated[int, Field(ge=1, le=1000)] = 4
     header_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
     body_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
