@@ -37,8 +37,8 @@ PER_SECOND, SECONDS, MILLISECONDS = "req/s", "s", "ms"
 READ = {
     "me": "/v1/me",
     "progress": "/v1/me/progress",
-    "sessions": "/v1/sessions",
-    "changes": "/v1/changes",
+    "sessions": "/v1/sessions?limit=10",
+    "changes": "/v1/changes?limit=10",
 }
 AS_SHIPPED: Mapping[str, str] = {}
 QUIET = {"log_level": "warning"}

@@ -1,15 +1,16 @@
 """Reads the rows for progress: a bounded number, however long the history."""
 
 import datetime
+import functools
 import uuid
 from typing import Any
 
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     Integer,
     Select,
     and_,
+    bindparam,
     cast,
     column,
     false,
@@ -47,20 +48,32 @@ def local_today(now: datetime.datetime, time_zone: str) -> datetime.date:
     return now.astimezone(find_zone(time_zone) or datetime.UTC).date()
 
 
-def _counts(participant_id: uuid.UUID) -> ColumnElement[bool]:
-    """Return the condition that a session is the participant's, and counts."""
-    return and_(col(ExerciseSession.participant_id) == participant_id, counted.counts())
-
-
-async def _zone_of_newest(db: AsyncSession, participant_id: uuid.UUID) -> str | None:
-    """Return the time zone of the newest session."""
-    statement = (
-        select(ExerciseSession.time_zone)
-        .where(ExerciseSession.participant_id == participant_id)
-        .order_by(col(ExerciseSession.started_at).desc(), col(ExerciseSession.id).desc())
-        .limit(1)
+# Built once: it takes SQLAlchemy several times as long to build them as to run them. `owner` is the
+# participant, `since` and `before` are dates.
+OWN = col(ExerciseSession.participant_id) == bindparam("owner")
+COUNTS = and_(OWN, counted.counts())
+ZONE_OF_NEWEST = (
+    select(ExerciseSession.time_zone)
+    .where(OWN)
+    .order_by(col(ExerciseSession.started_at).desc(), col(ExerciseSession.id).desc())
+    .limit(1)
+)
+ACTIVE_DATES = (
+    select(
+        col(ExerciseSession.local_date),
+        col(ExerciseSession.time_zone),
+        func.min(col(ExerciseSession.started_at)),
     )
-    return (await db.exec(statement)).one_or_none()
+    .where(COUNTS)
+    .group_by(col(ExerciseSession.local_date), col(ExerciseSession.time_zone))
+    .order_by(col(ExerciseSession.local_date).desc())
+    .execution_options(yield_per=PAGE)
+)
+TOTALS = select(
+    func.count(),
+    func.count(col(ExerciseSession.local_date).distinct()),
+    func.max(col(ExerciseSession.local_date)),
+).where(COUNTS)
 
 
 async def _streak(
@@ -68,23 +81,14 @@ async def _streak(
 ) -> int:
     """Count the streak; dates are read only as far as needed."""
     zones = [time_zone]
+    own = {"owner": participant_id}
     # The new zone of a traveller may be known only from a session.
-    newest = await _zone_of_newest(db, participant_id)
+    newest = (await db.exec(ZONE_OF_NEWEST, params=own)).one_or_none()
     if newest is not None and find_zone(newest) is not None:
         zones.append(newest)
     dates = [local_today(now, zone) for zone in zones]
-    statement = (
-        select(
-            col(ExerciseSession.local_date),
-            col(ExerciseSession.time_zone),
-            func.min(col(ExerciseSession.started_at)),
-        )
-        .where(_counts(participant_id))
-        .group_by(col(ExerciseSession.local_date), col(ExerciseSession.time_zone))
-        .order_by(col(ExerciseSession.local_date).desc())
-    )
     found: list[progress.Active] = []
-    rows = await db.stream(statement.execution_options(yield_per=PAGE))
+    rows = await db.stream(ACTIVE_DATES, own)
     async for page in rows.partitions():
         start = max(len(found) - 1, 0)
         found += [progress.Active(*row) for row in page]
@@ -111,73 +115,84 @@ def _item_seconds(dialect: str) -> Any:
     )
 
 
+@functools.cache
+def _practised_since(dialect: str) -> Select[Any]:
+    """Select the sessions since a date, in pages: a day may have thousands."""
+    return (
+        core_select(
+            col(ExerciseSession.local_date),
+            col(ExerciseSession.started_at),
+            col(ExerciseSession.ended_at),
+            _item_seconds(dialect),
+        )
+        .where(COUNTS, col(ExerciseSession.local_date) >= bindparam("since"))
+        .execution_options(yield_per=PAGE)
+    )
+
+
 async def _totals(
     db: AsyncSession, participant_id: uuid.UUID, since: datetime.date
 ) -> dict[datetime.date, progress.Total]:
-    """Read the sessions since a date, in pages: a day may have thousands."""
-    recent = select(
-        col(ExerciseSession.local_date),
-        col(ExerciseSession.started_at),
-        col(ExerciseSession.ended_at),
-        _item_seconds(db.get_bind().dialect.name),
-    ).where(_counts(participant_id), col(ExerciseSession.local_date) >= since)
+    """Read the sessions since a date."""
     found: list[progress.Practised] = []
-    rows = await db.stream(recent.execution_options(yield_per=PAGE))
+    statement = _practised_since(db.get_bind().dialect.name)
+    rows = await db.stream(statement, {"owner": participant_id, "since": since})
     async for page in rows.partitions():
         found += [progress.practised(*row) for row in page]
     return progress.add_up(found)
 
 
-def _scores(participant_id: uuid.UUID) -> Any:
-    """Select all pain scores with their dates: before sessions, and of reports."""
-    sessions = core_select(
+# All pain scores with their dates: before sessions, and of reports.
+SCORES = union_all(
+    core_select(
         col(ExerciseSession.local_date),
         type_coerce(ExerciseSession.pain_before, Integer).label("pain"),
-    ).where(_counts(participant_id), col(ExerciseSession.pain_before).is_not(None))
-    reports = core_select(
+    ).where(COUNTS, col(ExerciseSession.pain_before).is_not(None)),
+    core_select(
         col(SymptomReport.local_date), type_coerce(SymptomReport.pain_score, Integer).label("pain")
     ).where(
-        col(SymptomReport.participant_id) == participant_id,
+        col(SymptomReport.participant_id) == bindparam("owner"),
         col(SymptomReport.pain_score).is_not(None),
-    )
-    return union_all(sessions, reports).subquery("scores")
-
-
-async def _read_scores(db: AsyncSession, statement: Select[Any]) -> list[progress.Score]:
-    rows = await (await db.connection()).execute(statement)
-    return [progress.Score(local_date, pain) for local_date, pain in rows]
+    ),
+).subquery("scores")
+FIRST_SCORED = core_select(func.min(SCORES.c.local_date))
+SCORES_BEFORE = core_select(SCORES).where(SCORES.c.local_date < bindparam("before"))
+SCORES_AFTER = core_select(SCORES).where(SCORES.c.local_date > bindparam("since"))
 
 
 async def _pain(
     db: AsyncSession, participant_id: uuid.UUID, today: datetime.date
 ) -> progress.PainTrend:
-    scores = _scores(participant_id)
-    start = (await db.exec(select(func.min(scores.c.local_date)))).one_or_none()
+    connection, own = await db.connection(), {"owner": participant_id}
+    start: datetime.date | None = (await connection.execute(FIRST_SCORED, own)).scalar_one()
     if start is None:
         return progress.pain_trend([], [], today)
-    first = await _read_scores(
-        db, select(scores).where(scores.c.local_date < start + progress.WEEK)
-    )
-    recent = await _read_scores(
-        db, select(scores).where(scores.c.local_date > today - progress.WEEK)
-    )
+
+    async def read(statement: Select[Any], **dates: datetime.date) -> list[progress.Score]:
+        rows = await connection.execute(statement, {**own, **dates})
+        return [progress.Score(local_date, pain) for local_date, pain in rows]
+
+    first = await read(SCORES_BEFORE, before=start + progress.WEEK)
+    recent = await read(SCORES_AFTER, since=today - progress.WEEK)
     return progress.pain_trend(first, recent, today)
 
 
-async def _last_decision(db: AsyncSession, participant_id: uuid.UUID) -> LastDecision | None:
-    statement = (
-        select(
-            SymptomReport.id,
-            SymptomReport.reported_at,
-            StoredDecision.id,
-            col(StoredDecision.document),
-        )
-        .join(StoredDecision, decisions.IS_CURRENT)
-        .where(SymptomReport.participant_id == participant_id)
-        .order_by(*decisions.NEWEST_FIRST)
-        .limit(1)
+LAST_DECISION = (
+    select(
+        SymptomReport.id,
+        SymptomReport.reported_at,
+        StoredDecision.id,
+        col(StoredDecision.document),
     )
-    row = (await db.exec(statement)).first()
+    .join(StoredDecision, decisions.IS_CURRENT)
+    .where(SymptomReport.participant_id == bindparam("owner"))
+    .order_by(*decisions.NEWEST_FIRST)
+    .limit(1)
+)
+
+
+async def _last_decision(db: AsyncSession, participant_id: uuid.UUID) -> LastDecision | None:
+    row = (await db.exec(LAST_DECISION, params={"owner": participant_id})).first()
     if row is None:
         return None
     report_id, reported_at, decision_id, stored = row
@@ -207,12 +222,8 @@ async def read_progress(
     # With earlier sessions that extend into it.
     practised = await _totals(db, participant_id, since - 2 * progress.ONE_DAY)
     is_planned = await read_planned(db, participant_id, (today - since).days)
-    totals = select(
-        func.count(),
-        func.count(col(ExerciseSession.local_date).distinct()),
-        func.max(col(ExerciseSession.local_date)),
-    ).where(_counts(participant_id))
-    sessions_total, active_days_total, last_active_on = (await db.exec(totals)).one()
+    own = {"owner": participant_id}
+    sessions_total, active_days_total, last_active_on = (await db.exec(TOTALS, params=own)).one()
     trend = await _pain(db, participant_id, today)
     hold = await decisions.activities_in_force(db, participant_id)
     texts = {entry["status"]: entry["text"] for entry in rule_set.document["activity_status"]}
