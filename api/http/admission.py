@@ -5,11 +5,17 @@ answered, and all time out. A request counts from the moment its body is complet
 senders take no place, until its response begins, so that slow readers take none.
 """
 
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 
 from api.core.errors import RETRY_SOON, Problem, Unavailable
 
 AUTHORIZATION = b"authorization"
+# Many at the same moment, after a notification for example, are answered within a blink: for so
+# long, so many times the places are taken. Not again before there was room for a while.
+BURST_SECONDS = 0.2
+BURST = 4
+CALM_SECONDS = 1.0
 BUSY = "Too many requests are in progress. Nothing was stored. Try again in a moment."
 
 
@@ -21,10 +27,25 @@ class Admission:
     which symptoms are sent: those requests are admitted and answered with a decision.
     """
 
-    def __init__(self, places: int, always: Collection[str]) -> None:
+    def __init__(
+        self, places: int, always: Collection[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.places = places
         self.always = frozenset(always)
         self.taken = 0
+        self._clock = clock
+        # When there was no room last, and since when there has been none now and then.
+        self._full_at = self._full_since = float("-inf")
+
+    def is_full(self) -> bool:
+        """Return whether there is no place for one more."""
+        if self.taken < self.places:
+            return False
+        now = self._clock()
+        if now - self._full_at > CALM_SECONDS:
+            self._full_since = now
+        self._full_at = now
+        return self.taken >= BURST * self.places or now - self._full_since > BURST_SECONDS
 
     def place_for(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> "Place":
         """Return the place of one request, not yet taken."""
@@ -42,7 +63,7 @@ class Place:
 
     def refusal(self) -> Problem | None:
         """Return why there is no place at the moment, if there is none."""
-        if self._may_be_refused and self._admission.taken >= self._admission.places:
+        if self._may_be_refused and self._admission.is_full():
             return Unavailable(BUSY, headers=RETRY_SOON)
         return None
 

@@ -36,7 +36,12 @@ def client(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     limits = httpx.Limits(max_connections=THREADS)
     with (
         # However slow the machine: this is about what is stored, not about how soon.
-        running_server(database_url, folder, database_timeout_seconds="60") as server,
+        running_server(
+            database_url,
+            folder,
+            database_timeout_seconds="60",
+            max_requests_in_progress=str(THREADS),
+        ) as server,
         httpx.Client(base_url=server.url, limits=limits, timeout=60) as client,
     ):
         yield client

@@ -181,6 +181,7 @@ def test_beyond_the_requests_in_progress_tokens_are_refused_and_symptoms_are_ans
         with sessions_held(database_url):
             answers = [pool.submit(device.post_session, body) for body in waiting]
             wait_until(lambda: admission.taken == 2)
+            wait_until(admission.is_full)
             for response in (device.post_session(refused), device.get("/v1/sessions")):
                 assert response.status_code == 503
                 assert response.json()["code"] == "unavailable"
@@ -195,6 +196,31 @@ def test_beyond_the_requests_in_progress_tokens_are_refused_and_symptoms_are_ans
         assert urgent.result().json()["decision"]["level"] == "emergency"
     assert admission.taken == 0
     assert device.post_session(refused).status_code == 201
+
+
+def test_a_burst_is_admitted_and_a_lasting_overload_is_not() -> None:
+    now = 100.0
+    admission = Admission(places=2, always=(), clock=lambda: now)
+    with_token = [(b"authorization", b"x")]
+
+    def arrive(many: int) -> int:
+        """Return how many of so many are admitted."""
+        places = [admission.place_for("/v1/sessions", with_token) for _ in range(many)]
+        return sum(place.take() is None for place in places)
+
+    assert arrive(10) == 8
+    admission.taken = 3
+    now += 0.1
+    assert arrive(1) == 1
+    now += 0.2
+    assert arrive(1) == 0
+    # Some have gone, and as many come as before: it is no new burst.
+    admission.taken = 1
+    now += 0.5
+    assert arrive(3) == 1
+    admission.taken = 0
+    now += 2
+    assert arrive(10) == 8
 
 
 def test_whoever_is_still_sending_or_reading_takes_no_place() -> None:
