@@ -25,7 +25,7 @@ NORMAL_95 = 1.96
 FEWEST_SHOWN = 11
 # A figure is shown from this many standard deviations of its own noise on, at least.
 SHOWN_FROM_SD = 3
-# A group in which nobody was may look like people in one year of fifty, in a whole table.
+# How often a year a table may show a number for a group that is truly empty.
 PHANTOMS_A_YEAR = 0.02
 UNSTABLE_FROM_RSE = 0.30
 # Shares and means are divided by the number of people: by how much that may be too high.
@@ -209,7 +209,7 @@ def _lower_given_shown(value: float, sd: float, shown_from: float) -> float:
     def too_low(count: float) -> bool:
         return _above((value - count) / sd) < chance * _above((shown_from - count) / sd)
 
-    # Below, the chances are too small for a float; whoever is there is as good as at the bar.
+    # Further below, the probabilities underflow: such a value is just above the threshold.
     low, high = max(0.0, value - MOST_SD * sd), value
     if not too_low(low):
         return 0.0

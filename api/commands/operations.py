@@ -19,7 +19,7 @@ from api.publications.models import Publication
 from api.publications.policy import read_policy
 from api.publications.reading import first_day
 
-# A week is due on a Monday; whoever publishes once a week has done so by the next one.
+# Weeks are due on Mondays, and a weekly timer has published them a week later.
 OVERDUE_DAYS = 8
 
 

@@ -59,7 +59,7 @@ def copy(source: Path, target: Path, progress: Progress | None = None) -> None:
         message = f"There is no database {source}."
         raise NotReady(message)
     try:
-        # Health data: nobody else reads it, from the first byte on.
+        # It contains health data: only the owner may ever read it.
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, READABLE_BY_OWNER))
     except OSError as error:
         message = f"Cannot write {target}: {error.strerror}"
@@ -102,10 +102,12 @@ def replace(file: Path, new: Path, kept: Path) -> None:
     """
     if file.exists():
         settle(file)
-        # What was in the write-ahead log is in the file now.
-        for ending in ("-wal", "-shm"):
-            file.with_name(file.name + ending).unlink(missing_ok=True)
         file.rename(kept)
+        # A damaged database keeps its write-ahead log: what it lacks may be there.
+        for ending in ("-wal", "-shm"):
+            beside_it = file.with_name(file.name + ending)
+            if beside_it.exists():
+                beside_it.rename(kept.with_name(kept.name + ending))
     new.rename(file)
     _sync(file)
 

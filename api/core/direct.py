@@ -113,7 +113,7 @@ async def _run(
 ) -> Sequence[Row]:
     pooled = sync.connection
     driver: Any = pooled.driver_connection
-    # As SQLAlchemy does: whoever counts or traces statements finds these as well.
+    # As SQLAlchemy does, so that listeners that count or trace statements see these too.
     sync.dispatch.before_cursor_execute(sync, driver, sql, arguments, None, ONE)
     rows: Sequence[Row]
     try:
